@@ -1,0 +1,57 @@
+/**
+ * The one interface between the scheduler and whatever executes a run. The scheduler knows nothing
+ * of what stands behind it; a runner knows nothing of queues, slots, the store or clients.
+ */
+import type { AgentProfile } from "../../protocol/config.ts";
+import type { AgentEvent } from "../../protocol/events.ts";
+import type { Activity, Limits, RunError, Session } from "../../protocol/session.ts";
+import type { ProcessRecord } from "./processes.ts";
+
+/** How one attempt of a run ended. `result` is the last text that the agent said. */
+export type RunOutcome =
+  | { status: "completed"; result: string }
+  | { status: "error"; error: RunError; result?: string }
+  /** The signal was aborted and the runner has ended everything; the signal says why. */
+  | { status: "aborted"; result?: string };
+
+/** Everything that one attempt of a run is given. */
+export interface RunContext {
+  readonly session: Session;
+  readonly runId: string;
+  readonly attempt: number;
+  /** The messages that no run has read yet, joined by blank lines, oldest first. */
+  readonly prompt: string;
+  /** The session's agent with the spawn's overrides; `profile.runner` is the runner's own part. */
+  readonly profile: AgentProfile;
+  readonly limits: Limits;
+  /** Absolute, exists: the folder to work in. */
+  readonly cwd: string;
+  /** The core's state folder, and a folder for files of this run (not made yet). */
+  readonly stateDir: string;
+  readonly runDir: string;
+  /** The environment a process of this run starts from: the allow list and the run's mark. */
+  readonly environment: Record<string, string>;
+  /** TERM `termAfterMs` after the polite word where there is one; KILL `killAfterMs` after TERM. */
+  readonly grace: { termAfterMs: number; killAfterMs: number };
+  /** Aborted when the run has to end: end everything within the grace, then return. */
+  readonly signal: AbortSignal;
+
+  /** Numbers, stores and tells an event, in the order of the calls. Never throws. */
+  emit(event: AgentEvent): void;
+  /** Resolves when the store has caught up; wait for it before reading more from a fast agent. */
+  ready(): Promise<void>;
+  /** What the run does now, for people; it rides on the heartbeats. */
+  setActivity(activity: Activity): void;
+  /** Call once per process of the run, so that a later core can end it. */
+  processStarted(process: ProcessRecord): void;
+  /**
+   * Call when the program or turn has ended by itself, with what came of it: from here on a cancel
+   * comes too late. Ends whatever the run left behind, then resolves.
+   */
+  ended(outcome: RunOutcome): Promise<void>;
+}
+
+export interface Runner {
+  /** Executes one attempt. A rejection counts as the error `internal`. */
+  run(context: RunContext): Promise<RunOutcome>;
+}
