@@ -120,7 +120,10 @@ export const ClientOptions = z
       .boolean()
       .optional()
       .describe("false: looks but runs nothing; absent: the user's agents; true: the workspace's"),
-    settings: Config.optional().describe("apply to what this client spawns"),
+    settings: z
+      .unknown()
+      .optional()
+      .describe("a Config; applies to what this client spawns, faults do not fail the request"),
     run: z
       .object({ sessionId: id, runId: id })
       .optional()
@@ -151,7 +154,11 @@ const InitializeResult = z.object({
     executeCommandProvider: z.object({ commands: z.array(z.string()) }),
     workspace: z.unknown().optional(),
     experimental: z.object({
-      offshoot: z.object({ protocolVersion: z.number().int(), features: z.array(z.string()) }),
+      offshoot: z.object({
+        protocolVersion: z.number().int(),
+        features: z.array(z.string()).describe("the requests that this core knows"),
+        settingsFaults: z.array(z.string()).optional().describe("what is wrong in the settings"),
+      }),
     }),
   }),
   serverInfo: z.object({ name: z.literal("offshoot"), version: z.string() }),

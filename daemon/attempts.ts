@@ -1,0 +1,211 @@
+/**
+ * One attempt of a run: gives the runner its context, and keeps the house safe from it. A runner
+ * that throws, hangs, floods or says something too late cannot break the order of a run.
+ */
+import { join } from "node:path";
+import type { AgentEvent } from "../protocol/events.ts";
+import type { Usage } from "../protocol/session.ts";
+import { messageOf, runError } from "./endings.ts";
+import { endRun, type LiveRun } from "./life.ts";
+import { addUsage, exceededBudget } from "./limits.ts";
+import type { Log } from "./log.ts";
+import { runEnvironment } from "./runners/environment.ts";
+import type { ProcessRecord, Processes } from "./runners/processes.ts";
+import type { RunContext, RunOutcome, Runner } from "./runners/runner.ts";
+import type { SessionTree } from "./sessions.ts";
+import type { Settings } from "./settings.ts";
+import type { StateFolder } from "./stateFolder.ts";
+import type { StoredSession } from "./store/records.ts";
+import type { Store } from "./store/sessionStore.ts";
+import { transition } from "./transition.ts";
+
+export interface AttemptParts {
+  tree: SessionTree;
+  store: Store;
+  processes: Processes;
+  runners: { readonly [kind: string]: Runner | undefined };
+  settings: () => Settings;
+  folder: StateFolder;
+  environment: NodeJS.ProcessEnv;
+  now: () => number;
+  log: Log;
+}
+
+export interface Attempts {
+  attempt(run: LiveRun): Promise<RunOutcome>;
+  emit(run: LiveRun, event: AgentEvent): void;
+}
+
+/** A runner waits before it reads more when this many characters of its events are not stored. */
+const mostUnstored = 256 * 1024;
+/** After an abort and the whole grace, a runner gets this long to return before it is given up. */
+const hungAfterMs = 3_000;
+
+export function createAttempts(parts: AttemptParts): Attempts {
+  const { tree, store, processes, settings, now, log } = parts;
+  const unstored = new WeakMap<LiveRun, { characters: number; waiting: (() => void)[] }>();
+  /** The processes that the runner named, per run. */
+  const named = new WeakMap<LiveRun, ProcessRecord[]>();
+
+  function unstoredOf(run: LiveRun) {
+    const found = unstored.get(run) ?? { characters: 0, waiting: [] };
+    unstored.set(run, found);
+    return found;
+  }
+
+  function emit(run: LiveRun, event: AgentEvent): void {
+    const facts = tree.live.get(run.sessionId);
+    if (run.phase === "closed" || facts === undefined) {
+      log.debug({ runId: run.runId, type: event.type }, "an event came after the end of its run");
+      return;
+    }
+    facts.lastProgressAt = now();
+    run.watchdog?.progress();
+    const flow = unstoredOf(run);
+    const size = "text" in event ? event.text.length : 200;
+    flow.characters += size;
+    void tree.append(run.sessionId, run.runId, event).then(() => {
+      flow.characters -= size;
+      if (flow.characters > mostUnstored || flow.waiting.length === 0) return;
+      for (const go of flow.waiting.splice(0)) go();
+    });
+  }
+
+  /** The outcome is safe on disk before leftovers are ended, which may take a while. */
+  async function endLeftBehind(run: LiveRun, outcome: RunOutcome | undefined): Promise<void> {
+    const records = named.get(run) ?? [];
+    const left = await processes.find({ runId: run.runId, records });
+    if (left.length === 0) return;
+    if (outcome !== undefined && run.phase === "ended") {
+      const record = tree.get(run.sessionId);
+      await tree.commit([{ records: [{ ...record, ending: outcome }] }], { ifFailing: "keep" });
+    }
+    const text = `ended ${left.length} background process${left.length === 1 ? "" : "es"}`;
+    emit(run, { type: "note", level: "info", text });
+    await processes.endProcesses({
+      find: { runId: run.runId, records: [...records, ...left] },
+      killAfterMs: settings().grace.killAfterMs,
+    });
+  }
+
+  function contextOf(run: LiveRun, record: StoredSession, attempt: number): RunContext {
+    const { session, profile } = record;
+    if (profile === undefined) throw new Error(`session ${session.id} has no agent`);
+    return {
+      session,
+      runId: run.runId,
+      attempt,
+      prompt: run.prompt,
+      profile,
+      limits: session.limits,
+      cwd: session.cwd,
+      stateDir: parts.folder.dir,
+      runDir: join(parts.folder.runsDir, run.runId),
+      environment: runEnvironment({
+        base: parts.environment,
+        runId: run.runId,
+        sessionId: session.id,
+        stateDir: parts.folder.dir,
+        binDir: parts.folder.binDir,
+      }),
+      grace: settings().grace,
+      signal: run.controller.signal,
+      emit: (event) => emit(run, event),
+      ready: async () => {
+        const flow = unstoredOf(run);
+        if (flow.characters <= mostUnstored) return;
+        await new Promise<void>((resolve) => flow.waiting.push(resolve));
+      },
+      addUsage: (more) => countUsage(run, more),
+      setActivity: (activity) => {
+        const facts = tree.live.get(run.sessionId);
+        if (facts !== undefined && run.phase !== "closed") facts.activity = activity;
+      },
+      processStarted: (started) => {
+        named.set(run, [...(named.get(run) ?? []), started]);
+        void store.write({ processes: [{ runId: run.runId, ...started }], durability: "lazy" });
+      },
+      ended: async (outcome) => {
+        if (run.phase === "open" && !run.controller.signal.aborted) run.phase = "ended";
+        await endLeftBehind(run, outcome);
+      },
+    };
+  }
+
+  /** Adds to the session and to every session above it; ends runs whose tree is over its budget. */
+  function countUsage(run: LiveRun, more: Partial<Usage>): void {
+    if (run.phase === "closed") return;
+    const added = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costUsd: 0 };
+    const delta: Usage = { ...added, turns: 0, toolCalls: 0, ...more };
+    const records: StoredSession[] = [];
+    for (let id: string | null = run.sessionId; id !== null;) {
+      const record: StoredSession = tree.get(id);
+      const { usage, treeUsage } = record.session;
+      const fields = {
+        treeUsage: addUsage(treeUsage, delta),
+        ...(id === run.sessionId && { usage: addUsage(usage, delta) }),
+      };
+      const session = transition(record.session, { type: "update", fields }, now());
+      records.push({ ...record, session });
+      id = session.parentId;
+    }
+    void tree.commit([{ records }], { ifFailing: "keep", durability: "lazy" });
+    const own = records[0]?.session;
+    if (own === undefined) return;
+    emit(run, { type: "usage", ...own.usage });
+    for (const { session } of records) {
+      const over = exceededBudget(session.limits, session.treeUsage);
+      if (over === undefined) continue;
+      emit(run, { type: "budget", ...over });
+      const code = over.limit === "maxTurns" ? "max_turns" : "budget_exceeded";
+      const message = `${over.limit} of "${session.title}" is used up: ${over.used} of ${over.max}`;
+      return endRun(run, { kind: "budget", code, message });
+    }
+  }
+
+  async function attempt(run: LiveRun): Promise<RunOutcome> {
+    const { signal } = run.controller;
+    if (signal.aborted) return { status: "aborted" };
+    const record = tree.get(run.sessionId);
+    const kind = record.profile?.runner.kind ?? "none";
+    const runner = parts.runners[kind];
+    if (runner === undefined) {
+      const message = `agent "${record.session.agent}" needs the runner ${kind}, which is not there`;
+      return { status: "error", error: runError("invalid_request", message) };
+    }
+    const number = "attempt" in record.session ? record.session.attempt : 1;
+    const giveUp = new AbortController();
+    const running = runner.run(contextOf(run, record, number)).catch((err: unknown) => {
+      log.error({ err, runId: run.runId }, "a runner threw");
+      return { status: "error", error: runError("internal", messageOf(err)) } as const;
+    });
+    const outcome = await Promise.race([running, hung(signal, giveUp.signal)]);
+    giveUp.abort();
+    await endLeftBehind(run, undefined);
+    // What fails because it was told to end has not failed by itself.
+    const wasTold = signal.aborted && run.phase === "open" && outcome.status === "error";
+    return wasTold ? { ...outcome, status: "aborted" } : outcome;
+  }
+
+  /** Resolves when a runner does not return although its time is over. */
+  function hung(signal: AbortSignal, giveUp: AbortSignal): Promise<RunOutcome> {
+    return new Promise((resolve) => {
+      const begin = () => {
+        const { termAfterMs, killAfterMs } = settings().grace;
+        const timer = setTimeout(
+          () => {
+            log.warn({}, "a runner did not return when it was told to end");
+            resolve({ status: "aborted" });
+          },
+          termAfterMs + killAfterMs + hungAfterMs,
+        );
+        giveUp.addEventListener("abort", () => clearTimeout(timer), { once: true });
+      };
+      giveUp.addEventListener("abort", () => signal.removeEventListener("abort", begin));
+      if (signal.aborted) begin();
+      else signal.addEventListener("abort", begin, { once: true });
+    });
+  }
+
+  return { attempt, emit };
+}

@@ -1,0 +1,312 @@
+/**
+ * The core: the process that owns the store and the runs. This is the composition root, the only
+ * place where the parts are put together; read it to see what there is.
+ */
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Socket } from "node:net";
+import type { DaemonStatus } from "../protocol/messages.ts";
+import { PROTOCOL_VERSION } from "../protocol/version.ts";
+import { createAgents } from "./agents.ts";
+import { createAttempts } from "./attempts.ts";
+import { createCompletions } from "./completions.ts";
+import { createConfiguration, faultText } from "./config.ts";
+import { openConnection } from "./connection.ts";
+import { createHandlers } from "./handlers.ts";
+import { createHub } from "./hub.ts";
+import { startIdleExit } from "./idleExit.ts";
+import { ensureToken, listen } from "./listener.ts";
+import { openLog } from "./log.ts";
+import { createOutbound } from "./outbound.ts";
+import { createQueue } from "./queue.ts";
+import { correctLastSeq, endDeadRuns, recoverRuns } from "./recovery.ts";
+import { createReplays, stoppingFrame } from "./replays.ts";
+import { createRetention } from "./retention.ts";
+import { commandRunner } from "./runners/command.ts";
+import { createProcesses } from "./runners/processes.ts";
+import { createScheduler, type Scheduler } from "./scheduler.ts";
+import { serveClient } from "./server.ts";
+import { createSessionTree } from "./sessions.ts";
+import { settingsOf } from "./settings.ts";
+import { createSpawning } from "./spawn.ts";
+import type { StateFolder } from "./stateFolder.ts";
+import { acquireLock } from "./store/lock.ts";
+import { openStore } from "./store/openStore.ts";
+import { VERSION } from "./version.ts";
+
+export interface CoreOptions {
+  folder: StateFolder;
+  /** Path of the user's configuration file. */
+  configFile: string;
+  /** What runs inherit the allowed part of. */
+  environment: NodeJS.ProcessEnv;
+  /** How to call `offshoot` itself, for programs inside a run. */
+  selfCommand: readonly string[];
+}
+
+export interface Core {
+  /** Resolves when the core has stopped in order and let go of everything. */
+  readonly stopped: Promise<void>;
+  /** Takes no new work, ends live runs, stores everything. Idempotent. */
+  stop(runs: "interrupt" | "cancel"): void;
+}
+
+/** Starts the core of a state folder; `lockHeld` when there is one already. */
+export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"> {
+  const { folder, environment } = options;
+  await mkdir(folder.dir, { recursive: true, mode: 0o700 });
+  const acquired = await acquireLock(folder.lockFile);
+  if (acquired === "held") return "lockHeld";
+  const lock = acquired;
+
+  const startedAt = Date.now();
+  const now = () => Date.now();
+  const log = openLog(folder.logFile);
+  const configuration = createConfiguration(options.configFile);
+  const settings = () => settingsOf(configuration.user().config);
+  const processes = createProcesses({ log });
+  const hub = createHub();
+
+  const store = await openStore({
+    uri: configuration.user().config.store ?? `sqlite://${folder.storeFile}`,
+    log,
+    now,
+    onHealth: () => {
+      if (scheduler === undefined) return;
+      tellStatus();
+      scheduler.pump();
+    },
+  });
+  await rm(folder.runsDir, { recursive: true, force: true });
+  await endDeadRuns({
+    store,
+    processes,
+    stateDir: folder.dir,
+    killAfterMs: settings().grace.killAfterMs,
+    log,
+  });
+  const { sessions, unreadable } = await store.loadHeaders();
+  for (const row of unreadable) log.error(row, "a stored session cannot be read; it stays stored");
+  await correctLastSeq(store, sessions);
+
+  const queue = createQueue();
+  const tree = createSessionTree({ store, queue, now, tell: hub.tell, loaded: sessions });
+  const completions = createCompletions({
+    tree,
+    now,
+    last: await store.lastCompletionSeq(),
+    ended: (session, fresh) => scheduler?.ended(session, fresh),
+  });
+  const runners = { command: commandRunner({ processes, log }) };
+  const attempts = createAttempts({
+    tree,
+    store,
+    processes,
+    runners,
+    settings,
+    folder,
+    environment,
+    now,
+    log,
+  });
+  let scheduler: Scheduler | undefined = undefined;
+  const started = createScheduler({
+    tree,
+    store,
+    queue,
+    attempts,
+    completions: () => completions,
+    settings,
+    tell: hub.tell,
+    now,
+    monotonicMs: () => performance.now(),
+    random: Math.random,
+    log,
+  });
+  scheduler = started;
+  const agents = createAgents({ configuration, environment, runners: Object.keys(runners) });
+  const spawning = createSpawning({
+    tree,
+    store,
+    queue,
+    scheduler: started,
+    agents,
+    settings,
+    now,
+  });
+  const retention = createRetention({ tree, store, scheduler: started, now });
+
+  function health(): Pick<DaemonStatus, "health" | "message"> {
+    const faults = configuration.user().faults.map(faultText);
+    if (!store.health.ok) faults.unshift(store.health.cause);
+    if (unreadable.length > 0) {
+      faults.push(`${unreadable.length} stored sessions cannot be read; see ${folder.logFile}`);
+    }
+    if (store.setAside !== undefined) {
+      faults.push(`the store was damaged: it was moved to ${store.setAside}, this one is new`);
+    }
+    if (faults.length === 0) return { health: "ok" };
+    return { health: "degraded", message: faults.join(" ") };
+  }
+
+  let toldHealth = JSON.stringify(health());
+  function tellStatus(): void {
+    const params = health();
+    if (JSON.stringify(params) === toldHealth) return;
+    toldHealth = JSON.stringify(params);
+    hub.tell({ method: "daemon/statusChanged", params });
+  }
+
+  async function status(): Promise<DaemonStatus> {
+    const { concurrency, maxDepth, maxChildren, heartbeatMs, stalledMs, watchdog, idleExitMs } =
+      settings();
+    return {
+      version: VERSION,
+      protocolVersion: PROTOCOL_VERSION,
+      pid: process.pid,
+      startedAt,
+      stateDir: folder.dir,
+      logFile: folder.logFile,
+      storeFile: store.file,
+      storeBytes: await store.bytes(),
+      clients: hub.clients.size,
+      queued: started.queuedCount,
+      running: started.runningCount,
+      suspended: started.suspendedCount,
+      sessions: tree.size,
+      rssBytes: process.memoryUsage.rss(),
+      limits: {
+        concurrency,
+        queue: settings().queue,
+        maxDepth,
+        maxChildren,
+        heartbeatMs,
+        stalledMs,
+        totalMs: watchdog.totalMs,
+        idleMs: watchdog.idleMs,
+        idleExitMs,
+      },
+      ...health(),
+    };
+  }
+
+  const recovered = await recoverRuns(tree, completions, (record) => started.add(record), now);
+  await writeSelf(folder, options.selfCommand);
+
+  let stopping: Promise<void> | undefined;
+  let nextClientId = 0;
+  const sockets = new Set<Socket>();
+  const stop = (runs: "interrupt" | "cancel") => void (stopping ??= stopInOrder(runs));
+  const handlers = createHandlers({
+    tree,
+    store,
+    scheduler: started,
+    completions,
+    spawning,
+    agents,
+    retention,
+    status,
+    stop,
+  });
+
+  const isBusy = () => started.runningCount + started.suspendedCount + started.queuedCount > 0;
+  const listener = await listen({
+    folder,
+    version: VERSION,
+    protocolVersion: PROTOCOL_VERSION,
+    token: await ensureToken(folder.tokenFile),
+    isIdle: () => !isBusy(),
+    onClient: (socket) => serve(socket),
+    onTakeover: () => stop("interrupt"),
+    log,
+  });
+
+  function serve(socket: Socket): void {
+    sockets.add(socket);
+    const outbound = createOutbound(socket, createReplays(tree, store), (why) =>
+      log.warn({ why }, "a client was too slow and is dropped"),
+    );
+    const connection = openConnection(socket, outbound, log);
+    socket.on("close", () => sockets.delete(socket));
+    serveClient({
+      connection,
+      outbound,
+      handlers,
+      hub,
+      nextClientId: () => (nextClientId += 1),
+      onExit: () => socket.end(),
+      log,
+    });
+  }
+
+  const idleExit = startIdleExit({
+    isIdle: () => sockets.size === 0 && !isBusy(),
+    idleExitMs: () => settings().idleExitMs,
+    exit: () => stop("interrupt"),
+  });
+  const housekeeping = startHousekeeping();
+
+  /** Looks every second whether the configuration changed, and every hour for what is too old. */
+  function startHousekeeping(): { stop(): void } {
+    let known = configuration.user();
+    const look = setInterval(() => {
+      if (configuration.user() === known) return;
+      known = configuration.user();
+      log.info({ faults: known.faults }, "the configuration was read again");
+      tellStatus();
+      started.pump();
+    }, 1_000);
+    const prune = () => {
+      const limits = configuration.user().config.retention;
+      if (limits === undefined) return;
+      retention.prune(limits).catch((err: unknown) => log.error({ err }, "pruning failed"));
+    };
+    const hourly = setInterval(prune, 3_600_000);
+    prune();
+    return {
+      stop() {
+        clearInterval(look);
+        clearInterval(hourly);
+      },
+    };
+  }
+
+  const stopped = Promise.withResolvers<void>();
+
+  async function stopInOrder(runs: "interrupt" | "cancel"): Promise<void> {
+    log.info({ runs }, "the core stops");
+    idleExit.stop();
+    housekeeping.stop();
+    await listener.close();
+    await started.stop(runs);
+    await store.flush();
+    for (const client of hub.clients) client.outbound.keep(stoppingFrame);
+    await Promise.race([
+      Promise.all([...hub.clients].map(({ outbound }) => outbound.drained())),
+      new Promise((resolve) => setTimeout(resolve, 1_000).unref()),
+    ]);
+    for (const socket of sockets) socket.destroySoon();
+    await store.close();
+    await lock.release();
+    log.info({}, "the core has stopped");
+    stopped.resolve();
+  }
+
+  log.info({ version: VERSION, pid: process.pid, ...recovered }, "the core has started");
+  started.pump();
+  return { stopped: stopped.promise, stop };
+}
+
+/** A small `offshoot` for the PATH of every run, so that a program can spawn children of its own. */
+async function writeSelf(folder: StateFolder, selfCommand: readonly string[]): Promise<void> {
+  await mkdir(folder.binDir, { recursive: true, mode: 0o700 });
+  if (process.platform === "win32") {
+    const line = selfCommand.map((part) => `"${part}"`).join(" ");
+    await writeFile(join(folder.binDir, "offshoot.cmd"), `@${line} %*\r\n`);
+    return;
+  }
+  const line = selfCommand.map((part) => `'${part.replaceAll("'", "'\\''")}'`).join(" ");
+  const file = join(folder.binDir, "offshoot");
+  await writeFile(file, `#!/bin/sh\nexec ${line} "$@"\n`);
+  await chmod(file, 0o755);
+}

@@ -1,0 +1,206 @@
+/**
+ * What a front keeps of its client, so that the client can go on with another core when its own
+ * has died: how it opened the connection, what it is subscribed to, how far it has come, and which
+ * requests have no answer yet. Frames pass through here by the ten thousand: only those that change
+ * this picture are parsed.
+ */
+import { stoppingMethod } from "./handshake.ts";
+
+export type RequestId = number | string;
+
+/** A JSON-RPC message before anything in it was checked. */
+export interface Message {
+  id?: unknown;
+  method?: unknown;
+  params?: unknown;
+  result?: unknown;
+  error?: unknown;
+}
+
+export interface ClientMemory {
+  /** The body of its `initialize`, and whether a core has answered it. */
+  initialize: Buffer | undefined;
+  opened: boolean;
+  initialized: boolean;
+  /** The body of its last `workspace/didChangeConfiguration`. */
+  configuration: Buffer | undefined;
+  /** Its `tree/subscribe`, and the highest completion that it was given. */
+  tree: { params: Fields; completionSeq: number } | undefined;
+  /** The highest completion that was sent again since it asked for the tree. */
+  replayedTo: number;
+  /** The sessions that it subscribed to singly, with the last event that it was given of each. */
+  readonly sessions: Map<string, number>;
+  /** Requests without an answer; `params` of those that a later core has to be told of again. */
+  readonly pending: Map<RequestId, { method: string; params?: Fields }>;
+}
+
+type Fields = Record<string, unknown>;
+
+export function newClientMemory(): ClientMemory {
+  return {
+    initialize: undefined,
+    opened: false,
+    initialized: false,
+    configuration: undefined,
+    tree: undefined,
+    replayedTo: 0,
+    sessions: new Map(),
+    pending: new Map(),
+  };
+}
+
+/** Takes notice of a frame of the client; answers with its message, where it is one. */
+export function hearClient(memory: ClientMemory, body: Buffer): Message | undefined {
+  const message = parseMessage(body);
+  const { id, method } = message ?? {};
+  if (typeof method !== "string") return message;
+  if (isRequestId(id)) {
+    const params = changingRequests.has(method) ? fieldsOf(message?.params) : undefined;
+    memory.pending.set(id, params === undefined ? { method } : { method, params });
+    // Bodies are views into what came from the client: what is kept has to be a copy.
+    if (method === "initialize") memory.initialize ??= Buffer.from(body);
+    if (method === "tree/subscribe") memory.replayedTo = 0;
+  } else if (method === "initialized") {
+    memory.initialized = true;
+  } else if (method === "workspace/didChangeConfiguration") {
+    memory.configuration = Buffer.from(body);
+  }
+  return message;
+}
+
+/** What a frame of the core means to the front itself; undefined where it only passes it on. */
+export type Heard = { kind: "answer"; id: RequestId } | { kind: "stopping" } | undefined;
+
+/** Takes notice of a frame of the core. The id of an answer is told, also when nobody asked. */
+export function hearCore(memory: ClientMemory, body: Buffer): Heard {
+  const head = body.toString("latin1", 0, 64);
+  if (head.startsWith(notificationStart)) {
+    if (head.startsWith("subAgent/event", methodAt)) hearEvent(memory, body);
+    else if (head.startsWith("subAgent/completed", methodAt)) hearCompletion(memory, body);
+    else if (head.startsWith(stoppingMethod, methodAt)) return { kind: "stopping" };
+    return undefined;
+  }
+  const id = answerId(body);
+  if (id === undefined) return undefined;
+  hearAnswer(memory, id, body);
+  return { kind: "answer", id };
+}
+
+/** The core writes its notifications so, and the fields of an event in the order below. */
+const notificationStart = '{"jsonrpc":"2.0","method":"';
+const methodAt = notificationStart.length;
+const eventStart =
+  /^subAgent\/event","params":\{"parentSessionId":"[^"\\]*","childSessionId":"([^"\\]*)","runId":"[^"\\]*","seq":(\d+),/;
+const answerStart = /^\{"jsonrpc":"2\.0","id":(-?\d{1,15}|"[ !#-[\]-~]*"),"(?:result|error)"/;
+
+function hearEvent(memory: ClientMemory, body: Buffer): void {
+  if (memory.sessions.size === 0) return;
+  const found = eventStart.exec(body.toString("latin1", methodAt, methodAt + 400));
+  const params = found ? undefined : fieldsOf(parseMessage(body)?.params);
+  const sessionId = found ? found[1] : params?.["childSessionId"];
+  const seq = found ? Number(found[2]) : params?.["seq"];
+  if (typeof sessionId !== "string" || typeof seq !== "number") return;
+  const before = memory.sessions.get(sessionId);
+  if (before !== undefined && seq > before) memory.sessions.set(sessionId, seq);
+}
+
+function hearCompletion(memory: ClientMemory, body: Buffer): void {
+  const { completionSeq, replayed } = fieldsOf(parseMessage(body)?.params) ?? {};
+  if (typeof completionSeq !== "number") return;
+  if (replayed === true) memory.replayedTo = Math.max(memory.replayedTo, completionSeq);
+  const tree = memory.tree;
+  if (tree) tree.completionSeq = Math.max(tree.completionSeq, completionSeq);
+}
+
+function answerId(body: Buffer): RequestId | undefined {
+  const found = answerStart.exec(body.toString("latin1", 0, 300))?.[1];
+  if (found !== undefined) return found.startsWith('"') ? found.slice(1, -1) : Number(found);
+  const message = parseMessage(body);
+  return message?.method === undefined && isRequestId(message?.id) ? message.id : undefined;
+}
+
+function hearAnswer(memory: ClientMemory, id: RequestId, body: Buffer): void {
+  const asked = memory.pending.get(id);
+  memory.pending.delete(id);
+  if (asked === undefined || !changingRequests.has(asked.method)) return;
+  const result = fieldsOf(parseMessage(body)?.result);
+  const { params = {} } = asked;
+  const sessionId = String(params["sessionId"]);
+  if (asked.method === "initialize") {
+    if (result) memory.opened = true;
+    else if (!memory.opened) memory.initialize = undefined;
+  } else if (result === undefined) {
+    return;
+  } else if (asked.method === "tree/subscribe") {
+    const after = numberOf(params["afterCompletion"]) ?? numberOf(result["completionSeq"]) ?? 0;
+    memory.tree = { params, completionSeq: Math.max(after, memory.replayedTo) };
+  } else if (asked.method === "tree/unsubscribe") {
+    memory.tree = undefined;
+  } else if (asked.method === "session/subscribe") {
+    memory.sessions.set(sessionId, numberOf(params["after"]) ?? 0);
+  } else if (asked.method === "session/unsubscribe") {
+    memory.sessions.delete(sessionId);
+  }
+}
+
+/** The requests whose success changes what a later core has to be told. */
+const changingRequests = new Set([
+  "initialize",
+  "tree/subscribe",
+  "tree/unsubscribe",
+  "session/subscribe",
+  "session/unsubscribe",
+]);
+
+/** The subscriptions of the client as requests that go on where it has come to. */
+export function subscriptions(memory: ClientMemory): { method: string; params: Fields }[] {
+  const { tree, sessions } = memory;
+  const ofSessions = [...sessions].map(([sessionId, after]) => ({
+    method: "session/subscribe",
+    params: { sessionId, after },
+  }));
+  if (tree === undefined) return ofSessions;
+  const params = { ...tree.params, afterCompletion: tree.completionSeq };
+  return [{ method: "tree/subscribe", params }, ...ofSessions];
+}
+
+/** The snapshot of a renewed subscription, as the notifications that a client knows. */
+export function changesIn({ result }: Message): string[] {
+  const sessions = fieldsOf(result)?.["sessions"];
+  if (!Array.isArray(sessions)) return [];
+  const method = "session/changed";
+  return sessions.map((session: unknown) =>
+    JSON.stringify({ jsonrpc: "2.0", method, params: { session } }),
+  );
+}
+
+export type Pending = [id: RequestId, asked: { method: string }][];
+
+/** The requests without an answer; from now on they are nobody's. */
+export function takePending({ pending }: ClientMemory): Pending {
+  const taken: Pending = [...pending];
+  pending.clear();
+  return taken;
+}
+
+/** The message of a body, or undefined where it is no JSON object. */
+export function parseMessage(body: Buffer): Message | undefined {
+  try {
+    return fieldsOf(JSON.parse(body.toString("utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+export function isRequestId(id: unknown): id is RequestId {
+  return typeof id === "number" || typeof id === "string";
+}
+
+export function fieldsOf(value: unknown): Fields | undefined {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? (value as Fields) : undefined;
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}

@@ -1,0 +1,78 @@
+/**
+ * The command line: `offshoot --stdio` is a front, `offshoot core` a core, everything else the
+ * terminal client. Each is loaded only when it is wanted, since a front has to start fast.
+ */
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { PROTOCOL_VERSION } from "../protocol/version.ts";
+import { stateFolder } from "./stateFolder.ts";
+import { VERSION } from "./version.ts";
+
+const argv = process.argv.slice(2);
+/** What a core is started with; a script of the same package, whatever way it was called. */
+const entry = resolve(process.argv[1] ?? "");
+
+const { values, positionals } = parseArgs({
+  args: argv,
+  options: { stdio: { type: "boolean" }, "state-dir": { type: "string" } },
+  strict: false,
+  allowPositionals: true,
+});
+const stateDir = typeof values["state-dir"] === "string" ? values["state-dir"] : undefined;
+
+if (values.stdio === true && positionals.length === 0) process.exit(await front());
+else if (positionals[0] === "core") await core();
+else process.exitCode = await terminal();
+
+async function front(): Promise<number> {
+  const { runFront } = await import("./front.ts");
+  const { startCoreProcess } = await import("./join.ts");
+  const folder = stateFolder(stateDir, process.env);
+  return await runFront({
+    folder,
+    version: VERSION,
+    protocolVersion: PROTOCOL_VERSION,
+    startCore: () => startCoreProcess({ entry, folder }),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    warn: (sentence) => void process.stderr.write(`offshoot: ${sentence}\n`),
+  });
+}
+
+async function core(): Promise<void> {
+  const { startCore } = await import("./core.ts");
+  const { lockHeldExitCode } = await import("./handshake.ts");
+  const { userConfigFile } = await import("./configFile.ts");
+  process.title = "offshoot core";
+  try {
+    const started = await startCore({
+      folder: stateFolder(stateDir, process.env),
+      configFile: userConfigFile(process.env),
+      environment: process.env,
+      selfCommand: [process.execPath, ...process.execArgv, entry],
+    });
+    if (started === "lockHeld") process.exit(lockHeldExitCode);
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+      process.on(signal, () => started.stop("interrupt"));
+    }
+    await started.stopped;
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`offshoot core: ${error instanceof Error ? error.message : error}\n`);
+    process.exit(1);
+  }
+}
+
+async function terminal(): Promise<number> {
+  const world = {
+    environment: process.env,
+    cwd: process.cwd(),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    entry,
+    now: () => Date.now(),
+  };
+  const { runTerminal } = await import("./terminal/commands.ts");
+  return await runTerminal(argv, world);
+}

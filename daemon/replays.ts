@@ -1,0 +1,50 @@
+/** Frames of what happened before, read from the store page by page. */
+import type { StoredEvent } from "../protocol/events.ts";
+import { frame } from "./framing.ts";
+import { stoppingMethod } from "./handshake.ts";
+import { notificationFrame } from "./hub.ts";
+import type { Replays } from "./outbound.ts";
+import type { SessionTree } from "./sessions.ts";
+import type { Store } from "./store/sessionStore.ts";
+
+/** Rows that are read at once: small enough that a slow client costs little memory. */
+const pageSize = 200;
+
+export function createReplays(tree: SessionTree, store: Store): Replays {
+  function eventFrame(sessionId: string, { runId, seq, event }: StoredEvent): Buffer {
+    return notificationFrame("subAgent/event", {
+      parentSessionId: tree.find(sessionId)?.session.parentId ?? "",
+      childSessionId: sessionId,
+      runId,
+      seq,
+      event,
+    });
+  }
+
+  return {
+    async events(sessionId, from, to) {
+      const stored = await store.events(sessionId, from - 1, Math.min(pageSize, to - from + 1));
+      const events = stored.filter(({ seq }) => seq <= to);
+      return {
+        frames: events.map((event) => eventFrame(sessionId, event)),
+        next: (events.at(-1)?.seq ?? to) + 1,
+      };
+    },
+    async completions(from, to) {
+      const stored = await store.completions(from - 1, pageSize);
+      const wanted = stored.filter(({ completionSeq }) => completionSeq <= to);
+      return {
+        frames: wanted.map((completion) =>
+          notificationFrame("subAgent/completed", { ...completion, replayed: true }),
+        ),
+        next: (wanted.at(-1)?.completionSeq ?? to) + 1,
+      };
+    },
+    gap: (sessionId, from, to) => notificationFrame("subAgent/gap", { sessionId, from, to }),
+  };
+}
+
+/** The last word of a core that stops in order, see handshake.ts. */
+export const stoppingFrame = frame(
+  JSON.stringify({ jsonrpc: "2.0", method: stoppingMethod, params: {} }),
+);

@@ -1,0 +1,76 @@
+/**
+ * Removes sessions: those a person deletes, and those that are old or too many. Nothing that is
+ * still open is ever pruned, and pruning works in small pieces beside the normal writes.
+ */
+import type { ParamsOf, ResultOf } from "../protocol/messages.ts";
+import { isTerminal } from "../protocol/session.ts";
+import { OffshootError } from "../protocol/errors.ts";
+import { messageOf } from "./endings.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { SessionTree } from "./sessions.ts";
+import type { Store } from "./store/sessionStore.ts";
+
+export interface Retention {
+  /** Ends what is open of them, then removes them. Answers how many there were. */
+  remove(sessionIds: readonly string[]): Promise<number>;
+  /** Removes ended subtrees older than an age, then the oldest until the store has a size. */
+  prune(params: ParamsOf<"daemon/prune">): Promise<ResultOf<"daemon/prune">>;
+}
+
+interface Parts {
+  tree: SessionTree;
+  store: Store;
+  scheduler: Scheduler;
+  now: () => number;
+}
+
+/** Subtrees that are removed before the size is looked at again. */
+const subtreesPerPiece = 20;
+
+export function createRetention({ tree, store, scheduler, now }: Parts): Retention {
+  async function remove(sessionIds: readonly string[]): Promise<number> {
+    await scheduler.endForDeletion(sessionIds);
+    const ids = sessionIds.filter((id) => tree.find(id) !== undefined);
+    try {
+      await store.deleteSessions(ids);
+    } catch (error) {
+      const cause = messageOf(error);
+      const message = `the store cannot remove it now: ${cause}`;
+      throw new OffshootError("storeUnavailable", message, { cause });
+    }
+    tree.forget(ids);
+    for (const id of ids) scheduler.waits.changed(id);
+    return ids.length;
+  }
+
+  /** What hangs below a root, and roots with nothing below: each with when it was last changed. */
+  function endedSubtrees(): { ids: string[]; endedAt: number }[] {
+    const found: { ids: string[]; endedAt: number }[] = [];
+    for (const { session } of tree.records()) {
+      if (session.depth > 1) continue;
+      const ids = [...tree.descendantsOf(session.id), session.id];
+      if (session.kind === "root" && ids.length > 1) continue;
+      const sessions = ids.map((id) => tree.get(id).session);
+      if (!sessions.every((one) => one.kind === "root" || isTerminal(one))) continue;
+      found.push({ ids, endedAt: Math.max(...sessions.map(({ updatedAt }) => updatedAt)) });
+    }
+    return found.sort((a, b) => a.endedAt - b.endedAt);
+  }
+
+  return {
+    remove,
+    async prune({ maxAgeMs, maxBytes }) {
+      let deleted = 0;
+      if (maxAgeMs !== undefined) {
+        const old = endedSubtrees().filter(({ endedAt }) => endedAt <= now() - maxAgeMs);
+        deleted += await remove(old.flatMap(({ ids }) => ids));
+      }
+      while (maxBytes !== undefined && (await store.bytes()) > maxBytes) {
+        const oldest = endedSubtrees().slice(0, subtreesPerPiece);
+        if (oldest.length === 0) break;
+        deleted += await remove(oldest.flatMap(({ ids }) => ids));
+      }
+      return { deleted, storeBytes: await store.bytes() };
+    },
+  };
+}

@@ -1,0 +1,337 @@
+/**
+ * All sessions, in memory, as the tree that they are. The one way to change one is `commit`: the
+ * new record counts at once for whoever decides something, goes to disk next, and is shown and told
+ * to clients last. So nobody ever hears what the store does not hold (or is told `stored: false`).
+ */
+import { OffshootError } from "../protocol/errors.ts";
+import type { AgentEvent } from "../protocol/events.ts";
+import type { Completion, ParamsOf } from "../protocol/messages.ts";
+import type { Activity, Message, Session } from "../protocol/session.ts";
+import { blobPartLength, boundEvent, type Blob } from "./boundEvent.ts";
+import type { News } from "./hub.ts";
+import type { RunQueue } from "./queue.ts";
+import type { BlobPart, StoredSession } from "./store/records.ts";
+import type { Store } from "./store/sessionStore.ts";
+
+/** What changes too often to be stored: it lives with the run and is laid over what is shown. */
+export interface LiveFacts {
+  lastHeartbeatAt: number;
+  lastProgressAt: number;
+  activity?: Activity;
+}
+
+/** One change of one or more sessions. Several changes can be stored as a whole, see `commit`. */
+export interface Change {
+  records: StoredSession[];
+  messages?: { sessionId: string; message: Message }[];
+  completion?: Completion;
+  endedRun?: string;
+  /** Told before the session/changed of the records. */
+  first?: News[];
+  /** Told after them. */
+  last?: (stored: boolean) => News[];
+}
+
+export interface CommitOptions {
+  /**
+   * When the store fails: `keep` tells with stored: false and tries again until it works; `giveUp`
+   * takes the changes back, for requests that have not been answered yet.
+   */
+  ifFailing: "keep" | "giveUp";
+  /** `lazy`: a power cut may take it; default `durable`. */
+  durability?: "durable" | "lazy";
+  /** Called in the same breath before the telling: what must have happened when clients hear it. */
+  beforeTelling?: (stored: boolean) => void;
+  /** Called when kept changes are stored after all. */
+  storedLater?: () => void;
+}
+
+export interface SessionTree {
+  readonly size: number;
+  readonly live: Map<string, LiveFacts>;
+  /** The newest record, perhaps not stored yet: what decisions are made on. */
+  find(sessionId: string): StoredSession | undefined;
+  /** As `find`; throws 1001 where there is none. */
+  get(sessionId: string): StoredSession;
+  /** As clients see it: stored, with the facts of the live run laid over. Throws 1001. */
+  show(sessionId: string): Session;
+  /** As `show`; undefined while it was not told yet, or is gone. */
+  peek(sessionId: string): Session | undefined;
+  showAll(rootIds: ReadonlySet<string> | undefined): Session[];
+  list(filter: ParamsOf<"session/list">): { sessions: Session[]; nextCursor?: string };
+  childrenOf(sessionId: string): ReadonlySet<string>;
+  /** All descendants, children before their parents. */
+  descendantsOf(sessionId: string): string[];
+  isWithin(sessionId: string, ancestorId: string): boolean;
+  rootOfFolder(cwd: string): StoredSession | undefined;
+  ofRequestKey(requestKey: string): StoredSession | undefined;
+  records(): Iterable<StoredSession>;
+  /** Stores the changes as a whole, then tells them one after the other; answers if it is stored. */
+  commit(changes: Change[], options: CommitOptions): Promise<boolean>;
+  /** Numbers, stores and tells one event of a run. */
+  append(sessionId: string, runId: string, event: AgentEvent): Promise<boolean>;
+  /** Number of the last event that was told. */
+  lastSeq(sessionId: string): number;
+  /** Forgets sessions whose rows are being removed, and says so. */
+  forget(sessionIds: string[]): void;
+}
+
+interface Staged {
+  change: Change;
+  records: StoredSession[];
+  before: (StoredSession | undefined)[];
+}
+
+interface Parts {
+  store: Store;
+  queue: RunQueue;
+  now: () => number;
+  tell: (news: News) => void;
+  /** What the store held at start. */
+  loaded: Iterable<StoredSession>;
+}
+
+const none: ReadonlySet<string> = new Set();
+
+export function createSessionTree(parts: Parts): SessionTree {
+  const { store, queue, now, tell } = parts;
+  const newest = new Map<string, StoredSession>();
+  const shown = new Map<string, Session>();
+  const children = new Map<string, Set<string>>();
+  const requestKeys = new Map<string, string>();
+  const folders = new Map<string, string>();
+  const seqs = new Map<string, { given: number; told: number }>();
+  const live = new Map<string, LiveFacts>();
+
+  for (const record of parts.loaded) {
+    index(record);
+    shown.set(record.session.id, record.session);
+  }
+
+  function index(record: StoredSession): void {
+    const { id, parentId, kind, cwd, lastSeq } = record.session;
+    newest.set(id, record);
+    seqs.set(id, { given: lastSeq, told: lastSeq });
+    if (parentId !== null) {
+      const siblings = children.get(parentId);
+      if (siblings === undefined) children.set(parentId, new Set([id]));
+      else siblings.add(id);
+    }
+    if (record.requestKey !== undefined) requestKeys.set(record.requestKey, id);
+    if (kind === "root" && !folders.has(cwd)) folders.set(cwd, id);
+  }
+
+  function unindex(id: string): void {
+    const record = newest.get(id);
+    if (record === undefined) return;
+    const { parentId, cwd } = record.session;
+    newest.delete(id);
+    shown.delete(id);
+    seqs.delete(id);
+    children.delete(id);
+    if (parentId !== null) {
+      const siblings = children.get(parentId);
+      siblings?.delete(id);
+      if (siblings?.size === 0) children.delete(parentId);
+    }
+    if (record.requestKey !== undefined) requestKeys.delete(record.requestKey);
+    if (folders.get(cwd) === id) folders.delete(cwd);
+  }
+
+  function get(sessionId: string): StoredSession {
+    return newest.get(sessionId) ?? notFound(sessionId);
+  }
+
+  function present(session: Session): Session {
+    const lastSeq = seqs.get(session.id)?.told ?? session.lastSeq;
+    if (session.status === "queued") {
+      const position = queue.position(session.id);
+      return { ...session, lastSeq, ...(position !== undefined && { position }) };
+    }
+    const facts = live.get(session.id);
+    if (facts === undefined || !("lastHeartbeatAt" in session)) return { ...session, lastSeq };
+    return { ...session, lastSeq, ...facts };
+  }
+
+  /** A new session whose storing failed is taken back; so is a change, unless another followed. */
+  function takeBack(record: StoredSession, before: StoredSession | undefined): void {
+    if (newest.get(record.session.id) !== record) return;
+    if (before === undefined) unindex(record.session.id);
+    else newest.set(record.session.id, before);
+  }
+
+  /** Makes the records count for decisions; answers with what they replace. */
+  function stage(change: Change): Staged {
+    const records = change.records.map((record) => {
+      const given = seqs.get(record.session.id)?.given ?? 0;
+      return { ...record, session: { ...record.session, lastSeq: given } };
+    });
+    const before = records.map((record) => newest.get(record.session.id));
+    for (const record of records) {
+      if (newest.has(record.session.id)) newest.set(record.session.id, record);
+      else index(record);
+    }
+    return { change, records, before };
+  }
+
+  function tellChange({ change, records, before }: Staged, stored: boolean): void {
+    for (const news of change.first ?? []) tell(news);
+    for (const [place, { session }] of records.entries()) {
+      // Deleted meanwhile: a late change must not bring it back.
+      if (!newest.has(session.id)) continue;
+      const honest = !stored && "stored" in session ? { ...session, stored: false } : session;
+      shown.set(session.id, honest);
+      if (before[place]?.session.version === session.version) continue;
+      const params = { session: present(honest) };
+      tell({ method: "session/changed", params, rootId: session.rootId });
+    }
+    for (const news of change.last?.(stored) ?? []) tell(news);
+  }
+
+  function commit(changes: Change[], options: CommitOptions): Promise<boolean> {
+    const staged = changes.map(stage);
+    const completion = changes.find((change) => change.completion)?.completion;
+    return store.write(
+      {
+        headers: staged.flatMap(({ records }) => records),
+        messages: changes.flatMap((change) => change.messages ?? []),
+        ...(completion && { completion }),
+        endedRuns: changes.flatMap(({ endedRun }) => endedRun ?? []),
+        durability: options.durability ?? "durable",
+      },
+      {
+        ifFailing: options.ifFailing,
+        told(stored) {
+          if (!stored && options.ifFailing === "giveUp") {
+            for (const { records, before } of staged.reverse()) {
+              records.forEach((record, place) => takeBack(record, before[place]));
+            }
+            return;
+          }
+          options.beforeTelling?.(stored);
+          for (const one of staged) tellChange(one, stored);
+        },
+        ...(options.storedLater && { storedLater: options.storedLater }),
+      },
+    );
+  }
+
+  async function append(sessionId: string, runId: string, event: AgentEvent): Promise<boolean> {
+    const seq = seqs.get(sessionId);
+    const { session } = get(sessionId);
+    if (seq === undefined) return notFound(sessionId);
+    seq.given += 1;
+    const number = seq.given;
+    const bounded = boundEvent(event, `${number}`);
+    return await store.write(
+      {
+        events: [{ sessionId, event: { seq: number, at: now(), runId, event: bounded.event } }],
+        ...(bounded.blobs.length > 0 && {
+          blobs: bounded.blobs.flatMap((blob) => blobParts(sessionId, blob)),
+        }),
+        durability: "lazy",
+      },
+      {
+        ifFailing: "keep",
+        told: () => {
+          seq.told = number;
+          tell({
+            method: "subAgent/event",
+            params: {
+              parentSessionId: session.parentId ?? "",
+              childSessionId: sessionId,
+              runId,
+              seq: number,
+              event: bounded.event,
+            },
+            rootId: session.rootId,
+          });
+        },
+      },
+    );
+  }
+
+  function descendantsOf(sessionId: string): string[] {
+    const found: string[] = [];
+    for (const child of children.get(sessionId) ?? none) found.push(...descendantsOf(child), child);
+    return found;
+  }
+
+  return {
+    live,
+    get,
+    commit,
+    append,
+    descendantsOf,
+    get size() {
+      return newest.size;
+    },
+    find: (sessionId) => newest.get(sessionId),
+    show: (sessionId) => present(shown.get(sessionId) ?? notFound(sessionId)),
+    peek: (sessionId) => shown.get(sessionId),
+    showAll: (rootIds) =>
+      [...shown.values()]
+        .filter((session) => rootIds === undefined || rootIds.has(session.rootId))
+        .map(present),
+    list(filter) {
+      const page: Session[] = [];
+      const limit = filter.limit ?? 100;
+      for (const session of [...shown.values()].reverse()) {
+        if (filter.cursor !== undefined && session.id >= filter.cursor) continue;
+        if (!matches(session, filter)) continue;
+        if (page.length === limit) return { sessions: page, nextCursor: page.at(-1)?.id ?? "" };
+        page.push(present(session));
+      }
+      return { sessions: page };
+    },
+    childrenOf: (sessionId) => children.get(sessionId) ?? none,
+    isWithin(sessionId, ancestorId) {
+      let step = newest.get(sessionId)?.session;
+      while (step !== undefined && step.id !== ancestorId) {
+        step = step.parentId === null ? undefined : newest.get(step.parentId)?.session;
+      }
+      return step !== undefined;
+    },
+    rootOfFolder: (cwd) => newest.get(folders.get(cwd) ?? ""),
+    ofRequestKey: (requestKey) => newest.get(requestKeys.get(requestKey) ?? ""),
+    records: () => newest.values(),
+    lastSeq: (sessionId) => seqs.get(sessionId)?.told ?? 0,
+    forget(sessionIds) {
+      const rootIds = new Map<string, string[]>();
+      for (const id of sessionIds) {
+        const rootId = newest.get(id)?.session.rootId;
+        if (rootId === undefined) continue;
+        unindex(id);
+        rootIds.set(rootId, [...(rootIds.get(rootId) ?? []), id]);
+      }
+      for (const [rootId, ids] of rootIds) {
+        tell({ method: "session/removed", params: { sessionIds: ids }, rootId });
+      }
+    },
+  };
+}
+
+function blobParts(sessionId: string, { blobId, text }: Blob): BlobPart[] {
+  const parts: BlobPart[] = [];
+  for (let at = 0; at < text.length; at += blobPartLength) {
+    const part = parts.length;
+    parts.push({ sessionId, blobId, part, text: text.slice(at, at + blobPartLength) });
+  }
+  return parts;
+}
+
+function matches(session: Session, filter: ParamsOf<"session/list">): boolean {
+  const { rootId, parentId, status, cwd, text } = filter;
+  if (rootId !== undefined && session.rootId !== rootId) return false;
+  if (parentId !== undefined && session.parentId !== parentId) return false;
+  if (status !== undefined && !status.includes(session.status)) return false;
+  if (cwd !== undefined && session.cwd !== cwd) return false;
+  if (text === undefined) return true;
+  const result = "result" in session ? (session.result ?? "") : "";
+  const searched = `${session.title}\n${session.agent}\n${result}`.toLowerCase();
+  return searched.includes(text.toLowerCase());
+}
+
+function notFound(sessionId: string): never {
+  throw new OffshootError("sessionNotFound", `there is no session ${sessionId}`, { sessionId });
+}

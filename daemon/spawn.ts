@@ -1,0 +1,239 @@
+/**
+ * From a request to spawn to a stored, queued session: everything is checked first, then written
+ * in one transaction, and only then is the request answered.
+ */
+import { statSync } from "node:fs";
+import { isAbsolute, resolve } from "node:path";
+import { v7 as newId } from "uuid";
+import type { AgentProfile } from "../protocol/config.ts";
+import { OffshootError } from "../protocol/errors.ts";
+import type { ParamsOf } from "../protocol/messages.ts";
+import { noUsage, type Limits, type Message, type Session } from "../protocol/session.ts";
+import type { Agents } from "./agents.ts";
+import type { Client } from "./hub.ts";
+import { InvalidParams } from "./invalidParams.ts";
+import { cutToParent, limitExceeded, stricter } from "./limits.ts";
+import type { RunQueue } from "./queue.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { SessionTree } from "./sessions.ts";
+import type { Settings } from "./settings.ts";
+import type { StoredSession } from "./store/records.ts";
+import type { Store } from "./store/sessionStore.ts";
+import { transition } from "./transition.ts";
+
+type SpawnParams = ParamsOf<"session/spawn">;
+
+export interface Spawning {
+  spawn(params: SpawnParams, client: Client): Promise<Session>;
+  createRoot(params: ParamsOf<"session/create">): Promise<Session>;
+  /** The agent as it is configured now, for another run of a session. */
+  refreshProfile(sessionId: string, client: Client): void;
+}
+
+interface Parts {
+  tree: SessionTree;
+  store: Store;
+  queue: RunQueue;
+  scheduler: Scheduler;
+  agents: Agents;
+  settings: () => Settings;
+  now: () => number;
+}
+
+export function createSpawning(parts: Parts): Spawning {
+  const { tree, store, queue, scheduler, agents, settings, now } = parts;
+  /** Spawns with a key that are not answered yet: the same key joins them. */
+  const underWay = new Map<string, Promise<Session>>();
+
+  async function spawn(params: SpawnParams, client: Client): Promise<Session> {
+    const parent = parentOf(params, client);
+    const asked = checkedFolder(params.cwd ?? parent.session.cwd);
+    const profile = profileFor(params, client, asked);
+    const cwd = profile.cwd === undefined ? asked : checkedFolder(resolve(asked, profile.cwd));
+    refuseTooDeep(parent);
+    refuseTooMany(parent);
+    const limits = limitsFor(params, client, cwd, profile, parent.session);
+    if (params.autoRun !== false) queue.admit(parent.session.rootId, settings().queue);
+
+    const child = childRecord(params, parent.session, { cwd, profile, limits, at: now() });
+    const message: Message = { n: 1, at: now(), role: "user", text: params.prompt };
+    const records = [{ ...parent, childCount: parent.childCount + 1 }, child];
+    const stored = await tree.commit(
+      [{ records, messages: [{ sessionId: child.session.id, message }] }],
+      { ifFailing: "giveUp" },
+    );
+    if (!stored) throw unavailable();
+    scheduler.add(tree.get(child.session.id));
+    return tree.show(child.session.id);
+  }
+
+  /** The named parent, or the root of the folder: the one there is, or a new one. */
+  function parentOf(params: SpawnParams, client: Client): StoredSession {
+    if (params.parentId !== undefined) {
+      const parent = tree.get(params.parentId);
+      if (!scheduler.isEnding(params.parentId)) return parent;
+      const { status, title } = parent.session;
+      throw new OffshootError("invalidState", `"${title}" is being ended: nothing new below it`, {
+        status,
+      });
+    }
+    const cwd = params.cwd ?? client.folders[0];
+    if (cwd === undefined) {
+      throw new InvalidParams([{ path: "cwd", message: "is needed where there is no parentId" }]);
+    }
+    const folder = checkedFolder(cwd);
+    return tree.rootOfFolder(folder) ?? rootRecord(folder, undefined, now());
+  }
+
+  function profileFor(params: SpawnParams, client: Client, cwd: string): AgentProfile {
+    const found = agents.resolve(agents.scopeFor(client, cwd), params.agent);
+    const { limits: _limits, ...overrides } = params.overrides ?? {};
+    const changed = { ...overrides, ...(params.model !== undefined && { model: params.model }) };
+    return Object.assign({}, found, changed);
+  }
+
+  function refuseTooDeep({ session }: StoredSession): void {
+    const max = Math.min(settings().maxDepth, session.limits.maxDepth ?? Number.MAX_SAFE_INTEGER);
+    const depth = session.depth + 1;
+    if (depth > max) throw limitExceeded("maxDepth", max, depth, session);
+  }
+
+  function refuseTooMany({ session, childCount }: StoredSession): void {
+    if (session.kind === "root") return;
+    const max = session.limits.maxChildren ?? settings().maxChildren;
+    if (childCount >= max) throw limitExceeded("maxChildren", max, childCount, session);
+  }
+
+  function limitsFor(
+    params: SpawnParams,
+    client: Client,
+    cwd: string,
+    profile: AgentProfile,
+    parent: Session,
+  ): Limits {
+    const { config } = agents.scopeFor(client, cwd);
+    const asked = stricter(profile.limits, params.limits, params.overrides?.limits);
+    return cutToParent({ ...config.limits, ...asked }, parent, now());
+  }
+
+  function unavailable(): OffshootError {
+    const cause = store.health.ok ? "the write failed" : store.health.cause;
+    return new OffshootError("storeUnavailable", `the store cannot take it: ${cause}`, { cause });
+  }
+
+  return {
+    async spawn(params, client) {
+      if (!store.health.ok) throw unavailable();
+      const { requestKey } = params;
+      if (requestKey === undefined) return await spawn(params, client);
+      const before = underWay.get(requestKey);
+      if (before !== undefined) return await before;
+      const known = tree.ofRequestKey(requestKey);
+      if (known !== undefined) return tree.show(known.session.id);
+      const spawning = spawn(params, client);
+      underWay.set(requestKey, spawning);
+      try {
+        return await spawning;
+      } finally {
+        underWay.delete(requestKey);
+      }
+    },
+
+    async createRoot({ title, cwd }) {
+      const record = rootRecord(checkedFolder(cwd), title, now());
+      if (!(await tree.commit([{ records: [record] }], { ifFailing: "giveUp" }))) {
+        throw unavailable();
+      }
+      return tree.show(record.session.id);
+    },
+
+    refreshProfile(sessionId, client) {
+      const record = tree.get(sessionId);
+      const { agent, cwd } = record.session;
+      const found = agents.scopeFor(client, cwd).profiles.get(agent)?.profile;
+      if (found !== undefined && record.profile !== undefined) {
+        record.profile = { ...record.profile, runner: found.runner };
+      }
+    },
+  };
+}
+
+/** The folder as an absolute path without detours. Throws 1013 where there is none. */
+function checkedFolder(cwd: string): string {
+  if (!isAbsolute(cwd)) {
+    throw new InvalidParams([{ path: "cwd", message: `must be an absolute path, got "${cwd}"` }]);
+  }
+  const folder = resolve(cwd);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return folder;
+  throw new OffshootError("cwdNotFound", `the folder ${folder} does not exist`, { cwd: folder });
+}
+
+function rootRecord(cwd: string, title: string | undefined, at: number): StoredSession {
+  const id = newId();
+  const name = title ?? cwd.split(/[/\\]/).at(-1) ?? cwd;
+  const place = { kind: "root", parentId: null, rootId: id, depth: 0 } as const;
+  const session = newSession({ id, ...place, title: name === "" ? cwd : name, cwd }, at);
+  return { session, priority: 0, unreadFrom: 1, childCount: 0 };
+}
+
+function childRecord(
+  params: SpawnParams,
+  parent: Session,
+  { cwd, profile, limits, at }: { cwd: string; profile: AgentProfile; limits: Limits; at: number },
+): StoredSession {
+  const created: Session = {
+    ...newSession(
+      {
+        id: newId(),
+        kind: "child",
+        parentId: parent.id,
+        rootId: parent.rootId,
+        depth: parent.depth + 1,
+        title: params.title ?? titleOf(params.prompt),
+        cwd,
+      },
+      at,
+    ),
+    agent: profile.name,
+    runner: profile.runner.kind,
+    ...(profile.model !== undefined && { model: profile.model }),
+    limits,
+    messageCount: 1,
+  };
+  const enqueue = { type: "enqueue", runId: newId() } as const;
+  const session =
+    params.autoRun === false ? created : { ...transition(created, enqueue, at), version: 1 };
+  return {
+    session,
+    ...(params.requestKey !== undefined && { requestKey: params.requestKey }),
+    priority: params.priority ?? 0,
+    profile,
+    unreadFrom: 1,
+    childCount: 0,
+  };
+}
+
+function newSession(
+  fields: Pick<Session, "id" | "kind" | "parentId" | "rootId" | "depth" | "title" | "cwd">,
+  at: number,
+): Session {
+  return {
+    ...fields,
+    status: "created",
+    agent: "",
+    version: 1,
+    createdAt: at,
+    updatedAt: at,
+    lastSeq: 0,
+    messageCount: 0,
+    usage: noUsage,
+    treeUsage: noUsage,
+    limits: {},
+  };
+}
+
+/** The first line that says something, cut at 60 characters. */
+function titleOf(prompt: string): string {
+  const line = prompt.split("\n").find((text) => text.trim() !== "") ?? "";
+  return [...line.trim()].slice(0, 60).join("");
+}

@@ -1,0 +1,217 @@
+/**
+ * A real daemon for a test: a state folder, a configuration file, fronts over real stdio, and the
+ * core that they share. Only the agents are small programs made for tests.
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  createMessageConnection,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type MessageConnection,
+} from "vscode-jsonrpc/node";
+import type { Config } from "../../protocol/config.ts";
+import type {
+  ClientOptions,
+  Completion,
+  NotificationMethod,
+  NotificationParams,
+  ParamsOf,
+  RequestMethod,
+  ResultOf,
+} from "../../protocol/messages.ts";
+import { repository } from "./repository.ts";
+import { testFolder } from "./testFolder.ts";
+import { waitFor } from "./waitFor.ts";
+
+export type Received = {
+  [M in NotificationMethod]: { method: M; params: NotificationParams<M> };
+}[NotificationMethod];
+
+export interface TestClient {
+  readonly process: ChildProcess;
+  readonly connection: MessageConnection;
+  /** Every notification, in the order of arrival. */
+  readonly received: Received[];
+  /** What the front wrote to stderr. */
+  readonly stderr: () => string;
+  call<M extends RequestMethod>(method: M, params: ParamsOf<M>): Promise<ResultOf<M>>;
+  /** Spawns a shell command in the daemon's work folder and answers the session's id. */
+  shell(command: string, more?: Partial<ParamsOf<"session/spawn">>): Promise<string>;
+  of<M extends NotificationMethod>(method: M): NotificationParams<M>[];
+  /** Resolves with the completion of the session's last run, as it was notified. */
+  completion(sessionId: string, nth?: number): Promise<Completion>;
+  /** `shutdown`, `exit`; resolves with the front's exit code. */
+  close(): Promise<number | null>;
+}
+
+export interface TestDaemon {
+  readonly folder: string;
+  /** A folder to run agents in. */
+  readonly work: string;
+  readonly environment: NodeJS.ProcessEnv;
+  configure(config: Config): void;
+  /** Starts a front, sends `initialize`, and subscribes to everything unless told otherwise. */
+  client(
+    options?: ClientOptions & { subscribe?: "all" | "lifecycle" | "nothing" },
+  ): Promise<TestClient>;
+  corePid(): Promise<number>;
+  /** kill -9, and waits until it is gone. */
+  killCore(): Promise<void>;
+  log(): string;
+  /** Ends all clients, stops the core in order and removes the folder. */
+  stop(): Promise<void>;
+}
+
+/** Heartbeats and grace are short in tests; every test may configure more. */
+export const quickConfig: Config = {
+  heartbeatMs: 200,
+  cancel: { termAfterMs: 100, killAfterMs: 300 },
+};
+
+const mainFile = join(repository, "daemon", "main.ts");
+
+export function startDaemon(config: Config = {}): TestDaemon {
+  const folder = mkdtempSync(join(testFolder, "d-"));
+  const work = mkdtempSync(join(testFolder, "w-"));
+  const configFile = join(folder, "config.json");
+  const stateDir = join(folder, "s");
+  const environment = {
+    ...process.env,
+    OFFSHOOT_CONFIG: configFile,
+    OFFSHOOT_STATE_DIR: stateDir,
+  };
+  const clients = new Set<TestClient>();
+  let lastCorePid: number | undefined;
+
+  const daemon: TestDaemon = {
+    folder: stateDir,
+    work,
+    environment,
+    configure(changed) {
+      writeFileSync(configFile, JSON.stringify({ ...quickConfig, ...changed }));
+    },
+    async client({ subscribe = "all", ...options } = {}) {
+      const client = await startClient(environment, work, options);
+      clients.add(client);
+      client.process.once("exit", () => clients.delete(client));
+      if (subscribe !== "nothing") await client.call("tree/subscribe", { events: subscribe });
+      lastCorePid = (await client.call("daemon/status", {})).pid;
+      return client;
+    },
+    async corePid() {
+      const [client] = clients;
+      if (client === undefined) throw new Error("no client is connected");
+      lastCorePid = (await client.call("daemon/status", {})).pid;
+      return lastCorePid;
+    },
+    async killCore() {
+      const pid = await daemon.corePid();
+      process.kill(pid, "SIGKILL");
+      await waitFor(() => !isAlive(pid), `core ${pid} to be gone`);
+    },
+    log: () => readFileSync(join(stateDir, "core.log"), "utf8"),
+    async stop() {
+      await Promise.all([...clients].map((client) => client.close()));
+      const pid = lastCorePid;
+      if (pid !== undefined && isAlive(pid)) process.kill(pid, "SIGTERM");
+      if (pid !== undefined) await waitFor(() => !isAlive(pid), "the core to be gone");
+      for (const made of [folder, work]) rmSync(made, { recursive: true, force: true });
+    },
+  };
+  daemon.configure(config);
+  return daemon;
+}
+
+/** The `offshoot` command, as a person would call it. */
+export async function offshoot(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  cwd?: string,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [mainFile, ...args], {
+    env: environment,
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout, stderr };
+}
+
+async function startClient(
+  environment: NodeJS.ProcessEnv,
+  work: string,
+  options: ClientOptions,
+): Promise<TestClient> {
+  const front = spawn(process.execPath, [mainFile, "--stdio"], {
+    env: environment,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const exited = once(front, "exit") as Promise<[number | null]>;
+  let stderr = "";
+  front.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const connection = createMessageConnection(
+    new StreamMessageReader(front.stdout),
+    new StreamMessageWriter(front.stdin),
+  );
+  front.once("exit", () => connection.dispose());
+  const received: Received[] = [];
+  connection.onNotification((method: string, params: unknown) => {
+    received.push({ method, params } as Received);
+  });
+  connection.listen();
+
+  const client: TestClient = {
+    process: front,
+    connection,
+    received,
+    stderr: () => stderr,
+    call: (method, params) => connection.sendRequest(method, params),
+    async shell(command, more = {}) {
+      const { session } = await client.call("session/spawn", {
+        prompt: command,
+        cwd: work,
+        ...more,
+      });
+      return session.id;
+    },
+    of: (method) => received.flatMap((one) => (one.method === method ? [one.params] : [])) as never,
+    async completion(sessionId, nth = 1) {
+      const found = () =>
+        client.of("subAgent/completed").filter((one) => one.childSessionId === sessionId)[nth - 1];
+      return await waitFor(found, `completion ${nth} of ${sessionId}`, {
+        describe: () => received.filter(({ method }) => method !== "subAgent/heartbeat"),
+      });
+    },
+    async close() {
+      if (front.exitCode !== null || front.signalCode !== null) return front.exitCode;
+      await connection.sendRequest("shutdown");
+      await connection.sendNotification("exit");
+      const [code] = await exited;
+      return code;
+    },
+  };
+  await client.call("initialize", {
+    processId: process.pid,
+    capabilities: {},
+    workspaceFolders: [{ uri: `file://${work}`, name: "work" }],
+    initializationOptions: { offshoot: { clientName: "test", ...options } },
+  });
+  await connection.sendNotification("initialized", {});
+  return client;
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
