@@ -1,0 +1,68 @@
+/** What the store keeps: the records of the core, as they stand in the values of its rows. */
+import type { AgentProfile } from "../../protocol/config.ts";
+import type { StoredEvent } from "../../protocol/events.ts";
+import type { Approval, Completion } from "../../protocol/messages.ts";
+import type { Message, Session } from "../../protocol/session.ts";
+import type { RunOutcome } from "../runners/runner.ts";
+
+/** What is stored of a session: what clients see, and what only the core needs. */
+export interface StoredSession {
+  session: Session;
+  /** The idempotency key that it was spawned with. */
+  requestKey?: string;
+  /** Higher runs first. */
+  priority: number;
+  /** The agent with the spawn's overrides, as it was when the session was queued. */
+  profile?: AgentProfile;
+  /** Number of the first message that no run has read. */
+  unreadFrom: number;
+  /** Number of the completion of its last run, where that one has ended. */
+  completionSeq?: number;
+  /** Whether `subAgent/started` of its last run was told. */
+  started?: boolean;
+  /** How its live run has ended by itself, while what it left behind is still being ended. */
+  ending?: RunOutcome;
+  /** Children that it ever had, removed ones included. */
+  childCount: number;
+}
+
+/** A process of a run, as a later core needs it to end what a dead core left behind. */
+export interface StoredProcess {
+  runId: string;
+  pid: number;
+  /** Start time as the system gives it, so that a reused pid is never taken for the process. */
+  startTime: string;
+}
+
+/** One part of a text that was too large for its event. Parts count from 0. */
+export interface BlobPart {
+  sessionId: string;
+  blobId: string;
+  part: number;
+  text: string;
+}
+
+/** One change of the store: all of it is on disk or nothing, whatever happens. */
+export interface StoreWrite {
+  headers?: StoredSession[];
+  events?: { sessionId: string; event: StoredEvent }[];
+  messages?: { sessionId: string; message: Message }[];
+  completion?: Completion;
+  blobs?: BlobPart[];
+  processes?: StoredProcess[];
+  /** Runs that have ended: their process rows go. */
+  endedRuns?: string[];
+  approvals?: Approval[];
+  /** Approvals that were answered or have expired: their rows go. */
+  endedApprovals?: string[];
+  /** `lazy` writes keep their order too, but only a power cut may take the newest of them. */
+  durability: Durability;
+}
+
+export type Durability = "durable" | "lazy";
+
+/** A stored row whose value cannot be used. */
+export interface UnreadableRow {
+  key: string;
+  cause: string;
+}
