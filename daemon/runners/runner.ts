@@ -4,7 +4,7 @@
  */
 import type { AgentProfile } from "../../protocol/config.ts";
 import type { AgentEvent } from "../../protocol/events.ts";
-import type { Activity, Limits, RunError, Session } from "../../protocol/session.ts";
+import type { Activity, Limits, RunError, Session, Usage } from "../../protocol/session.ts";
 import type { ProcessRecord } from "./processes.ts";
 
 /** How one attempt of a run ended. `result` is the last text that the agent said. */
@@ -40,6 +40,8 @@ export interface RunContext {
   emit(event: AgentEvent): void;
   /** Resolves when the store has caught up; wait for it before reading more from a fast agent. */
   ready(): Promise<void>;
+  /** Adds to what the session and every session above it have used; over budget, the run ends. */
+  addUsage(more: Partial<Usage>): void;
   /** What the run does now, for people; it rides on the heartbeats. */
   setActivity(activity: Activity): void;
   /** Call once per process of the run, so that a later core can end it. */

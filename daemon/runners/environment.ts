@@ -1,0 +1,113 @@
+/** The environment that a program of a run starts with. */
+import { delimiter } from "node:path";
+
+/**
+ * What a run's program gets of the environment that the core was started with; a name that ends in
+ * `*` stands for every name that begins so. Upper and lower case are the same on Windows only.
+ * Anything else, such as a key of a model provider, has to be named in the agent's `env`.
+ */
+export const allowedVariables: readonly string[] = [
+  // who and where
+  "PATH",
+  "HOME",
+  "USER",
+  "LOGNAME",
+  "SHELL",
+  "HOSTNAME",
+  "TMPDIR",
+  "TMP",
+  "TEMP",
+  "XDG_*",
+  // language, time and terminal
+  "LANG",
+  "LANGUAGE",
+  "LC_*",
+  "TZ",
+  "TERM",
+  "COLORTERM",
+  "NO_COLOR",
+  "FORCE_COLOR",
+  // the way out: agents of keys, proxies, certificates
+  "SSH_AUTH_SOCK",
+  "GPG_TTY",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
+  "ALL_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
+  "all_proxy",
+  "NODE_EXTRA_CA_CERTS",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  // the desktop
+  "DISPLAY",
+  "WAYLAND_DISPLAY",
+  "XAUTHORITY",
+  "DBUS_SESSION_BUS_ADDRESS",
+  // what programs on Windows do not start without
+  "ALLUSERSPROFILE",
+  "APPDATA",
+  "COMMONPROGRAMFILES*",
+  "COMPUTERNAME",
+  "COMSPEC",
+  "HOMEDRIVE",
+  "HOMEPATH",
+  "LOCALAPPDATA",
+  "NUMBER_OF_PROCESSORS",
+  "OS",
+  "PATHEXT",
+  "PROCESSOR_*",
+  "PROGRAMDATA",
+  "PROGRAMFILES*",
+  "PSMODULEPATH",
+  "PUBLIC",
+  "SYSTEMDRIVE",
+  "SYSTEMROOT",
+  "USERDOMAIN",
+  "USERNAME",
+  "USERPROFILE",
+  "WINDIR",
+];
+
+/** The marks by which a run's processes are found. No profile can change them. */
+export const markVariables = ["OFFSHOOT_RUN", "OFFSHOOT_SESSION", "OFFSHOOT_STATE_DIR"] as const;
+
+/**
+ * The allowed part of `base`, the marks of the run, and `binDir` as the last folder of PATH, so
+ * that the program can call `offshoot` and by that become a parent.
+ */
+export function runEnvironment(parts: {
+  base: NodeJS.ProcessEnv;
+  runId: string;
+  sessionId: string;
+  stateDir: string;
+  binDir: string;
+}): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(parts.base)) {
+    if (value !== undefined && isAllowed(name)) environment[name] = value;
+  }
+  const pathName = Object.keys(environment).find((name) => sameCase(name) === "PATH") ?? "PATH";
+  const path = environment[pathName];
+  environment[pathName] = path ? `${path}${delimiter}${parts.binDir}` : parts.binDir;
+  environment["OFFSHOOT_RUN"] = parts.runId;
+  environment["OFFSHOOT_SESSION"] = parts.sessionId;
+  environment["OFFSHOOT_STATE_DIR"] = parts.stateDir;
+  return environment;
+}
+
+const exactNames = new Set(allowedVariables.filter((name) => !name.endsWith("*")));
+const beginnings = allowedVariables
+  .filter((name) => name.endsWith("*"))
+  .map((name) => name.slice(0, -1));
+
+function isAllowed(name: string): boolean {
+  const comparable = sameCase(name);
+  return exactNames.has(comparable) || beginnings.some((start) => comparable.startsWith(start));
+}
+
+function sameCase(name: string): string {
+  return process.platform === "win32" ? name.toUpperCase() : name;
+}

@@ -1,0 +1,174 @@
+/** Makes texts of the bytes that a program writes: a line each, as far as that is reasonable. */
+
+import { stripVTControlCharacters } from "node:util";
+
+/** No text has more bytes of UTF-8 than this. */
+export const maxTextBytes = 64 * 1024;
+
+/** Of a chunk with more lines than this, as many as fit go into one text. */
+const maxLinesPerChunk = 100;
+
+/** The beginning of a line is given out this long after it came, even if the line is not complete. */
+const partialAfterMs = 100;
+
+export interface OutputLines {
+  write(chunk: Uint8Array): void;
+  /** The stream has ended: gives out what is still held. */
+  flush(): void;
+}
+
+/** Calls back once after a time; what it returns calls that off. */
+export type StartTimer = (callback: () => void, ms: number) => () => void;
+
+/**
+ * The texts joined are the stream, decoded as UTF-8 with invalid bytes replaced: line ends are
+ * kept, and no character is cut, also not between two chunks or texts. Holds at most 64 KiB and
+ * one chunk.
+ */
+export function outputLines(
+  give: (text: string) => void,
+  startTimer: StartTimer = realTimer,
+): OutputLines {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let held = "";
+  let stopTimer: (() => void) | undefined;
+
+  const hold = (text: string) => {
+    held = text;
+    stopTimer?.();
+    stopTimer = undefined;
+  };
+
+  const take = (text: string) => {
+    const linesEnd = text.lastIndexOf("\n") + 1;
+    if (linesEnd > 0) {
+      for (const piece of linesOf(held + text.slice(0, linesEnd))) give(piece);
+      hold(text.slice(linesEnd));
+    } else {
+      held += text;
+    }
+    while (!fits(held)) {
+      const end = fittingEnd(held);
+      give(held.slice(0, end));
+      hold(held.slice(end));
+    }
+    if (held !== "") {
+      stopTimer ??= startTimer(() => {
+        const text_ = held;
+        hold("");
+        give(text_);
+      }, partialAfterMs);
+    }
+  };
+
+  return {
+    write: (chunk) => take(decoder.decode(chunk, { stream: true })),
+    flush() {
+      take(decoder.decode());
+      const rest = held;
+      hold("");
+      if (rest !== "") give(rest);
+    },
+  };
+}
+
+/** Cuts complete lines into texts: one for each, or as many as fit where there are very many. */
+function* linesOf(lines: string): Generator<string> {
+  const together = hasManyLines(lines);
+  for (let start = 0; start < lines.length;) {
+    const end = together ? lines.length : lines.indexOf("\n", start) + 1;
+    let text = lines.slice(start, end);
+    if (!fits(text)) {
+      text = text.slice(0, fittingEnd(text));
+      text = text.slice(0, text.lastIndexOf("\n") + 1 || text.length);
+    }
+    yield text;
+    start += text.length;
+  }
+}
+
+function hasManyLines(lines: string): boolean {
+  let count = 0;
+  for (let at = lines.indexOf("\n"); at >= 0; at = lines.indexOf("\n", at + 1)) {
+    count += 1;
+    if (count > maxLinesPerChunk) return true;
+  }
+  return false;
+}
+
+function fits(text: string): boolean {
+  return text.length * 3 <= maxTextBytes || Buffer.byteLength(text) <= maxTextBytes;
+}
+
+const encoder = new TextEncoder();
+const measure = new Uint8Array(maxTextBytes);
+
+/** How much of the text fits: `encodeInto` stops before a character that does not, and never in one. */
+function fittingEnd(text: string): number {
+  return encoder.encodeInto(text, measure).read;
+}
+
+function realTimer(callback: () => void, ms: number): () => void {
+  const timer = setTimeout(callback, ms);
+  return () => clearTimeout(timer);
+}
+
+/** Keeps the end of a text that comes in pieces: `text()` has at most `maxBytes` of UTF-8. */
+export function endOfText(maxBytes: number): { add(text: string): void; text(): string } {
+  let kept = "";
+  return {
+    add(text) {
+      kept += text;
+      // A unit of a string has at least one byte, so this many units are always enough.
+      if (kept.length > 4 * maxBytes) kept = kept.slice(-maxBytes);
+    },
+    text() {
+      const bytes = Buffer.from(kept);
+      let start = Math.max(0, bytes.length - maxBytes);
+      while (start > 0 && isInsideCharacter(bytes[start])) start += 1;
+      return bytes.toString("utf8", start);
+    },
+  };
+}
+
+/** In UTF-8 every byte of a character but the first one looks so. */
+function isInsideCharacter(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0xc0) === 0x80;
+}
+
+/** A label for people: the last line of a text that is not empty, on one line and not long. */
+export function labelOf(text: string): string {
+  const lines = stripVTControlCharacters(text.slice(-4000)).split(/[\r\n]+/);
+  const line = lines.findLast((candidate) => candidate.trim() !== "") ?? "";
+  const printable = line.replace(/\p{Cc}+/gu, " ").trim();
+  const characters = Array.from(printable);
+  return characters.length <= maxLabelCharacters
+    ? printable
+    : `${characters.slice(0, maxLabelCharacters - 1).join("")}…`;
+}
+
+const maxLabelCharacters = 120;
+
+/** Says what the last output was, now and then: a label is for people, and output may be fast. */
+export function activityLabel(
+  tell: (label: string) => void,
+  startTimer: StartTimer = realTimer,
+): { add(text: string): void; stop(): void } {
+  let latest = "";
+  let stopTimer: (() => void) | undefined;
+  return {
+    add(text) {
+      if (!/\S/.test(text)) return;
+      latest = text;
+      stopTimer ??= startTimer(() => {
+        stopTimer = undefined;
+        const label = labelOf(latest);
+        if (label !== "") tell(label);
+      }, 100);
+    },
+    stop() {
+      stopTimer?.();
+      stopTimer = undefined;
+    },
+  };
+}
