@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+"use strict";
+/*
+ * The `offshoot` command. Plain old JavaScript that Node 12 can still parse, so that a Node that is
+ * too old gets a sentence and not a syntax error. A source checkout runs the TypeScript as it
+ * stands; a packaged form has dist/offshoot.cjs and no source.
+ */
+const fs = require("fs");
+const nodeModule = require("module");
+const path = require("path");
+const url = require("url");
+
+const source = path.join(__dirname, "main.ts");
+const bundle = path.join(__dirname, "..", "dist", "offshoot.cjs");
+const isSourceCheckout = fs.existsSync(source);
+const major = Number(process.versions.node.split(".")[0]);
+
+if (isSourceCheckout && !process.features.typescript) {
+  refuse("22.18", 'After "npm ci", run it through npm ("npm run -s offshoot -- --help"), or');
+} else if (major < 22) {
+  refuse("22", "Install a newer one from https://nodejs.org, or");
+} else {
+  // Compiled code is kept between starts, so that a front is there before anybody notices.
+  if (nodeModule.enableCompileCache) nodeModule.enableCompileCache();
+  start().catch(cannotStart);
+}
+
+async function start() {
+  // Only require() for the bundle: import() would first look through all of it for its exports.
+  return isSourceCheckout ? import(url.pathToFileURL(source).href) : require(bundle);
+}
+
+function refuse(version, remedy) {
+  const current = process.versions.node;
+  console.error(`offshoot needs Node ${version} or later, and this is Node ${current}.`);
+  console.error(`${remedy} start it with Node ${version} or later.`);
+  process.exit(1);
+}
+
+function cannotStart(error) {
+  console.error(error);
+  if (error.code === "ERR_MODULE_NOT_FOUND" || error.code === "MODULE_NOT_FOUND") {
+    console.error(
+      'offshoot lacks a part of itself: run "npm ci" in its folder, or install it again.',
+    );
+  }
+  process.exit(1);
+}

@@ -1,0 +1,47 @@
+/**
+ * `npm run bench`: how fast Offshoot is, each figure beside its floor, which is measured in the same
+ * run. It builds the bundle first and measures that, because that is what ships. With `--json` it
+ * prints JSON lines; `--only WORD` runs the groups whose name has that word.
+ */
+import { parseArgs } from "node:util";
+import { heading, jsonLine, machine, tableLine, type Figure } from "./bench/figures.ts";
+import { install, type Installed } from "./bench/installed.ts";
+import { benchRequests } from "./bench/requests.ts";
+import { benchStart } from "./bench/start.ts";
+
+const groups: Record<string, (installed: Installed) => Promise<Figure[]>> = {
+  start: benchStart,
+  requests: benchRequests,
+};
+
+const { values } = parseArgs({
+  options: { json: { type: "boolean" }, only: { type: "string" } },
+});
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+
+if (values.json !== true) {
+  print("Offshoot, as the bundle that ships (built just now), beside the floor of the same run.");
+  print(`${machine()}\n`);
+}
+const installed = await install();
+try {
+  for (const [name, measure] of Object.entries(groups)) {
+    if (values.only !== undefined && !name.includes(values.only)) continue;
+    const figures = await measure(installed);
+    if (values.json === true) for (const figure of figures) print(jsonLine(figure));
+    else show(figures);
+  }
+} finally {
+  await installed.remove();
+}
+
+function show(figures: Figure[]): void {
+  for (const [group, members] of Map.groupBy(figures, (figure) => figure.group)) {
+    print(heading.replace(/^ {2} {0,64}/, group.padEnd(66)));
+    for (const figure of members) print(tableLine(figure));
+    for (const floorIs of new Set(members.map((figure) => figure.floorIs))) {
+      if (floorIs !== undefined) print(`  floor: ${floorIs}`);
+    }
+    print("");
+  }
+}

@@ -1,0 +1,23 @@
+/** mocha's `spec` reporter with another last line: `N passed, N failed`. */
+import Mocha from "mocha";
+
+/** What is left to end by itself after the last line has this long. */
+const exitGraceMs = 1_000;
+
+class Reporter extends Mocha.reporters.Spec {
+  override epilogue(): void {
+    const { passes, failures, pending } = this.stats;
+    if (this.failures.length > 0) {
+      console.log();
+      Mocha.reporters.Base.list(this.failures);
+    }
+    console.log(
+      `\n${pending > 0 ? `${pending} not run\n` : ""}${passes} passed, ${failures} failed`,
+    );
+    // The hook after all tests has found what is still open, and failed. It must not hang as well.
+    setTimeout(() => process.exit(1), exitGraceMs).unref();
+  }
+}
+
+// mocha loads a reporter with require(), and takes for it whatever module.exports is.
+export { Reporter as "module.exports" };
