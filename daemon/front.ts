@@ -11,6 +11,7 @@ import { keepCore } from "./frontCore.ts";
 import { fieldsOf, hearClient, isRequestId, newClientMemory, takePending } from "./frontMemory.ts";
 import {
   answer,
+  endFront,
   frontTiming,
   refuse,
   writeToCore,
@@ -38,9 +39,10 @@ export async function runFront(options: FrontOptions): Promise<number> {
     refusal: undefined,
     onRequest: () => undefined,
     ending: Promise.withResolvers<number>(),
+    ended: false,
   };
   const { stdin, stdout, ending, timing } = front;
-  const clientGone = () => ending.resolve(exitCode(front));
+  const clientGone = () => endFront(front, exitCode(front));
   stdin.on("end", clientGone).on("close", clientGone).on("error", clientGone);
   stdout.on("error", clientGone);
   stdout.on("drain", () => {
@@ -58,7 +60,7 @@ export async function runFront(options: FrontOptions): Promise<number> {
   const code = await ending.promise;
   stdin.off("data", fromClient).pause();
   const late = delay(timing.flushMs, undefined, { ref: false });
-  await Promise.race([Promise.all([written(stdout), ended(front.socket)]), late]);
+  await Promise.race([Promise.all([written(stdout), closed(front.socket)]), late]);
   return code;
 }
 
@@ -74,7 +76,7 @@ function written(stream: Writable): Promise<unknown> {
  * Ends the connection and reads on until the core has ended it too: a core whose writing fails might
  * never read the last requests.
  */
-function ended(socket: Socket | undefined): Promise<unknown> {
+function closed(socket: Socket | undefined): Promise<unknown> {
   if (socket === undefined) return Promise.resolve();
   return new Promise((resolve) => {
     socket.once("close", resolve).removeAllListeners("data").resume().end();
@@ -87,7 +89,7 @@ function judgeClientFrame(front: Front, body: Buffer): Verdict {
   if (message?.method === "initialize") watchClient(front, fieldsOf(message.params)?.["processId"]);
   if (message?.method === "shutdown") front.shutdown = true;
   // The frames before `exit` have been written by the time that this is noticed.
-  if (message?.method === "exit") front.ending.resolve(exitCode(front));
+  if (message?.method === "exit") endFront(front, exitCode(front));
   if (front.refusal) {
     refuse(front, takePending(front.memory), front.refusal);
     return [];
@@ -107,11 +109,11 @@ function judgeClientFrame(front: Front, body: Buffer): Verdict {
 function watchClient(front: Front, pid: unknown): void {
   if (typeof pid !== "number" || pid <= 0) return;
   const timer = setInterval(() => {
+    if (front.ended) return clearInterval(timer);
     if (isAlive(pid)) return;
     front.warn(`Process ${pid}, which this connection belongs to, has ended.`);
-    front.ending.resolve(exitCode(front));
+    endFront(front, exitCode(front));
   }, front.timing.processCheckMs).unref();
-  void front.ending.promise.finally(() => clearInterval(timer));
 }
 
 function isAlive(pid: number): boolean {
@@ -129,5 +131,5 @@ async function endForFault(front: Front, error: FramingError): Promise<void> {
   const message = `This connection ends: ${error.message}.`;
   front.warn(message);
   answer(front, null, { error: { code: standardErrors.parseError, message } });
-  front.ending.resolve(1);
+  endFront(front, 1);
 }

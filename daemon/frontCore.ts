@@ -12,7 +12,7 @@ import {
   type Message,
   type RequestId,
 } from "./frontMemory.ts";
-import { refuse, writeToClient, writeToCore, type Front } from "./frontState.ts";
+import { endFront, refuse, writeToClient, writeToCore, type Front } from "./frontState.ts";
 import { joinCore, JoinError, type Joined } from "./join.ts";
 
 /** Joins one core after the other, until the client has gone or no core can be had. */
@@ -27,9 +27,12 @@ export async function keepCore(front: Front): Promise<void> {
     if (waitMs > 0) await delay(waitMs);
     try {
       const joined = await joinNext(front);
+      if (joined === undefined) return;
       if (joined.note !== undefined) front.warn(joined.note);
       const since = Date.now();
       await serve(front, joined.socket);
+      if (front.ended) return;
+      await coreGone(front);
       if (front.shutdown) return refuseForGood(front);
       if (front.stopping || Date.now() - since >= timing.stableMs) deaths = 0;
     } catch (error) {
@@ -42,20 +45,22 @@ export async function keepCore(front: Front): Promise<void> {
 
 /**
  * Joins the core. After one that stopped in order, it takes one that somebody else has started, and
- * starts one only when the client asks for something.
+ * starts one only when the client asks for something. Undefined when the front has ended meanwhile.
  */
-async function joinNext(front: Front): Promise<Joined> {
+async function joinNext(front: Front): Promise<Joined | undefined> {
   const { folder, version, protocolVersion, memory, timing } = front;
-  for (;;) {
+  while (!front.ended) {
     const start = front.stopping && memory.pending.size === 0 ? "never" : "ifNeeded";
     try {
       const startCore = () => front.startCore();
       const joined = await joinCore({ folder, version, protocolVersion, start, startCore });
       front.stopping = false;
-      return joined;
+      if (!front.ended) return joined;
+      joined.socket.destroy();
     } catch (error) {
       if (!(error instanceof JoinError) || error.failure.kind !== "notRunning") throw error;
     }
+    if (memory.pending.size > 0) continue;
     const asked = Promise.withResolvers<void>();
     front.onRequest = asked.resolve;
     await Promise.race([asked.promise, delay(timing.stoppedCheckMs)]);
@@ -92,7 +97,6 @@ async function serve(front: Front, socket: Socket): Promise<void> {
   else passClient(front, socket);
   await closed;
   front.socket = undefined;
-  await coreGone(front);
 }
 
 type OwnRequests = Map<RequestId, (answer: Message) => Buffer[]>;
@@ -183,7 +187,7 @@ async function giveUp(front: Front, reason: Error): Promise<void> {
   if (failure?.kind !== "versionMismatch") {
     const error = { code: standardErrors.internalError, message: reason.message };
     refuse(front, takePending(memory), () => error);
-    front.ending.resolve(1);
+    endFront(front, 1);
     return;
   }
   const mismatch = {
@@ -195,5 +199,5 @@ async function giveUp(front: Front, reason: Error): Promise<void> {
   front.refusal = (method) => (method === "initialize" || memory.opened ? mismatch : tooEarly);
   refuse(front, takePending(memory), front.refusal);
   // A client that is just opening the connection reads the answer and then ends it itself.
-  if (memory.opened) front.ending.resolve(1);
+  if (memory.opened) endFront(front, 1);
 }

@@ -123,16 +123,18 @@ function hearAnswer(memory: ClientMemory, id: RequestId, body: Buffer): void {
   const asked = memory.pending.get(id);
   memory.pending.delete(id);
   if (asked === undefined || !changingRequests.has(asked.method)) return;
-  const result = fieldsOf(parseMessage(body)?.result);
+  const { result, error } = parseMessage(body) ?? {};
+  const succeeded = error === undefined;
   const { params = {} } = asked;
   const sessionId = String(params["sessionId"]);
   if (asked.method === "initialize") {
-    if (result) memory.opened = true;
+    if (succeeded) memory.opened = true;
     else if (!memory.opened) memory.initialize = undefined;
-  } else if (result === undefined) {
+  } else if (!succeeded) {
     return;
   } else if (asked.method === "tree/subscribe") {
-    const after = numberOf(params["afterCompletion"]) ?? numberOf(result["completionSeq"]) ?? 0;
+    const { completionSeq } = fieldsOf(result) ?? {};
+    const after = numberOf(params["afterCompletion"]) ?? numberOf(completionSeq) ?? 0;
     memory.tree = { params, completionSeq: Math.max(after, memory.replayedTo) };
   } else if (asked.method === "tree/unsubscribe") {
     memory.tree = undefined;

@@ -61,13 +61,21 @@ export interface Front extends FrontOptions {
   refusal: ((method: string) => RpcError) | undefined;
   /** Called with every request that comes while no core takes it. */
   onRequest: () => void;
+  /** Resolved with the exit code; `ended` says that it was. */
   readonly ending: PromiseWithResolvers<number>;
+  ended: boolean;
 }
 
 export interface RpcError {
   code: number;
   message: string;
   data?: object;
+}
+
+/** The front ends, with this exit code where nothing else ended it before. */
+export function endFront(front: Front, code: number): void {
+  front.ended = true;
+  front.ending.resolve(code);
 }
 
 /** Frames of the client, to the core or to where they wait for one. */

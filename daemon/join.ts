@@ -155,8 +155,10 @@ async function settle(
   }
   if (core.protocolVersion !== protocolVersion) {
     socket.destroy();
+    const client = { version, protocolVersion };
+    const { pid: _pid, ...found } = core;
     throw new JoinError(
-      { kind: "versionMismatch", client: { version, protocolVersion }, core },
+      { kind: "versionMismatch", client, core: found },
       `This is version ${version} (protocol ${protocolVersion}), but the core that runs is version ` +
         `${core.version} (protocol ${core.protocolVersion}): update the older one, or end the core ` +
         "with `offshoot stop`.",

@@ -59,7 +59,7 @@ export interface LifeParts {
   /** Cancels what is open below the run and resolves when all of it has ended. */
   endDescendants: (run: LiveRun) => Promise<void>;
   /** Something changed that waits and the parent want to know of. */
-  noticed: (run: LiveRun) => void;
+  noticed: (sessionId: string) => void;
   tell: (news: News) => void;
   now: () => number;
   monotonicMs: () => number;
@@ -145,8 +145,12 @@ async function begin(run: LiveRun, parts: LifeParts): Promise<boolean> {
       ifFailing: "giveUp",
     },
   );
-  if (stored) watch(run, parts);
-  else tree.live.delete(run.sessionId);
+  if (stored) {
+    watch(run, parts);
+    parts.noticed(run.sessionId);
+  } else {
+    tree.live.delete(run.sessionId);
+  }
   return stored;
 }
 
@@ -279,7 +283,7 @@ async function escalate(run: LiveRun, error: RunError, parts: LifeParts): Promis
     run.escalated = { error, answered: resolve };
     signal.addEventListener("abort", () => resolve(), { once: true });
     if (signal.aborted) resolve();
-    parts.noticed(run);
+    parts.noticed(run.sessionId);
   });
   delete run.escalated;
   if (!(await wake(run, parts))) return false;

@@ -20,9 +20,13 @@ const { values, positionals } = parseArgs({
 });
 const stateDir = typeof values["state-dir"] === "string" ? values["state-dir"] : undefined;
 
-if (values.stdio === true && positionals.length === 0) process.exit(await front());
-else if (positionals[0] === "core") await core();
-else process.exitCode = await terminal();
+void main();
+
+async function main(): Promise<void> {
+  if (values.stdio === true && positionals.length === 0) process.exit(await front());
+  else if (positionals[0] === "core") await core();
+  else process.exitCode = await terminal();
+}
 
 async function front(): Promise<number> {
   const { runFront } = await import("./front.ts");
@@ -40,11 +44,11 @@ async function front(): Promise<number> {
 }
 
 async function core(): Promise<void> {
-  const { startCore } = await import("./core.ts");
-  const { lockHeldExitCode } = await import("./handshake.ts");
-  const { userConfigFile } = await import("./configFile.ts");
   process.title = "offshoot core";
   try {
+    const { startCore } = await import("./core.ts");
+    const { lockHeldExitCode } = await import("./handshake.ts");
+    const { userConfigFile } = await import("./configFile.ts");
     const started = await startCore({
       folder: stateFolder(stateDir, process.env),
       configFile: userConfigFile(process.env),
@@ -58,9 +62,16 @@ async function core(): Promise<void> {
     await started.stopped;
     process.exit(0);
   } catch (error) {
-    process.stderr.write(`offshoot core: ${error instanceof Error ? error.message : error}\n`);
+    process.stderr.write(`offshoot core: ${startFault(error)}\n`);
     process.exit(1);
   }
+}
+
+function startFault(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  // What the loader of native modules says names neither the module nor a remedy.
+  if (!/bindings file|node_sqlite3|ERR_DLOPEN_FAILED/.test(message)) return message;
+  return `SQLite's native part is missing or does not fit: run "npm rebuild sqlite3" (${message})`;
 }
 
 async function terminal(): Promise<number> {

@@ -133,7 +133,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
         const ids = tree.descendantsOf(run.sessionId);
         await Promise.all(ids.map((id) => endSession(id, { kind: "cancelled", by: "parent" })));
       },
-      noticed: (run) => waits.changed(run.sessionId),
+      noticed,
     };
   }
 
@@ -146,6 +146,16 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     }
     const error = runs.get(sessionId)?.escalated?.error;
     return error === undefined ? {} : { escalated: error };
+  }
+
+  /** A session has another state: who waits for it looks again, and a live parent hears of it. */
+  function noticed(sessionId: string): void {
+    waits.changed(sessionId);
+    const session = tree.find(sessionId)?.session;
+    const parent = runs.get(session?.parentId ?? "");
+    if (session === undefined || parent === undefined) return;
+    const event = { type: "child", childSessionId: sessionId, state: session.status } as const;
+    parts.attempts.emit(parent, event);
   }
 
   function countSuspended(): number {
@@ -261,6 +271,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       if (session.status !== "queued") return;
       const { id: sessionId, rootId, queuedAt } = session;
       queue.add({ sessionId, rootId, priority, queuedAt });
+      noticed(sessionId);
       pump();
     },
 
@@ -366,7 +377,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
         const record = tree.find(session.id);
         if (record !== undefined && !stopping) scheduler.add(record);
       }
-      waits.changed(session.id);
+      noticed(session.id);
     },
   };
   return scheduler;

@@ -1,0 +1,113 @@
+/**
+ * The terminal client: `offshoot` with its commands. One function takes the arguments to an exit
+ * code; every error on the way becomes one clear line, or one JSON value with `--json`.
+ */
+import { Command, CommanderError } from "commander";
+import { VERSION } from "../version.ts";
+import { addApprovalCommands } from "./approvalCommands.ts";
+import { addCoreCommands } from "./coreCommands.ts";
+import { CommandFailure, exitCodes, exitCodeTable } from "./exitCodes.ts";
+import { invocationOf, type Bind, type CommonOptions, type Terminal } from "./invocation.ts";
+import { addLookCommands } from "./lookCommands.ts";
+import { openOutput, type Output } from "./output.ts";
+import { addSpawnCommands } from "./spawnCommands.ts";
+import { addSteerCommands } from "./steerCommands.ts";
+
+/**
+ * Runs one command of the terminal client; `argv` holds what stands behind the program's name.
+ * Resolves with the exit code when everything is written and nothing is left open. Never rejects.
+ */
+export async function runTerminal(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const output = openOutput(terminal.stdout, terminal.stderr, argv.includes("--json"));
+  let exitCode: number = exitCodes.ok;
+  const bind: Bind =
+    (handler) =>
+    async (...given) => {
+      const command = given.at(-1) as Command;
+      const options = command.optsWithGlobals<CommonOptions>();
+      const invocation = invocationOf(terminal, output, options);
+      exitCode = await handler(invocation, given.slice(0, -2) as never, options as never);
+    };
+  try {
+    await createProgram(output, terminal, bind).parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Whoever read stdout has seen enough.
+    if (output.closed.aborted) return exitCodes.ok;
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok;
+    const failure = failureOf(error);
+    output.failure(failure);
+    return failure.exitCode;
+  } finally {
+    output.release();
+  }
+}
+
+function createProgram(output: Output, terminal: Terminal, bind: Bind): Command {
+  const program = new Command("offshoot")
+    .description("Runs sub-agents, keeps them alive, and shows what they do.")
+    .usage("[options] COMMAND …")
+    .option("--state-dir <dir>", "the core's state folder (or OFFSHOOT_STATE_DIR)")
+    .option("--json", "write JSON for scripts: one value per line, errors too")
+    .option("--trust", "trust this folder: agents of its .offshoot/config.json may run")
+    .version(VERSION, "--version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({
+      showGlobalOptions: true,
+      helpWidth: Math.min(100, terminal.stdout.columns ?? 100),
+    })
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      // Errors are written once, by runTerminal.
+      writeErr: () => {},
+    });
+  program.commandsGroup("Hand out work:");
+  addSpawnCommands(program, bind);
+  program.commandsGroup("Look:");
+  addLookCommands(program, bind);
+  program.commandsGroup("Steer:");
+  addSteerCommands(program, bind);
+  addApprovalCommands(program, bind);
+  program.commandsGroup("The core behind it:");
+  addCoreCommands(program, bind);
+  program.helpCommand("help [command]", "explain a command");
+  program.addHelpText("after", helpEnd);
+  program.action(() => program.outputHelp());
+  return program;
+}
+
+const helpEnd = `
+A session can be named by the end of its id, as \`offshoot ls\` shows it.
+Times are written 90s, 10m, 2h or 30d; sizes 500MB or 2GiB.
+
+Examples:
+  offshoot run "npm test"                       run a shell command as a sub-agent and follow it
+  offshoot run --agent claude "Fix the tests"   the same with another agent (see offshoot agents)
+  id=$(offshoot spawn "npm test")               start it in the background
+  offshoot wait --timeout 10m $id && echo good  wait for it in a script
+  offshoot tree                                 watch everything that runs
+  offshoot cancel 1f2e3d4c                      end a session and all below it
+
+Exit codes:
+${exitCodeTable.map(([code, meaning]) => `  ${String(code).padEnd(4)}${meaning}`).join("\n")}
+`;
+
+function failureOf(error: unknown): CommandFailure {
+  if (error instanceof CommandFailure) return error;
+  if (error instanceof CommanderError) {
+    return new CommandFailure("usage", usageMessage(error), exitCodes.usage);
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new CommandFailure("internal", message, exitCodes.failed);
+}
+
+function usageMessage(error: CommanderError): string {
+  const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+  const hint =
+    error.code === "commander.unknownOption"
+      ? "; put -- before a text that has dashes in it"
+      : "; `offshoot --help` says more";
+  return message + hint;
+}

@@ -1,0 +1,154 @@
+/** The commands about the core itself: `status`, `prune`, `stop`, `doctor`, and `demo`. */
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import type { DaemonStatus } from "../../protocol/messages.ts";
+import { runDemo } from "./demo.ts";
+import { doctorChecks } from "./doctor.ts";
+import { exitCodes, unreachableFailure, usageFailure } from "./exitCodes.ts";
+import {
+  withCore,
+  withRunningCore,
+  type Bind,
+  type CommonOptions,
+  type Invocation,
+} from "./invocation.ts";
+import { duration, size } from "./optionParsers.ts";
+import type { Output } from "./output.ts";
+import { cleanLine, formatBytes, formatDuration } from "./values.ts";
+
+interface PruneOptions extends CommonOptions {
+  readonly olderThan?: number;
+  readonly size?: number;
+}
+
+/** A core that stops in order does so within ten seconds. */
+const stopTimeoutMs = 15_000;
+
+export function addCoreCommands(program: Command, bind: Bind): void {
+  program
+    .command("status")
+    .description("say how the core is; does not start one")
+    .action(bind(status));
+  program
+    .command("prune")
+    .description("remove trees that have ended, by age or until the store has a size")
+    .option("--older-than <time>", "trees that ended before this time, as 30d", duration)
+    .option("--size <size>", "the oldest ones, until the store is no larger, as 500MB", size)
+    .action(bind(prune));
+  program
+    .command("stop")
+    .description("stop the core in order; what runs is interrupted")
+    .option("--cancel", "cancel what runs, so that nothing is left to resume")
+    .action(bind(stop));
+  program
+    .command("doctor")
+    .description("check everything that Offshoot needs and say what to do; changes nothing")
+    .action(bind(doctor));
+  program
+    .command("demo")
+    .description("show a tree of real sub-agents at work on this folder, then clean up")
+    .action(bind(runDemo));
+}
+
+async function status(invocation: Invocation): Promise<number> {
+  const { output, folder, terminal } = invocation;
+  const answer = await withRunningCore(invocation, (client) => client.call("daemon/status", {}));
+  if (answer === undefined) {
+    throw unreachableFailure(
+      `no core is running for ${folder.dir}; one starts with the first \`offshoot run\` or \`offshoot spawn\``,
+    );
+  }
+  output.value(answer);
+  for (const line of statusLines(answer, output, terminal.now())) output.line(line);
+  return exitCodes.ok;
+}
+
+function statusLines(answer: DaemonStatus, { paint }: Output, now: number): string[] {
+  const { limits } = answer;
+  const healthy = answer.health === "ok";
+  const row = (name: string, text: string) => `${paint("dim", name.padEnd(9))} ${text}`;
+  return [
+    row(
+      "core",
+      `${answer.version}, process ${answer.pid}, up ${formatDuration(now - answer.startedAt)}, ${formatBytes(answer.rssBytes)} of memory`,
+    ),
+    row(
+      "health",
+      paint(healthy ? "green" : "red", answer.health) +
+        (answer.message ? ` – ${cleanLine(answer.message)}` : ""),
+    ),
+    row(
+      "runs",
+      `${answer.running} running, ${answer.suspended} suspended, ${answer.queued} queued; at most ${limits.concurrency.total} at once, ${limits.concurrency.perRoot} per root`,
+    ),
+    row("sessions", `${answer.sessions} in ${answer.storeFile}, ${formatBytes(answer.storeBytes)}`),
+    row("clients", String(answer.clients)),
+    row("log", answer.logFile),
+  ];
+}
+
+async function prune(invocation: Invocation, _given: [], options: PruneOptions): Promise<number> {
+  const { folder, output } = invocation;
+  const { olderThan, size: maxBytes } = options;
+  if (olderThan === undefined && maxBytes === undefined) {
+    throw usageFailure("say what may go: --older-than 30d, --size 500MB, or both");
+  }
+  if (!existsSync(folder.dir)) {
+    output.value({ deleted: 0, storeBytes: 0 });
+    output.line(`nothing to remove: there is no ${folder.dir}`);
+    return exitCodes.ok;
+  }
+  return await withCore(invocation, async (client) => {
+    const answer = await client.call("daemon/prune", {
+      ...(olderThan !== undefined && { maxAgeMs: olderThan }),
+      ...(maxBytes !== undefined && { maxBytes }),
+    });
+    output.value(answer);
+    const { deleted, storeBytes } = answer;
+    output.line(
+      `removed ${deleted} ${deleted === 1 ? "session" : "sessions"}; the store has ${formatBytes(storeBytes)}`,
+    );
+    return exitCodes.ok;
+  });
+}
+
+async function stop(
+  invocation: Invocation,
+  _given: [],
+  options: CommonOptions & { cancel?: boolean },
+): Promise<number> {
+  const { folder, output } = invocation;
+  const stopped = await withRunningCore(invocation, async (client) => {
+    await client.call("daemon/stop", options.cancel === true ? { runs: "cancel" } : {});
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(() => late.reject(new Error("late")), stopTimeoutMs);
+    try {
+      await Promise.race([client.ended, late.promise]);
+    } catch {
+      throw unreachableFailure(
+        `the core still runs after ${formatDuration(stopTimeoutMs)}; its log is ${folder.logFile}`,
+      );
+    } finally {
+      clearTimeout(timer);
+    }
+    return true;
+  });
+  output.value({ stopped: stopped === true });
+  output.line(stopped === true ? "The core has stopped." : `No core is running for ${folder.dir}.`);
+  return exitCodes.ok;
+}
+
+async function doctor(invocation: Invocation): Promise<number> {
+  const { output } = invocation;
+  let failed = false;
+  for await (const check of doctorChecks(invocation)) {
+    failed ||= check.state === "fail";
+    output.value(check);
+    const style = check.state === "ok" ? "green" : check.state === "warn" ? "yellow" : "red";
+    output.line(
+      `${output.paint(style, check.state.padEnd(4))}  ${check.name.padEnd(13)} ${check.text}`,
+    );
+    if (check.remedy !== undefined) output.line(`      ${" ".repeat(13)} → ${check.remedy}`);
+  }
+  return failed ? exitCodes.failed : exitCodes.ok;
+}

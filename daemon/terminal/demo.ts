@@ -1,0 +1,240 @@
+/**
+ * What `npm start` shows: a core in a throwaway state folder, and a tree of real sub-agents at work
+ * on this folder, until all have ended as they should.
+ */
+import { existsSync } from "node:fs";
+import { mkdtemp, realpath, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import cliTruncate from "cli-truncate";
+import type { Config } from "../../protocol/config.ts";
+import { isLive, type Session } from "../../protocol/session.ts";
+import { stateFolder } from "../stateFolder.ts";
+import type { Client } from "./client.ts";
+import { demoTasks, surveyAgent, surveyScript, type DemoTask } from "./demoTasks.ts";
+import { CommandFailure, exitCodes } from "./exitCodes.ts";
+import { withCore, type Invocation } from "./invocation.ts";
+import { liveTree } from "./liveTree.ts";
+import { untilInterrupted, type Paint } from "./output.ts";
+import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
+import { cleanText, formatDuration } from "./values.ts";
+
+/** All of it has to be over by then, in milliseconds; it takes about ten seconds. */
+const longestDemoMs = 50_000;
+
+/** Lines of a result that are shown. */
+const shownLines = 7;
+
+/** A task and the session that was spawned for it. */
+interface Spawned {
+  readonly task: DemoTask;
+  readonly sessionId: string;
+}
+
+/**
+ * Shows the demo on the folder that the invocation is in. The exit code is 0 when every sub-agent
+ * ended as planned. No process is left then; the throwaway folder is, for a second look.
+ */
+export async function runDemo(invocation: Invocation): Promise<number> {
+  const { output, terminal } = invocation;
+  if (process.platform === "win32") {
+    const message = "the demo needs sh, find and awk, which Windows has not; the rest works there";
+    throw new CommandFailure("unsupported", message, exitCodes.failed);
+  }
+  const scratch = await realpath(await mkdtemp(join(tmpdir(), "offshoot-demo-")));
+  const folder = stateFolder(join(scratch, "state"), {});
+  const configFile = await writeConfiguration(scratch);
+  const tasks = demoTasks.filter(
+    ({ needs }) => needs === undefined || existsSync(join(terminal.cwd, needs)),
+  );
+  output.line(output.paint("bold", `Offshoot at work on ${terminal.cwd}`));
+  for (const { needs, title } of demoTasks.filter((task) => !tasks.includes(task))) {
+    output.line(`left out: ${title} (there is no ${needs}; run npm ci)`);
+  }
+  output.line("");
+  const { run: _outerRun, ...own } = { ...invocation, folder };
+  return await withConfigFile(configFile, () =>
+    withCore({ ...own, run: undefined }, async (client) => {
+      try {
+        return await show(client, { ...own, run: undefined }, tasks);
+      } finally {
+        await client.call("daemon/stop", { runs: "cancel" }).catch(() => {});
+        await client.ended;
+      }
+    }),
+  );
+}
+
+/** The agent "survey", which calls `offshoot` itself, and nothing of the user's configuration. */
+async function writeConfiguration(scratch: string): Promise<string> {
+  const script = join(scratch, "survey.sh");
+  const file = join(scratch, "config.json");
+  const config: Config = {
+    agents: [
+      {
+        name: surveyAgent,
+        description: "Counts a folder and hands the folders below it to sub-agents.",
+        runner: { kind: "command", command: "/bin/sh", args: [script, "{prompt}"] },
+      },
+    ],
+  };
+  await writeFile(script, surveyScript);
+  await writeFile(file, JSON.stringify(config, undefined, 2));
+  return file;
+}
+
+/** A core inherits the environment of who starts it, and finds its configuration in there. */
+async function withConfigFile<Result>(file: string, use: () => Promise<Result>): Promise<Result> {
+  const before = process.env["OFFSHOOT_CONFIG"];
+  process.env["OFFSHOOT_CONFIG"] = file;
+  try {
+    return await use();
+  } finally {
+    if (before === undefined) delete process.env["OFFSHOOT_CONFIG"];
+    else process.env["OFFSHOOT_CONFIG"] = before;
+  }
+}
+
+/** Spawns the tree, draws it until all of it has ended, and tells the results. */
+async function show(
+  client: Client,
+  invocation: Invocation,
+  tasks: readonly DemoTask[],
+): Promise<number> {
+  const { output, terminal } = invocation;
+  const startedAt = terminal.now();
+  const { session: root } = await client.call("session/create", {
+    title: basename(terminal.cwd),
+    cwd: terminal.cwd,
+  });
+  const live = await liveTree({ client, output, rootIds: [root.id], now: terminal.now });
+  const stopping = new AbortController();
+  try {
+    const spawned = await spawnAll(client, root, tasks);
+    for (const { task, sessionId } of spawned) {
+      if (task.cancelAfterMs === undefined) continue;
+      void cancelWhenStarted(client, sessionId, task.cancelAfterMs, stopping.signal);
+    }
+    const work = client
+      .call("session/wait", {
+        sessionIds: spawned.map(({ sessionId }) => sessionId),
+        timeoutMs: longestDemoMs,
+      })
+      .then(() => exitCodes.ok);
+    const code = await untilInterrupted(work, () => {
+      live.stop();
+      output.note("The demo is stopped.");
+    });
+    live.stop();
+    if (code !== exitCodes.ok) return code;
+    const { sessions } = await client.call("session/list", { rootId: root.id, limit: 1000 });
+    return tellResults(invocation, spawned, sessions, terminal.now() - startedAt);
+  } finally {
+    stopping.abort();
+    live.stop();
+  }
+}
+
+async function spawnAll(
+  client: Client,
+  root: Session,
+  tasks: readonly DemoTask[],
+): Promise<Spawned[]> {
+  return await Promise.all(
+    tasks.map(async (task) => {
+      const { title, agent, prompt } = task;
+      const { session } = await client.call("session/spawn", {
+        parentId: root.id,
+        title,
+        agent,
+        prompt,
+      });
+      return { task, sessionId: session.id };
+    }),
+  );
+}
+
+async function cancelWhenStarted(
+  client: Client,
+  sessionId: string,
+  afterMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const startTimer = () => {
+    timer ??= setTimeout(() => {
+      // It fails only when the connection has ended, and with it the demo.
+      client.call("session/cancel", { sessionId, reason: "halfway" }).catch(() => {});
+    }, afterMs);
+  };
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  client.on("subAgent/started", (started) => {
+    if (started.childSessionId === sessionId) startTimer();
+  });
+  const { session } = await client.call("session/get", { sessionId });
+  if (isLive(session)) startTimer();
+}
+
+/** Prints what came of it. The exit code is 1 where something did not end as planned. */
+function tellResults(
+  { output, folder }: Invocation,
+  spawned: readonly Spawned[],
+  sessions: readonly Session[],
+  elapsedMs: number,
+): number {
+  const byId = new Map(sessions.map((session) => [session.id, session]));
+  const children = sessions.filter((session) => session.kind === "child");
+  const surprises: string[] = [];
+  const planned: string[] = [];
+  output.line("");
+  for (const { task, sessionId } of spawned) {
+    const session = byId.get(sessionId);
+    if (session === undefined) continue;
+    const asPlanned = isAsPlanned(task, session);
+    if (!asPlanned) surprises.push(`"${task.title}" is ${session.status}, not ${task.expected}`);
+    else if (task.expected === "error") planned.push("1 failed on purpose");
+    else if (task.expected !== "completed") planned.push(`1 ${session.status} on purpose`);
+    for (const line of resultLines(session, asPlanned, output.paint)) {
+      output.line(cliTruncate(line, output.stdout.columns ?? 200));
+    }
+  }
+  output.value({ results: sessions, surprises });
+  const completed = children.filter((session) => session.status === "completed").length;
+  output.line("");
+  output.line(
+    `${children.length} sub-agents in ${formatDuration(elapsedMs)}: ` +
+      [`${completed} completed`, ...planned].join(", "),
+  );
+  for (const surprise of surprises) output.line(output.paint("red", `not as planned: ${surprise}`));
+  output.line(`log         ${folder.logFile}`);
+  output.line(`store       ${folder.storeFile}`);
+  output.line(`look again  npm run -s offshoot -- --state-dir ${folder.dir} tree --once`);
+  return surprises.length === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+function isAsPlanned(task: DemoTask, session: Session): boolean {
+  if (session.status !== task.expected) return false;
+  return (
+    task.exitCode === undefined ||
+    (session.status === "error" && session.error?.exitCode === task.exitCode)
+  );
+}
+
+/** The title with its state, and the last lines of what it said. */
+function resultLines(session: Session, asPlanned: boolean, paint: Paint): string[] {
+  const { glyph, style } = lookOf(session, undefined);
+  const completed = session.status === "completed";
+  const facts = [
+    elapsedOf(session, session.updatedAt),
+    completed ? "" : detailOf(session, undefined, session.updatedAt),
+  ].filter((fact) => fact !== "");
+  const isTold = completed || !asPlanned;
+  const said = isTold && "result" in session ? cleanText(session.result ?? "") : "";
+  const lines = said.split("\n").filter((line) => line.trim() !== "");
+  const hidden = lines.length - shownLines;
+  return [
+    `${paint(style, glyph)} ${paint("bold", session.title)}  ${paint("dim", facts.join("  "))}`,
+    ...(hidden > 0 ? [paint("dim", `    … ${hidden} lines before these`)] : []),
+    ...lines.slice(-shownLines).map((line) => `    ${line}`),
+  ];
+}

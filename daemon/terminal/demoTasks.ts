@@ -1,0 +1,147 @@
+/**
+ * What the sub-agents of the demo are asked to do: shell commands of an ordinary Unix machine, on
+ * the folder that they run in. None of them changes anything there.
+ */
+import type { TerminalStatus } from "../../protocol/session.ts";
+
+export interface DemoTask {
+  readonly title: string;
+  readonly agent: string;
+  readonly prompt: string;
+  /** How it has to end; anything else is a fault of the demo. */
+  readonly expected: TerminalStatus;
+  /** The exit code that belongs to an expected error. */
+  readonly exitCode?: number;
+  /** It ends only when it is cancelled, this long after it has started; in milliseconds. */
+  readonly cancelAfterMs?: number;
+  /** A file below the folder without which there is nothing to do. */
+  readonly needs?: string;
+}
+
+/** The files of the folder: those that git knows, or without git everything but what was built. */
+const listFiles = `files() {
+  git ls-files -co --exclude-standard 2>/dev/null ||
+    find . -name node_modules -prune -o -name .git -prune -o -type f -print
+}
+each() { tr '\\n' '\\0' | xargs -0 "$@" 2>/dev/null; }
+`;
+
+const countCode = `${listFiles}files | each wc -l | awk '
+  $2 != "total" {
+    name = $2; sub(/.*\\//, "", name)
+    ending = name; if (!sub(/.*\\./, "", ending)) ending = "no ending"
+    lines[ending] += $1; count[ending] += 1; all += $1
+  }
+  END {
+    for (ending in lines) printf "%7d lines  %-10s files: %d\\n", lines[ending], ending, count[ending]
+    printf "%7d lines in all\\n", all
+  }' | sort -n | tail -7`;
+
+// The brackets keep these very lines from being found.
+const findMarks = `${listFiles}found=$(files | grep -E '[.](c|m)?(t|j)sx?$|[.]py$|[.]go$|[.]rs$|[.]sh$' |
+  each grep -nEw 'T[O]DO|F[I]XME|H[A]CK|X[X]X' /dev/null | head -5)
+if [ -n "$found" ]; then echo "$found"; else echo "none: nothing is left for later"; fi`;
+
+const checkTypes = `PATH="$PWD/node_modules/.bin:$PATH"
+tsc --noEmit --pretty false -p . || exit 1
+echo "no type errors in $(tsc --listFilesOnly -p . | grep -vc /node_modules/) files"`;
+
+const lint = `PATH="$PWD/node_modules/.bin:$PATH"
+oxlint --type-aware --format=unix || exit 1
+echo "no faults found"`;
+
+const summariseHistory = `if ! count=$(git rev-list --count HEAD 2>/dev/null); then
+  echo "there is no git history here to read"; exit 0
+fi
+if [ "$(git rev-parse --is-shallow-repository)" = true ]; then
+  echo "$count commits are here; the clone is shallow, so older ones are not"
+else
+  echo "$count commits, the first on $(git log --reverse --format=%ad --date=short | head -1)"
+fi
+git log -4 --format='%h %ad %s' --date=short`;
+
+const listLargest = `${listFiles}files | each wc -c | awk '$2 != "total" { printf "%8.1f kB  %s\\n", $1 / 1000, $2 }' |
+  sort -n | tail -5`;
+
+const fail = `echo "three, two, one"
+echo "this sub-agent fails on purpose" >&2
+exit 3`;
+
+const neverEnd = `n=0
+while :; do n=$((n + 1)); echo "still counting: $n"; sleep 0.3; done`;
+
+/** Named by its agent: a profile of the demo's own configuration. */
+export const surveyAgent = "survey";
+
+/**
+ * The program of the agent "survey": counts a folder, and hands each folder below it to a sub-agent
+ * of its own by calling \`offshoot\` itself; then it folds their results. $1 is the folder, $2 how
+ * many levels may still be handed on.
+ */
+export const surveyScript = `set -e
+set -- $1
+folder=$1 levels=$2
+count() {
+  lines=$(find "$folder" $([ "$levels" = 0 ] || echo -maxdepth 1) -type f -exec cat {} + | wc -l)
+  printf '%7d lines in %s\\n' "$lines" "$folder"
+}
+[ "$levels" -gt 0 ] || { count; exit 0; }
+ids=
+for below in "$folder"/*/; do
+  below=\${below%/}
+  case "\${below##*/}" in node_modules | dist | '*') continue ;; esac
+  deeper=0
+  if [ "$levels" -gt 1 ] && [ "\${below##*/}" = daemon ]; then deeper=$((levels - 1)); fi
+  ids="$ids $(offshoot spawn --agent ${surveyAgent} --title "Survey \${below#./}" "$below $deeper")"
+done
+[ -z "$ids" ] || offshoot wait --timeout 50s $ids >/dev/null
+sum() { if [ "$folder" = . ]; then awk '{ all += $1; print } END { printf "%7d lines in all\\n", all }'; else cat; fi; }
+{
+  count
+  for id in $ids; do offshoot tail "$id"; done
+} | sort -n | sum`;
+
+export const demoTasks: readonly DemoTask[] = [
+  { title: "Count the code by language", agent: "shell", prompt: countCode, expected: "completed" },
+  {
+    title: "Survey the folders with sub-agents of its own",
+    agent: surveyAgent,
+    prompt: ". 2",
+    expected: "completed",
+  },
+  {
+    title: "Check the types",
+    agent: "shell",
+    prompt: checkTypes,
+    expected: "completed",
+    needs: "node_modules/.bin/tsc",
+  },
+  {
+    title: "Count for ever (is cancelled halfway)",
+    agent: "shell",
+    prompt: neverEnd,
+    expected: "cancelled",
+    cancelAfterMs: 3000,
+  },
+  {
+    title: "Lint",
+    agent: "shell",
+    prompt: lint,
+    expected: "completed",
+    needs: "node_modules/.bin/oxlint",
+  },
+  {
+    title: "Find what was left for later",
+    agent: "shell",
+    prompt: findMarks,
+    expected: "completed",
+  },
+  {
+    title: "Summarise the git history",
+    agent: "shell",
+    prompt: summariseHistory,
+    expected: "completed",
+  },
+  { title: "List the largest files", agent: "shell", prompt: listLargest, expected: "completed" },
+  { title: "Fail on purpose", agent: "shell", prompt: fail, expected: "error", exitCode: 3 },
+];

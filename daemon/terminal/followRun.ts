@@ -1,0 +1,51 @@
+/** A run as `run`, `tail -f` and `retry -f` show it: what it says, and how it ended. */
+import { isTerminal, type Session } from "../../protocol/session.ts";
+import type { Client } from "./client.ts";
+import { eventWriter } from "./eventText.ts";
+import { exitCodes, exitCodeOfStatus } from "./exitCodes.ts";
+import { followSession } from "./sessionEvents.ts";
+import { untilInterrupted, type Output } from "./output.ts";
+import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
+import { shortId } from "./values.ts";
+
+/**
+ * Writes what a session says until its run has ended, and at last one line on how. The exit code is
+ * that of the outcome; after Ctrl-C it runs on.
+ */
+export async function followRun(
+  client: Client,
+  output: Output,
+  session: Session,
+  after: number,
+): Promise<number> {
+  const writer = eventWriter(output);
+  const work = followSession(client, session.id, after, (stored) => {
+    output.value(stored);
+    writer.write(stored.event);
+  }).then((ended) => {
+    writer.end();
+    output.value({ session: ended });
+    output.note(endLine(ended));
+    return isTerminal(ended) ? exitCodeOfStatus(ended.status) : exitCodes.failed;
+  });
+  return await untilInterrupted(work, () => {
+    writer.end();
+    const id = shortId(session.id);
+    output.note(
+      `It goes on. Come back with: offshoot tail -f ${id}   End it with: offshoot cancel ${id}`,
+    );
+  });
+}
+
+/** "✓ completed in 1.9s (1f2e3d4c)" or "✗ error in 0.2s: exit code 3 (1f2e3d4c)". */
+export function endLine(session: Session): string {
+  const { glyph, word } = lookOf(session, undefined);
+  const elapsed = elapsedOf(session, session.updatedAt);
+  const why = session.status === "completed" ? "" : detailOf(session, undefined, session.updatedAt);
+  return [
+    `${glyph} ${word}`,
+    ...(elapsed === "" ? [] : [`in ${elapsed}`]),
+    ...(why === "" ? [] : [`– ${why}`]),
+    `(${shortId(session.id)})`,
+  ].join(" ");
+}

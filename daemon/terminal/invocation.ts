@@ -1,0 +1,129 @@
+/** What every command is given: the options that all share, its output, and a way to the core. */
+import { joinCore, JoinError, startCoreProcess, type JoinOptions } from "../join.ts";
+import { stateFolder, type StateFolder } from "../stateFolder.ts";
+import { PROTOCOL_VERSION } from "../../protocol/version.ts";
+import { VERSION } from "../version.ts";
+import type { Config } from "../../protocol/config.ts";
+import { openClient, type Client, type Greeting } from "./client.ts";
+import { CommandFailure, exitCodes } from "./exitCodes.ts";
+import type { Output, Screen } from "./output.ts";
+
+/** The world of the process, as `daemon/main.ts` hands it over. */
+export interface Terminal {
+  readonly environment: NodeJS.ProcessEnv;
+  /** Absolute. */
+  readonly cwd: string;
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: Screen;
+  readonly stderr: Screen;
+  /** The script that `core` is given to, to start a core. */
+  readonly entry: string;
+  readonly now: () => number;
+}
+
+/** Options that every command takes, before or after its name. */
+export interface CommonOptions {
+  readonly stateDir?: string;
+  readonly json?: boolean;
+  readonly trust?: boolean;
+}
+
+export interface Invocation {
+  readonly terminal: Terminal;
+  readonly folder: StateFolder;
+  readonly output: Output;
+  readonly trusted: boolean;
+  /** The run that this program is part of, when an agent calls `offshoot`. */
+  readonly run: Greeting["run"];
+  /** Configuration for what this command spawns. */
+  readonly settings?: Config;
+}
+
+export function invocationOf(
+  terminal: Terminal,
+  output: Output,
+  options: CommonOptions,
+): Invocation {
+  const { environment } = terminal;
+  const runId = environment["OFFSHOOT_RUN"];
+  const sessionId = environment["OFFSHOOT_SESSION"];
+  return {
+    terminal,
+    output,
+    folder: stateFolder(options.stateDir, environment),
+    trusted: options.trust === true,
+    run: runId && sessionId ? { runId, sessionId } : undefined,
+  };
+}
+
+/**
+ * Makes the action of a command from what it does: its arguments and options to an exit code. The
+ * handler declares what the command was told to parse; commander knows no types.
+ */
+export type Bind = (
+  handler: (invocation: Invocation, given: never, options: never) => Promise<number>,
+) => (...given: unknown[]) => Promise<void>;
+
+/** Uses the core, which is started when none is running. */
+export async function withCore<Result>(
+  invocation: Invocation,
+  use: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  return await useClient(await connect(invocation, "ifNeeded"), invocation, use);
+}
+
+/** Uses the core where one is running; undefined where none is. */
+export async function withRunningCore<Result>(
+  invocation: Invocation,
+  use: (client: Client) => Promise<Result>,
+): Promise<Result | undefined> {
+  let client: Client;
+  try {
+    client = await connect(invocation, "never");
+  } catch (error) {
+    if (error instanceof CommandFailure && error.kind === "notRunning") return undefined;
+    throw error;
+  }
+  return await useClient(client, invocation, use);
+}
+
+/** Joins the core of the folder and greets it. Rejects with a CommandFailure. */
+async function connect(invocation: Invocation, start: JoinOptions["start"]): Promise<Client> {
+  const { folder, output, run, terminal, trusted } = invocation;
+  try {
+    const { socket, note } = await joinCore({
+      folder,
+      start,
+      version: VERSION,
+      protocolVersion: PROTOCOL_VERSION,
+      startCore: () => startCoreProcess({ entry: terminal.entry, folder }),
+    });
+    if (note !== undefined) output.note(note);
+    return await openClient(socket, {
+      cwd: terminal.cwd,
+      ...(trusted && { trusted }),
+      ...(run && { run }),
+      ...(invocation.settings && { settings: invocation.settings }),
+    });
+  } catch (error) {
+    if (!(error instanceof JoinError)) throw error;
+    const { kind } = error.failure;
+    throw new CommandFailure(kind, error.message, exitCodes.unreachable);
+  }
+}
+
+async function useClient<Result>(
+  client: Client,
+  { output }: Invocation,
+  use: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  // When nobody reads stdout any more, what the command still waits for fails, and it ends.
+  const onClosed = () => void client.close();
+  output.closed.addEventListener("abort", onClosed);
+  try {
+    return await use(client);
+  } finally {
+    output.closed.removeEventListener("abort", onClosed);
+    await client.close();
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * The tree as it lives: drawn in place on a terminal, or one plain line per transition where
+ * stdout is none.
+ */
+import { createLogUpdate } from "log-update";
+import stringWidth from "string-width";
+import { isTerminal, type Session } from "../../protocol/session.ts";
+import type { ParamsOf } from "../../protocol/messages.ts";
+import type { Client } from "./client.ts";
+import type { Output, Screen } from "./output.ts";
+import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
+import { subtreeOf } from "./treeLayout.ts";
+import { watchTrees, type TreeModel } from "./treeModel.ts";
+import { treeLines } from "./treeView.ts";
+import { cleanLine, formatTime, shortId } from "./values.ts";
+
+/** At most ten pictures a second; and one a second when only the clocks move. */
+const frameMs = 100;
+const clockMs = 1000;
+
+export interface LiveTreeOptions {
+  readonly client: Client;
+  readonly output: Output;
+  /** Only these trees; absent: all. */
+  readonly rootIds?: string[];
+  /** Only this session and what is below it; absent: all of the trees. */
+  readonly topId?: string;
+  readonly now: () => number;
+  /** Lines above and below the tree. */
+  readonly header?: (model: TreeModel) => string[];
+  readonly footer?: (model: TreeModel) => string[];
+}
+
+export interface LiveTree {
+  readonly model: TreeModel;
+  /** Drawn in place; otherwise it is told line by line. */
+  readonly drawn: boolean;
+  /** Resolves when every session that the tree shows has ended. */
+  readonly allEnded: Promise<void>;
+  /** Draws the last picture, which stays, gives the cursor back and lets go of all; idempotent. */
+  stop(): void;
+}
+
+/** Watches trees and shows them until `stop`. */
+export async function liveTree(options: LiveTreeOptions): Promise<LiveTree> {
+  const { client, output } = options;
+  const drawn = output.stdout.isTTY === true && !output.json;
+  const ended = Promise.withResolvers<void>();
+  let stopped = false;
+  let view: View | undefined;
+  const model = await watchTrees(client, subscriptionOf(options.rootIds, drawn), {
+    changed: (session, before) => view?.changed(session, before),
+    removed: (sessionIds) => output.value({ removed: sessionIds }),
+    stirred: () => {
+      view?.stirred();
+      if (view !== undefined && nothingLeft(shownOf(model, options))) ended.resolve();
+    },
+  });
+  view = drawn ? drawing(model, options) : telling(model, options);
+  if (nothingLeft(shownOf(model, options))) ended.resolve();
+  return {
+    model,
+    drawn,
+    allEnded: ended.promise,
+    stop() {
+      if (stopped) return;
+      stopped = true;
+      model.stop();
+      view.stop();
+    },
+  };
+}
+
+function subscriptionOf(rootIds: string[] | undefined, drawn: boolean): ParamsOf<"tree/subscribe"> {
+  return { ...(rootIds && { rootIds }), events: drawn ? "all" : "lifecycle" };
+}
+
+function shownOf(model: TreeModel, { topId }: LiveTreeOptions): Session[] {
+  const sessions = [...model.sessions.values()];
+  return topId === undefined ? sessions : subtreeOf(sessions, topId);
+}
+
+/** Nothing runs, waits or will begin by itself. */
+function nothingLeft(sessions: readonly Session[]): boolean {
+  return sessions.every(
+    (session) => session.kind === "root" || isTerminal(session) || session.status === "created",
+  );
+}
+
+interface View {
+  changed(session: Session, before: Session | undefined): void;
+  stirred(): void;
+  stop(): void;
+}
+
+/** One line, or one JSON value, per change of state. */
+function telling(model: TreeModel, options: LiveTreeOptions): View {
+  const { output, now, topId } = options;
+  const tell = (session: Session) => {
+    if (session.kind === "child") output.line(transitionLine(session, now()));
+  };
+  const isShown = (session: Session) =>
+    topId === undefined || subtreeOf([...model.sessions.values()], topId).includes(session);
+  const snapshot = shownOf(model, options);
+  output.value({ sessions: snapshot });
+  for (const session of snapshot) if (!isTerminal(session)) tell(session);
+  return {
+    changed(session, before) {
+      if (!isShown(session)) return;
+      output.value({ session });
+      if (before?.status !== session.status || runOf(before) !== runOf(session)) tell(session);
+    },
+    stirred() {},
+    stop() {},
+  };
+}
+
+function runOf(session: Session): string | undefined {
+  return "runId" in session ? session.runId : undefined;
+}
+
+/** "10:32:05  completed    1f2e3d4c  Check the types  1.9s  no faults". */
+export function transitionLine(session: Session, now: number): string {
+  const { word } = lookOf(session, undefined);
+  const elapsed = isTerminal(session) ? elapsedOf(session, now) : "";
+  const said = [cleanLine(session.title), elapsed, detailOf(session, undefined, now)];
+  return [
+    formatTime(isTerminal(session) ? session.endedAt : session.updatedAt),
+    word.padEnd(11),
+    shortId(session.id),
+    ...said.filter((part) => part !== ""),
+  ].join("  ");
+}
+
+/** Pictures in place, each written at once, so that a terminal never shows half of one. */
+function drawing(model: TreeModel, options: LiveTreeOptions): View {
+  const { output, now } = options;
+  const canvas = openCanvas(output.stdout);
+  let frame: NodeJS.Timeout | undefined;
+  const draw = () => {
+    clearTimeout(frame);
+    frame = undefined;
+    const above = options.header?.(model) ?? [];
+    const below = options.footer?.(model) ?? [];
+    const height = Math.max(1, canvas.rows() - above.length - below.length - 1);
+    const width = canvas.columns();
+    const lines = treeLines(shownOf(model, options), model.facts, {
+      width,
+      height,
+      now: now(),
+      paint: output.paint,
+    });
+    canvas.draw([...above, ...lines, ...below]);
+  };
+  const onResize = () => {
+    canvas.resized();
+    draw();
+  };
+  const clock = setInterval(() => {
+    model.refreshPositions();
+    draw();
+  }, clockMs);
+  output.stdout.on("resize", onResize);
+  draw();
+  return {
+    changed() {},
+    stirred() {
+      frame ??= setTimeout(draw, frameMs);
+    },
+    stop() {
+      draw();
+      clearInterval(clock);
+      output.stdout.off("resize", onResize);
+      canvas.done();
+    },
+  };
+}
+
+interface Canvas {
+  columns(): number;
+  rows(): number;
+  draw(lines: readonly string[]): void;
+  /** Call when the size has changed, before the next picture. */
+  resized(): void;
+  done(): void;
+}
+
+const beginPicture = "\u001b[?2026h";
+const endPicture = "\u001b[?2026l";
+const upAndErase = "\u001b[1A\u001b[2K";
+
+/**
+ * log-update on a stream that gathers what one picture needs into one write.
+ *
+ * It is told to start afresh when the number of lines changes: 7.2.0 leaves rows of the old picture
+ * behind when lines come or go above others that stay.
+ */
+export function openCanvas(screen: Screen): Canvas {
+  const columns = () => screen.columns ?? 80;
+  const rows = () => screen.rows ?? 24;
+  let gathered = "";
+  const sink = Object.create(screen, {
+    // log-update would mark each of its writes as a picture of its own.
+    isTTY: { value: false },
+    write: {
+      value(text: string) {
+        gathered += text;
+        return true;
+      },
+    },
+  }) as Screen;
+  const update = createLogUpdate(sink);
+  let shown: readonly string[] = [];
+  const flush = () => {
+    if (gathered !== "") screen.write(beginPicture + gathered + endPicture);
+    gathered = "";
+  };
+  return {
+    columns,
+    rows,
+    draw(lines) {
+      if (lines.length !== shown.length && shown.length > 0) update.clear();
+      update(lines.join("\n"));
+      shown = lines;
+      flush();
+    },
+    resized() {
+      if (shown.length === 0) return;
+      // A terminal that became narrower has broken the lines that no longer fit.
+      const broken = shown.reduce(
+        (sum, line) => sum + Math.max(0, Math.ceil(stringWidth(line) / columns()) - 1),
+        0,
+      );
+      update.clear();
+      gathered += upAndErase.repeat(Math.min(broken, rows() - shown.length));
+      shown = [];
+    },
+    done() {
+      update.done();
+      flush();
+    },
+  };
+}

@@ -1,0 +1,249 @@
+/** The commands that only look: `ls`, `tree`, `events`, `tail`, `agents`, and `approvals`. */
+import type { Command } from "commander";
+import { resolve } from "node:path";
+import type { StoredEvent } from "../../protocol/events.ts";
+import type { ParamsOf } from "../../protocol/messages.ts";
+import {
+  isTerminal,
+  sessionStatuses,
+  type Session,
+  type SessionStatus,
+} from "../../protocol/session.ts";
+import type { Client } from "./client.ts";
+import { eventLine, eventWriter } from "./eventText.ts";
+import { exitCodes, exitCodeOfStatus, unreachableFailure, usageFailure } from "./exitCodes.ts";
+import { followRun } from "./followRun.ts";
+import { followSession, readEvents } from "./sessionEvents.ts";
+import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
+import { liveTree } from "./liveTree.ts";
+import { count, list } from "./optionParsers.ts";
+import { untilInterrupted, type Output } from "./output.ts";
+import { listSessions, resolveId } from "./sessionIds.ts";
+import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
+import { tableLines } from "./table.ts";
+import { subtreeOf } from "./treeLayout.ts";
+import { treeLines } from "./treeView.ts";
+import { cleanLine, formatDuration, shortId } from "./values.ts";
+
+interface ListOptions extends CommonOptions {
+  readonly status?: string[];
+  readonly root?: string;
+  readonly text?: string;
+  readonly cwd?: string;
+  readonly limit: number;
+}
+
+interface TreeOptions extends CommonOptions {
+  readonly once?: boolean;
+}
+
+interface EventOptions extends CommonOptions {
+  readonly after?: number;
+  readonly lines?: number;
+  readonly follow?: boolean;
+}
+
+export function addLookCommands(program: Command, bind: Bind): void {
+  program
+    .command("ls")
+    .description("list sessions, newest first")
+    .option("-s, --status <names>", "only in these states, with commas", list)
+    .option("-r, --root <id>", "only of this tree")
+    .option("--text <words>", "only with these words in title, agent or result")
+    .option("-C, --cwd <dir>", "only of this folder")
+    .option("-n, --limit <n>", "at most this many, 0 for all", count, 50)
+    .action(
+      bind((invocation, _given: [], options: ListOptions) =>
+        withCore(invocation, (client) => ls(client, invocation, options)),
+      ),
+    );
+  program
+    .command("tree")
+    .argument("[id]", "only what is below this session")
+    .description("show the tree, live until Ctrl-C")
+    .option("--once", "print it once")
+    .action(
+      bind((invocation, [named]: [string | undefined], options: TreeOptions) =>
+        withCore(invocation, (client) => tree(client, invocation, named, options)),
+      ),
+    );
+  program
+    .command("events")
+    .argument("<id>", "the session")
+    .description("print what happened in a session, one numbered event per line")
+    .option("--after <n>", "only events above this number", count, 0)
+    .option("-f, --follow", "stay until the run has ended; its outcome is the exit code")
+    .action(bind(events));
+  program
+    .command("tail")
+    .argument("<id>", "the session")
+    .description("print what a session said last; -f comes back to a run that was left")
+    .option("-n, --lines <n>", "this many events", count, 20)
+    .option("--after <n>", "all events above this number", count)
+    .option("-f, --follow", "stay until the run has ended; its outcome is the exit code")
+    .action(bind(tail));
+  program
+    .command("agents")
+    .description("list the agents that can be spawned, and why one cannot")
+    .action(bind((invocation) => withCore(invocation, (client) => agents(client, invocation))));
+}
+
+async function ls(client: Client, invocation: Invocation, options: ListOptions): Promise<number> {
+  const { output, terminal } = invocation;
+  const filter: ParamsOf<"session/list"> = {
+    ...(options.status && { status: options.status.map(statusNamed) }),
+    ...(options.root !== undefined && { rootId: await resolveId(client, options.root) }),
+    ...(options.text !== undefined && { text: options.text }),
+    ...(options.cwd !== undefined && { cwd: resolve(terminal.cwd, options.cwd) }),
+  };
+  const sessions: Session[] = [];
+  let more = false;
+  for await (const session of listSessions(client, filter)) {
+    more = options.limit > 0 && sessions.length >= options.limit;
+    if (more) break;
+    sessions.push(session);
+  }
+  output.value({ sessions, more });
+  if (sessions.length === 0) output.note("No sessions.");
+  else for (const line of sessionTable(sessions, output, terminal.now())) output.line(line);
+  if (more) output.note(`There are more; --limit 0 shows all.`);
+  return exitCodes.ok;
+}
+
+function statusNamed(name: string): SessionStatus {
+  const status = sessionStatuses.find((known) => known === name);
+  if (status !== undefined) return status;
+  throw usageFailure(
+    `there is no state "${cleanLine(name)}"; the states are ${sessionStatuses.join(", ")}`,
+  );
+}
+
+function sessionTable(sessions: readonly Session[], output: Output, now: number): string[] {
+  const rows = sessions.map((session) => [
+    shortId(session.id),
+    session.kind === "root" ? "root" : lookOf(session, undefined).word,
+    cleanLine(session.agent),
+    elapsedOf(session, now),
+    formatDuration(now - session.createdAt),
+    cleanLine(session.title),
+    session.kind === "root" ? cleanLine(session.cwd) : detailOf(session, undefined, now),
+  ]);
+  const head = ["ID", "STATE", "AGENT", "TIME", "AGE", "TITLE", "DETAIL"];
+  return tableLines([head, ...rows], widthOf(output), (text, row, column) => {
+    const session = sessions[row - 1];
+    if (session === undefined) return output.paint("bold", text);
+    return column === 1 ? output.paint(lookOf(session, undefined).style, text) : text;
+  });
+}
+
+function widthOf(output: Output): number {
+  return output.stdout.isTTY === true ? (output.stdout.columns ?? 80) : Infinity;
+}
+
+async function tree(
+  client: Client,
+  { output, terminal }: Invocation,
+  named: string | undefined,
+  { once }: TreeOptions,
+): Promise<number> {
+  const top = named === undefined ? undefined : await sessionNamed(client, named);
+  const shown = {
+    ...(top && { rootIds: [top.rootId] }),
+    ...(top?.kind === "child" && { topId: top.id }),
+  };
+  if (once === true) {
+    const { sessions } = await client.call("tree/subscribe", {
+      ...(shown.rootIds && { rootIds: shown.rootIds }),
+    });
+    const below = top === undefined ? sessions : subtreeOf(sessions, top.id);
+    output.value({ sessions: below });
+    if (below.length === 0) output.note("No sessions.");
+    const view = { width: widthOf(output), now: terminal.now(), paint: output.paint };
+    for (const line of treeLines(below, new Map(), view)) output.line(line);
+    return exitCodes.ok;
+  }
+  const footer = () => [output.paint("dim", "Ctrl-C ends this view; what runs goes on.")];
+  const live = await liveTree({ client, output, ...shown, now: terminal.now, footer });
+  const lost = client.ended.then(() => {
+    throw unreachableFailure("the core has stopped");
+  });
+  const end = live.drawn ? lost : Promise.race([live.allEnded, lost]);
+  try {
+    await untilInterrupted(
+      end.then(() => exitCodes.ok),
+      () => {},
+    );
+    return exitCodes.ok;
+  } finally {
+    live.stop();
+    lost.catch(() => {});
+  }
+}
+
+async function sessionNamed(client: Client, named: string): Promise<Session> {
+  const sessionId = await resolveId(client, named);
+  return (await client.call("session/get", { sessionId })).session;
+}
+
+async function events(
+  invocation: Invocation,
+  [named]: [string],
+  options: EventOptions,
+): Promise<number> {
+  const { output } = invocation;
+  return await withCore(invocation, async (client) => {
+    const sessionId = await resolveId(client, named);
+    const write = (event: StoredEvent) => {
+      output.value(event);
+      output.line(eventLine(event));
+    };
+    if (options.follow !== true) {
+      await readEvents(client, sessionId, options.after ?? 0, write);
+      return exitCodes.ok;
+    }
+    const work = followSession(client, sessionId, options.after ?? 0, write).then((ended) =>
+      isTerminal(ended) ? exitCodeOfStatus(ended.status) : exitCodes.failed,
+    );
+    return await untilInterrupted(work, () => output.note("It goes on."));
+  });
+}
+
+async function tail(
+  invocation: Invocation,
+  [named]: [string],
+  options: EventOptions,
+): Promise<number> {
+  const { output } = invocation;
+  return await withCore(invocation, async (client) => {
+    const sessionId = await resolveId(client, named);
+    const { session } = await client.call("session/get", { sessionId });
+    const after = options.after ?? Math.max(0, session.lastSeq - (options.lines ?? 0));
+    if (options.follow === true) return await followRun(client, output, session, after);
+    const writer = eventWriter(output);
+    await readEvents(client, sessionId, after, (stored) => {
+      output.value(stored);
+      writer.write(stored.event);
+    });
+    writer.end();
+    return exitCodes.ok;
+  });
+}
+
+async function agents(client: Client, { output, terminal }: Invocation): Promise<number> {
+  const { agents: known } = await client.call("agent/list", { cwd: terminal.cwd });
+  output.value({ agents: known });
+  const rows = known.map((agent) => [
+    cleanLine(agent.name),
+    agent.runner,
+    agent.available ? "yes" : "no",
+    cleanLine(agent.source),
+    cleanLine([agent.reason, agent.model, agent.description].filter(Boolean).join(" · ")),
+  ]);
+  const head = ["AGENT", "RUNNER", "READY", "FROM", "WHAT IT IS"];
+  const lines = tableLines([head, ...rows], widthOf(output), (text, row, column) => {
+    if (row === 0) return output.paint("bold", text);
+    return column === 2 && text === "no" ? output.paint("red", text) : text;
+  });
+  for (const line of lines) output.line(line);
+  return exitCodes.ok;
+}

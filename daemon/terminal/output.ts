@@ -1,0 +1,106 @@
+/**
+ * What a command writes: lines for people, or with `--json` one JSON value per line and nothing
+ * else. Errors are JSON on stdout too, so that a script reads one stream.
+ */
+import { styleText } from "node:util";
+import { exitCodes, type CommandFailure } from "./exitCodes.ts";
+
+export type Style = Parameters<typeof styleText>[0];
+export type Paint = (style: Style, text: string) => string;
+
+/** A terminal, a pipe or a file; only a terminal has columns and rows. */
+export interface Screen extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+export interface Output {
+  readonly json: boolean;
+  readonly stdout: Screen;
+  readonly paint: Paint;
+  /** Aborted when the reader of stdout has gone away, as `head` does. */
+  readonly closed: AbortSignal;
+  /** Text on stdout as it is, for people. */
+  text(text: string): void;
+  /** A line on stdout for people. */
+  line(text: string): void;
+  /** Text on stderr as it is: what an agent says beside its result. */
+  aside(text: string): void;
+  /** A line on stderr that is not the answer: what happens, what to do next. */
+  note(text: string): void;
+  /** A value on stdout for scripts. */
+  value(value: unknown): void;
+  /** The error that ends the command. */
+  failure(failure: CommandFailure): void;
+  /** Lets go of the streams. */
+  release(): void;
+}
+
+export function openOutput(stdout: Screen, stderr: Screen, json: boolean): Output {
+  const closing = new AbortController();
+  const onStdoutError = () => closing.abort();
+  const onStderrError = () => {};
+  stdout.on("error", onStdoutError);
+  stderr.on("error", onStderrError);
+  const write = (stream: Screen, text: string) => {
+    if (!closing.signal.aborted) stream.write(text);
+  };
+  const dim = painter(stderr);
+  return {
+    json,
+    stdout,
+    paint: painter(stdout),
+    closed: closing.signal,
+    text: (text) => json || write(stdout, text),
+    line: (text) => json || write(stdout, `${text}\n`),
+    aside: (text) => json || write(stderr, dim("dim", text)),
+    note: (text) => json || write(stderr, `${dim("dim", text)}\n`),
+    value: (value) => !json || write(stdout, `${JSON.stringify(value)}\n`),
+    failure: ({ code, exitCode, kind, message }) => {
+      const error = { code: code ?? exitCode, kind, message };
+      if (json) write(stdout, `${JSON.stringify({ error })}\n`);
+      else write(stderr, `${dim("red", "offshoot:")} ${message}\n`);
+    },
+    release() {
+      stdout.off("error", onStdoutError);
+      stderr.off("error", onStderrError);
+    },
+  };
+}
+
+/** Colours where the stream is a terminal that wants them (NO_COLOR, FORCE_COLOR, TERM). */
+export function painter(stream: Screen): Paint {
+  return (style, text) => styleText(style, text, { stream });
+}
+
+/**
+ * Awaits `work`, or leaves it where it is at the first Ctrl-C: `detach` then says how to come back.
+ * The exit code is the work's, or 130.
+ */
+export async function untilInterrupted(work: Promise<number>, detach: () => void): Promise<number> {
+  const ended = new AbortController();
+  try {
+    const outcome = await Promise.race([work, interrupt(ended.signal)]);
+    if (typeof outcome === "number") return outcome;
+    detach();
+    return exitCodes.detached;
+  } finally {
+    ended.abort();
+    // What was left behind fails when its connection is closed, and nobody waits for it any more.
+    work.catch(() => {});
+  }
+}
+
+/** Resolves at the first Ctrl-C, or when nobody waits for one any more. */
+async function interrupt(stop: AbortSignal): Promise<"interrupted"> {
+  return await new Promise((resolve) => {
+    const settle = () => {
+      process.off("SIGINT", settle);
+      stop.removeEventListener("abort", settle);
+      resolve("interrupted");
+    };
+    process.on("SIGINT", settle);
+    stop.addEventListener("abort", settle);
+  });
+}

@@ -1,0 +1,108 @@
+/** The words for one session: its state, its times, what it used and what is worth knowing. Pure. */
+import { isLive, isTerminal, type Session, type SessionStatus } from "../../protocol/session.ts";
+import type { Style } from "./output.ts";
+import type { RunFacts } from "./treeModel.ts";
+import { cleanLine, formatCount, formatDuration, formatMoney } from "./values.ts";
+
+export interface Look {
+  readonly glyph: string;
+  readonly word: string;
+  readonly style: Style;
+}
+
+const looks: Record<SessionStatus, Look> = {
+  created: { glyph: "·", word: "created", style: "dim" },
+  queued: { glyph: "○", word: "queued", style: "dim" },
+  running: { glyph: "●", word: "running", style: "cyan" },
+  suspended: { glyph: "◐", word: "suspended", style: "blue" },
+  paused: { glyph: "‖", word: "paused", style: "yellow" },
+  completed: { glyph: "✓", word: "completed", style: "green" },
+  cancelled: { glyph: "⊘", word: "cancelled", style: "yellow" },
+  error: { glyph: "✗", word: "error", style: "red" },
+  timeout: { glyph: "◷", word: "timeout", style: "red" },
+  interrupted: { glyph: "↯", word: "interrupted", style: "magenta" },
+  skipped: { glyph: "–", word: "skipped", style: "dim" },
+};
+
+/** Glyph, word and colour of a state; a run without progress shows it before anything is done. */
+export function lookOf(session: Session, facts: RunFacts | undefined): Look {
+  const stalled = isLive(session) && (facts?.stalled ?? session.stalled);
+  if (stalled && session.status === "running") {
+    return { glyph: "!", word: "stalled", style: "yellow" };
+  }
+  return looks[session.status];
+}
+
+/** How long it ran, runs or waits; nothing for a session that has no run. */
+export function elapsedOf(session: Session, now: number): string {
+  if (isTerminal(session)) {
+    return session.startedAt === undefined
+      ? ""
+      : formatDuration(session.endedAt - session.startedAt);
+  }
+  if (isLive(session)) return formatDuration(now - session.startedAt);
+  if (session.status === "created") return "";
+  return formatDuration(now - session.queuedAt);
+}
+
+/** Tokens and money, where there are any: "1.2k tokens $0.03". */
+export function usageOf(session: Session, facts: RunFacts | undefined): string {
+  const { inputTokens, outputTokens, costUsd } = isLive(session)
+    ? (facts?.usage ?? session.usage)
+    : session.usage;
+  const tokens = inputTokens + outputTokens;
+  return [
+    ...(tokens > 0 ? [`${formatCount(tokens)} tokens`] : []),
+    ...(costUsd > 0 ? [formatMoney(costUsd)] : []),
+  ].join(" ");
+}
+
+/** What it does, waits for, or came to, on one clean line; may be empty. */
+export function detailOf(session: Session, facts: RunFacts | undefined, now: number): string {
+  switch (session.status) {
+    case "created":
+      return "not started yet";
+    case "queued": {
+      const position = facts?.position ?? session.position;
+      return position === undefined ? "" : `position ${position} in the queue`;
+    }
+    case "paused":
+      return "";
+    case "suspended":
+      return waitText(session.waitingFor);
+    case "running": {
+      const silent = now - (facts?.lastProgressAt ?? session.lastProgressAt);
+      if (facts?.stalled ?? session.stalled) return `no progress for ${formatDuration(silent)}`;
+      const activity = facts?.activity ?? session.activity;
+      return cleanLine(facts?.lastText ?? activity?.label ?? "");
+    }
+    case "completed":
+      return lastLine(session.result);
+    case "cancelled":
+    case "error":
+    case "timeout":
+    case "interrupted":
+    case "skipped":
+      return [session.error && cleanLine(session.error.message), session.reason]
+        .filter((part) => part !== undefined && part !== "")
+        .join(" · ");
+  }
+}
+
+function waitText({ kind, ids }: { kind: string; ids: readonly string[] }): string {
+  switch (kind) {
+    case "approval":
+      return "waits for your approval";
+    case "children":
+      return ids.length === 1 ? "waits for 1 sub-agent" : `waits for ${ids.length} sub-agents`;
+    case "input":
+      return "waits for a message";
+    default:
+      return "waits for a background process";
+  }
+}
+
+function lastLine(text: string | undefined): string {
+  const lines = (text ?? "").split(/[\r\n]+/);
+  return cleanLine(lines.findLast((line) => line.trim() !== "") ?? "");
+}

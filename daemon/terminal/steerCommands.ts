@@ -1,0 +1,238 @@
+/** The commands that act on sessions: `send`, `wait`, `cancel`, `pause`, `resume`, `retry`, `rm`. */
+import { text as readAll } from "node:stream/consumers";
+import type { Command } from "commander";
+import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
+import type { Client } from "./client.ts";
+import { CommandFailure, exitCodes, exitCodeOfStatus, usageFailure } from "./exitCodes.ts";
+import { endLine, followRun } from "./followRun.ts";
+import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
+import { duration } from "./optionParsers.ts";
+import { untilInterrupted, type Output } from "./output.ts";
+import { remove } from "./removeCommand.ts";
+import { nameOf, resolveId, resolveIds } from "./sessionIds.ts";
+import { cleanLine, shortId } from "./values.ts";
+
+interface SendOptions extends CommonOptions {
+  readonly interrupt?: boolean;
+}
+
+interface WaitOptions extends CommonOptions {
+  readonly any?: boolean;
+  readonly firstError?: boolean;
+  readonly timeout?: number;
+}
+
+interface TreeOptions extends CommonOptions {
+  readonly tree?: boolean;
+}
+
+export function addSteerCommands(program: Command, bind: Bind): void {
+  program
+    .command("send")
+    .argument("<id>", "the session")
+    .argument("<text...>", "the message, its words joined by blanks; - reads it from stdin")
+    .description("send a message to a sub-agent; one that has ended runs again on it")
+    .option("--interrupt", "end what it does now, then read the message")
+    .action(bind(send));
+  program
+    .command("wait")
+    .argument("<ids...>", "the sessions")
+    .description("wait until they have ended; the first bad outcome is the exit code")
+    .option("--any", "until the first of them has ended")
+    .option("--first-error", "until one ends badly, or all have ended")
+    .option("--timeout <time>", "no longer than this", duration)
+    .action(bind(wait));
+  program
+    .command("cancel")
+    .argument("<ids...>", "the sessions")
+    .description("end sessions and everything below them")
+    .option("--reason <text>", "why; it is shown with the outcome")
+    .action(
+      bind(
+        async (invocation, [named]: [string[]], { reason }: CommonOptions & { reason?: string }) =>
+          onEach(invocation, named, "cancel", async (client, sessionId) => {
+            await client.call("session/cancel", {
+              sessionId,
+              ...(reason !== undefined && { reason }),
+            });
+          }),
+      ),
+    );
+  program
+    .command("pause")
+    .argument("<ids...>", "the sessions")
+    .description("hold sessions; a queued one at once, a live one at its next turn")
+    .option("--tree", "with everything below")
+    .action(
+      bind(async (invocation, [named]: [string[]], { tree }: TreeOptions) =>
+        onEach(invocation, named, "pause", async (client, sessionId) => {
+          await client.call("session/pause", { sessionId, ...(tree === true && { tree }) });
+        }),
+      ),
+    );
+  program
+    .command("resume")
+    .argument("<ids...>", "the sessions")
+    .description("queue paused sessions again")
+    .option("--tree", "with everything below")
+    .action(
+      bind(async (invocation, [named]: [string[]], { tree }: TreeOptions) =>
+        onEach(invocation, named, "resume", async (client, sessionId) => {
+          await client.call("session/resume", { sessionId, ...(tree === true && { tree }) });
+        }),
+      ),
+    );
+  program
+    .command("retry")
+    .argument("<id>", "the session")
+    .description("run a session that has ended again, on the messages that it has not answered")
+    .option("-f, --follow", "follow the new run; its outcome is the exit code")
+    .action(bind(retry));
+  program
+    .command("rm")
+    .argument("<ids...>", "the sessions")
+    .description("end and remove sessions with everything below them")
+    .option("-y, --yes", "do not ask")
+    .action(bind(remove));
+}
+
+async function send(
+  invocation: Invocation,
+  [named, words]: [string, string[]],
+  { interrupt }: SendOptions,
+): Promise<number> {
+  const { output, terminal } = invocation;
+  const fromStdin = words.length === 1 && words[0] === "-";
+  const text = fromStdin ? await readAll(terminal.stdin) : words.join(" ");
+  if (text.trim() === "") throw usageFailure("the message is empty");
+  return await withCore(invocation, async (client) => {
+    const sessionId = await resolveId(client, named);
+    const answer = await client.call("session/send", {
+      sessionId,
+      text,
+      ...(interrupt === true && { interrupt }),
+    });
+    output.value(answer);
+    output.line(deliveries[answer.delivery]);
+    return exitCodes.ok;
+  });
+}
+
+const deliveries: Record<ResultOf<"session/send">["delivery"], string> = {
+  injected: "handed to the live run",
+  queued: "kept for the next run, which follows this one",
+  run: "a new run on it is queued",
+};
+
+async function wait(
+  invocation: Invocation,
+  [named]: [string[]],
+  options: WaitOptions,
+): Promise<number> {
+  const { output, terminal } = invocation;
+  if (options.any === true && options.firstError === true) {
+    throw usageFailure("--any and --first-error exclude each other");
+  }
+  const until = options.any === true ? "any" : options.firstError === true ? "firstError" : "all";
+  return await withCore(invocation, async (client) => {
+    const sessionIds = await resolveIds(client, named);
+    const deadline = options.timeout === undefined ? undefined : terminal.now() + options.timeout;
+    const work = waitFor(client, { sessionIds, until }, deadline, terminal.now);
+    return await untilInterrupted(
+      work.then((answer) => tellOutcomes(client, output, answer)),
+      () => output.note("They go on."),
+    );
+  });
+}
+
+/** The core bounds one wait at six hours; this one goes on until the deadline, if there is one. */
+async function waitFor(
+  client: Client,
+  params: ParamsOf<"session/wait">,
+  deadline: number | undefined,
+  now: () => number,
+): Promise<ResultOf<"session/wait">> {
+  for (;;) {
+    const timeoutMs = deadline === undefined ? undefined : Math.max(0, deadline - now());
+    const answer = await client.call("session/wait", {
+      ...params,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    });
+    if (!answer.timedOut || (deadline !== undefined && now() >= deadline)) return answer;
+  }
+}
+
+async function tellOutcomes(
+  client: Client,
+  output: Output,
+  answer: ResultOf<"session/wait">,
+): Promise<number> {
+  output.value(answer);
+  for (const { childSessionId } of answer.completions) {
+    const { session } = await client.call("session/get", { sessionId: childSessionId });
+    output.line(`${endLine(session)} ${cleanLine(session.title)}`);
+  }
+  for (const { sessionId, error } of answer.escalated ?? []) {
+    output.line(`! ${shortId(sessionId)} needs a message: ${cleanLine(error.message)}`);
+  }
+  if (answer.timedOut) {
+    output.note(
+      `The time is over; ${answer.pending.length} not ended: ${answer.pending.map(shortId).join(" ")}`,
+    );
+    return exitCodes.waitTimedOut;
+  }
+  const codes = answer.completions.map((completion) => exitCodeOfStatus(completion.status));
+  const bad = codes.find((code) => code !== exitCodes.ok);
+  return bad ?? ((answer.escalated?.length ?? 0) > 0 ? exitCodes.failed : exitCodes.ok);
+}
+
+/** Does one thing to each of several sessions; what fails does not keep the others from it. */
+async function onEach(
+  invocation: Invocation,
+  named: readonly string[],
+  verb: string,
+  act: (client: Client, sessionId: string) => Promise<void>,
+): Promise<number> {
+  const { output } = invocation;
+  return await withCore(invocation, async (client) => {
+    const failures: CommandFailure[] = [];
+    const done: string[] = [];
+    for (const sessionId of await resolveIds(client, named)) {
+      try {
+        await act(client, sessionId);
+        done.push(sessionId);
+        output.line(`${verb}: ${shortId(sessionId)}`);
+      } catch (error) {
+        if (!(error instanceof CommandFailure)) throw error;
+        const { kind, message, exitCode, code } = error;
+        failures.push(
+          new CommandFailure(kind, `${shortId(sessionId)}: ${message}`, exitCode, code),
+        );
+      }
+    }
+    output.value({ [verb]: done });
+    const [first, ...others] = failures;
+    if (first === undefined) return exitCodes.ok;
+    for (const failure of others) output.failure(failure);
+    throw first;
+  });
+}
+
+async function retry(
+  invocation: Invocation,
+  [named]: [string],
+  options: CommonOptions & { follow?: boolean },
+): Promise<number> {
+  const { output } = invocation;
+  return await withCore(invocation, async (client) => {
+    const sessionId = await resolveId(client, named);
+    const before = await client.call("session/get", { sessionId });
+    const { session } = await client.call("session/run", { sessionId });
+    output.value({ session });
+    if (options.follow === true) {
+      return await followRun(client, output, session, before.session.lastSeq);
+    }
+    output.line(`${session.status}: ${nameOf(session)}`);
+    return exitCodes.ok;
+  });
+}

@@ -1,0 +1,35 @@
+/** Tables for people: columns as wide as what stands in them, the last one cut at the edge. Pure. */
+import cliTruncate from "cli-truncate";
+import stringWidth from "string-width";
+
+const gap = "  ";
+
+/**
+ * Lines of a table. Cells are clean text; `paintCell` may colour one after it was cut and padded.
+ * `width` is Infinity where nothing has to be cut.
+ */
+export function tableLines(
+  rows: readonly (readonly string[])[],
+  width: number,
+  paintCell: (text: string, row: number, column: number) => string,
+): string[] {
+  const columns = Math.max(0, ...rows.slice(0, 1).map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    rows.reduce((most, row) => Math.max(most, stringWidth(row[column] ?? "")), 0),
+  );
+  const before = widths
+    .slice(0, -1)
+    .reduce((sum, columnWidth) => sum + columnWidth + gap.length, 0);
+  return rows.map((row, rowIndex) =>
+    row
+      .map((cell, column) => {
+        const last = column === columns - 1;
+        const room = last ? Math.max(8, width - before) : (widths[column] ?? 0);
+        const text = Number.isFinite(room) ? cliTruncate(cell, room) : cell;
+        const missing = last ? 0 : (widths[column] ?? 0) - stringWidth(text);
+        return paintCell(text, rowIndex, column) + " ".repeat(missing);
+      })
+      .join(gap)
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,121 @@
+/**
+ * What a client knows of the trees that it watches: the sessions, and the facts that are told
+ * between their changes. Upserts go by version, so that the order of arrival does not matter.
+ */
+import type { AgentEvent } from "../../protocol/events.ts";
+import type { ParamsOf } from "../../protocol/messages.ts";
+import type { Activity, Session, Usage } from "../../protocol/session.ts";
+import type { Client } from "./client.ts";
+import { eventText } from "./eventText.ts";
+
+/** Facts of one live run that are newer than its session. */
+export interface RunFacts {
+  readonly runId: string;
+  readonly activity?: Activity;
+  readonly stalled?: boolean;
+  readonly lastProgressAt?: number;
+  readonly usage?: Usage;
+  /** The last thing that the agent said or did. */
+  readonly lastText?: string;
+  /** Place in the queue of its root; 1 is next. */
+  readonly position?: number;
+}
+
+export interface TreeModel {
+  readonly sessions: ReadonlyMap<string, Session>;
+  readonly facts: ReadonlyMap<string, RunFacts>;
+  /**
+   * Asks for the places in the queue, which move without a change of the sessions. Does nothing
+   * when nothing is queued, or when the last question is not answered yet.
+   */
+  refreshPositions(): void;
+  /** Lets go of the client's notifications. */
+  stop(): void;
+}
+
+/** What happened to the tree: a session is new or changed, or something else can be drawn anew. */
+export interface TreeListener {
+  changed?(session: Session, before: Session | undefined): void;
+  removed?(sessionIds: readonly string[]): void;
+  /** After every notification that can change the picture. */
+  stirred?(): void;
+}
+
+/** Subscribes the client to trees and keeps a model of them; resolves with the snapshot in it. */
+export async function watchTrees(
+  client: Client,
+  subscription: ParamsOf<"tree/subscribe">,
+  listener: TreeListener,
+): Promise<TreeModel> {
+  const sessions = new Map<string, Session>();
+  const facts = new Map<string, RunFacts>();
+  const learn = (sessionId: string, runId: string, news: Partial<RunFacts>) => {
+    const known = facts.get(sessionId);
+    facts.set(sessionId, { ...(known?.runId === runId ? known : {}), ...news, runId });
+    listener.stirred?.();
+  };
+  const upsert = (session: Session) => {
+    const before = sessions.get(session.id);
+    if (before !== undefined && before.version >= session.version) return;
+    sessions.set(session.id, session);
+    listener.changed?.(session, before);
+    listener.stirred?.();
+  };
+  const off = [
+    client.on("session/changed", ({ session }) => upsert(session)),
+    client.on("subAgent/started", ({ session }) => upsert(session)),
+    client.on("session/removed", ({ sessionIds }) => {
+      for (const id of sessionIds) {
+        sessions.delete(id);
+        facts.delete(id);
+      }
+      listener.removed?.(sessionIds);
+      listener.stirred?.();
+    }),
+    client.on("subAgent/heartbeat", ({ childSessionId, runId, timestamp: _at, ...beat }) =>
+      learn(childSessionId, runId, {
+        stalled: beat.stalled,
+        lastProgressAt: beat.lastProgressAt,
+        usage: beat.usage,
+        ...(beat.activity && { activity: beat.activity }),
+      }),
+    ),
+    client.on("subAgent/event", ({ childSessionId, runId, event }) => {
+      const said = lastWords(event);
+      if (said !== undefined) learn(childSessionId, runId, { lastText: said });
+    }),
+  ];
+  const snapshot = await client.call("tree/subscribe", subscription);
+  for (const session of snapshot.sessions) upsert(session);
+  let asking = false;
+  return {
+    sessions,
+    facts,
+    refreshPositions() {
+      const queued = [...sessions.values()].filter((session) => session.status === "queued");
+      if (asking || queued.length === 0) return;
+      asking = true;
+      const roots = new Set(queued.map((session) => session.rootId));
+      const [rootId] = roots.size === 1 ? roots : [];
+      client
+        .call("session/list", { status: ["queued"], limit: 1000, ...(rootId && { rootId }) })
+        .then((answer) => {
+          for (const session of answer.sessions) {
+            if (session.status !== "queued" || session.position === undefined) continue;
+            learn(session.id, session.runId, { position: session.position });
+          }
+        })
+        // It fails when the connection has ended, which its owner learns by itself.
+        .catch(() => {})
+        .finally(() => (asking = false));
+    },
+    stop: () => off.forEach((takeOff) => takeOff()),
+  };
+}
+
+/** The last line with something in it of what an event says; undefined for an event that is none. */
+function lastWords(event: AgentEvent): string | undefined {
+  if (event.type === "usage" || event.type === "status" || event.type === "child") return undefined;
+  const lines = eventText(event).split(/[\r\n]+/);
+  return lines.findLast((line) => line.trim() !== "");
+}

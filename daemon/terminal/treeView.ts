@@ -1,0 +1,151 @@
+/**
+ * A picture of session trees as lines of text. Pure: the same sessions, facts, size and time give
+ * the same lines, none of them wider than the terminal, whatever the titles hold.
+ */
+import cliTruncate from "cli-truncate";
+import stringWidth from "string-width";
+import { isTerminal, type Session } from "../../protocol/session.ts";
+import type { Paint } from "./output.ts";
+import { layOut, type TreeRow } from "./treeLayout.ts";
+import type { RunFacts } from "./treeModel.ts";
+import { detailOf, elapsedOf, lookOf, usageOf } from "./sessionText.ts";
+import { cleanLine } from "./values.ts";
+
+export interface TreeViewOptions {
+  /** Columns and rows of the terminal; without `height` the tree is as long as it is. */
+  readonly width: number;
+  readonly height?: number;
+  readonly now: number;
+  readonly paint: Paint;
+}
+
+/** The trees of these sessions, parents before children, each row on one line. */
+export function treeLines(
+  sessions: Iterable<Session>,
+  facts: ReadonlyMap<string, RunFacts>,
+  options: TreeViewOptions,
+): string[] {
+  const rows = layOut([...sessions], options.height ?? Infinity);
+  const cells = rows.map((row) => cellsOf(row, facts, options.now));
+  const widths = columnWidths(cells, options.width);
+  return cells.map((row) => lineOf(row, widths, options));
+}
+
+/** What stands in the columns of a row, as clean text. */
+interface Cells {
+  readonly row: TreeRow;
+  readonly branch: string;
+  readonly glyph: string;
+  readonly title: string;
+  readonly word: string;
+  readonly agent: string;
+  readonly elapsed: string;
+  readonly detail: string;
+}
+
+function cellsOf(row: TreeRow, facts: ReadonlyMap<string, RunFacts>, now: number): Cells {
+  const none = { row, branch: row.branch, word: "", agent: "", elapsed: "", detail: "" };
+  if (row.kind === "folded") return { ...none, glyph: "…", title: row.text };
+  const { session } = row;
+  if (session.kind === "root") {
+    return { ...none, glyph: "▾", title: cleanLine(session.title), detail: cleanLine(session.cwd) };
+  }
+  const known = facts.get(session.id);
+  const ofThisRun = "runId" in session && known?.runId === session.runId ? known : undefined;
+  const { glyph, word } = lookOf(session, ofThisRun);
+  return {
+    ...none,
+    glyph,
+    word,
+    title: cleanLine(session.title),
+    agent: cleanLine(session.agent),
+    elapsed: elapsedOf(session, now),
+    detail: [usageOf(session, ofThisRun), detailOf(session, ofThisRun, now)]
+      .filter((part) => part !== "")
+      .join("  "),
+  };
+}
+
+interface Widths {
+  readonly left: number;
+  readonly word: number;
+  readonly agent: number;
+  readonly elapsed: number;
+  readonly detail: number;
+}
+
+const gap = 2;
+const leastDetail = 12;
+
+/** Titles first: on a narrow terminal the detail goes, then the agent, then the elapsed time. */
+function columnWidths(cells: readonly Cells[], width: number): Widths {
+  const inColumns = cells.filter((cell) => cell.word !== "");
+  const widest = (text: (cell: Cells) => string) =>
+    inColumns.reduce((most, cell) => Math.max(most, stringWidth(text(cell))), 0);
+  const wanted = widest((cell) => `${cell.branch}${cell.glyph} ${cell.title}`);
+  const word = widest((cell) => cell.word);
+  const shares = [
+    {
+      agent: Math.min(
+        14,
+        widest((cell) => cell.agent),
+      ),
+      elapsed: 6,
+    },
+    { agent: 0, elapsed: 6 },
+    { agent: 0, elapsed: 0 },
+  ];
+  for (const { agent, elapsed } of shares) {
+    const taken = [word, agent, elapsed].reduce((sum, w) => sum + (w === 0 ? 0 : gap + w), 0);
+    const left = Math.min(wanted, Math.max(28, Math.floor(width * 0.42)), width - taken);
+    const detail = width - taken - left - gap;
+    if (left < Math.min(wanted, 20) && (agent > 0 || elapsed > 0)) continue;
+    return {
+      left: Math.max(0, left),
+      word,
+      agent,
+      elapsed,
+      detail: detail < leastDetail ? 0 : detail,
+    };
+  }
+  return { left: width, word: 0, agent: 0, elapsed: 0, detail: 0 };
+}
+
+function lineOf(cells: Cells, widths: Widths, { width, paint }: TreeViewOptions): string {
+  const { row, branch, glyph, title } = cells;
+  if (row.kind === "folded" || row.session.kind === "root") {
+    const left = cut(`${branch}${glyph} ${title}`, width);
+    const room = width - stringWidth(left) - gap;
+    const right = room < leastDetail ? "" : cut(cells.detail, room);
+    const style = row.kind === "folded" ? "dim" : "bold";
+    return right === "" ? paint(style, left) : `${paint(style, left)}  ${paint("dim", right)}`;
+  }
+  const { session } = row;
+  const { style } = lookOf(session, undefined);
+  const shownBranch = cut(branch, widths.left);
+  const shownTitle = cut(`${glyph} ${title}`, widths.left - stringWidth(shownBranch));
+  const columns: [string, number, (text: string) => string][] = [
+    [cells.word, widths.word, (text) => paint(style, text)],
+    [cells.agent, widths.agent, (text) => paint("dim", text)],
+    [cells.elapsed, widths.elapsed, (text) => text],
+    [cells.detail, widths.detail, (text) => (isTerminal(session) ? text : paint("dim", text))],
+  ];
+  const shownGlyph = shownTitle.slice(0, glyph.length);
+  let line = paint("dim", shownBranch) + paint(style, shownGlyph) + shownTitle.slice(glyph.length);
+  let missing = widths.left - stringWidth(shownBranch) - stringWidth(shownTitle);
+  for (const [text, columnWidth, painted] of columns) {
+    if (columnWidth === 0) continue;
+    const shown = cut(text, columnWidth);
+    if (shown !== "") {
+      line += " ".repeat(missing + gap) + painted(shown);
+      missing = columnWidth - stringWidth(shown);
+    } else {
+      missing += gap + columnWidth;
+    }
+  }
+  return line;
+}
+
+function cut(text: string, width: number): string {
+  return width <= 0 ? "" : cliTruncate(text, width);
+}
