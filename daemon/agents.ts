@@ -7,6 +7,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import type { AgentProfile, Config } from "../protocol/config.ts";
 import { OffshootError } from "../protocol/errors.ts";
 import type { AgentInfo } from "../protocol/messages.ts";
+import type { Limits } from "../protocol/session.ts";
 import { faultText, type Configuration, type LoadedConfig } from "./config.ts";
 import type { Client } from "./hub.ts";
 
@@ -53,7 +54,7 @@ export function createAgents(parts: {
       const workspace = mayLook ? configuration.workspace(cwd, top) : undefined;
       if (workspace !== undefined) sources.push(workspace);
     }
-    sources.push({ source: "client", config: client.settings, faults: [] });
+    sources.push({ ...client.settings, source: "client" });
     return sources;
   }
 
@@ -65,7 +66,7 @@ export function createAgents(parts: {
         for (const profile of config.agents ?? []) profiles.set(profile.name, { profile, source });
       }
       return {
-        config: Object.assign({}, ...sources.map(({ config }) => config)) as Config,
+        config: merged(sources.map(({ config }) => config)),
         profiles,
         faults: sources.flatMap(({ faults }) => faults.map(faultText)),
       };
@@ -99,6 +100,12 @@ export function createAgents(parts: {
       throw new OffshootError("agentNotFound", message, { agent: wanted });
     },
   };
+}
+
+/** Later ones win, in `limits` one by one. */
+function merged(configs: readonly Config[]): Config {
+  const limits = Object.assign({}, ...configs.map((config) => config.limits)) as Limits;
+  return Object.assign({}, ...configs, { limits }) as Config;
 }
 
 function whyUnavailable(

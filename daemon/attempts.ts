@@ -3,10 +3,12 @@
  * that throws, hangs, floods or says something too late cannot break the order of a run.
  */
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { AgentEvent } from "../protocol/events.ts";
-import type { Usage } from "../protocol/session.ts";
-import { messageOf, runError } from "./endings.ts";
+import type { Limits, Usage } from "../protocol/session.ts";
+import { messageOf, runError, type EndCause } from "./endings.ts";
 import { endRun, type LiveRun } from "./life.ts";
+import type { AgentServices } from "./agentServices.ts";
 import { addUsage, exceededBudget } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { runEnvironment } from "./runners/environment.ts";
@@ -27,23 +29,32 @@ export interface AttemptParts {
   settings: () => Settings;
   folder: StateFolder;
   environment: NodeJS.ProcessEnv;
+  /** What the core offers to the agent of a run. */
+  services: (run: LiveRun) => AgentServices;
+  /** Ends the sub-agents that the agent of a run left open. */
+  endAdopted: (run: LiveRun) => Promise<void>;
   now: () => number;
   log: Log;
 }
 
 export interface Attempts {
   attempt(run: LiveRun): Promise<RunOutcome>;
+  /** Counts for the run's session, or for a session that the run has adopted. */
+  countUsage(run: LiveRun, more: Partial<Usage>, sessionId?: string): void;
   emit(run: LiveRun, event: AgentEvent): void;
 }
 
 /** A runner waits before it reads more when this many characters of its events are not stored. */
 const mostUnstored = 256 * 1024;
+/** The same, in bytes, when this much of all runs waits for the store. */
+const mostPending = 64 * 1024 * 1024;
 /** After an abort and the whole grace, a runner gets this long to return before it is given up. */
 const hungAfterMs = 3_000;
 
 export function createAttempts(parts: AttemptParts): Attempts {
   const { tree, store, processes, settings, now, log } = parts;
   const unstored = new WeakMap<LiveRun, { characters: number; waiting: (() => void)[] }>();
+  const attempting = new Set<LiveRun>();
   /** The processes that the runner named, per run. */
   const named = new WeakMap<LiveRun, ProcessRecord[]>();
 
@@ -64,21 +75,39 @@ export function createAttempts(parts: AttemptParts): Attempts {
     const flow = unstoredOf(run);
     const size = "text" in event ? event.text.length : 200;
     flow.characters += size;
-    void tree.append(run.sessionId, run.runId, event).then(() => {
-      flow.characters -= size;
-      if (flow.characters > mostUnstored || flow.waiting.length === 0) return;
-      for (const go of flow.waiting.splice(0)) go();
-    });
+    void tree
+      .append(run.sessionId, run.runId, event)
+      .catch((err: unknown) => {
+        log.error({ err, runId: run.runId, type: event.type }, "an event could not be kept");
+      })
+      .then(() => {
+        flow.characters -= size;
+        if (flow.characters > mostUnstored || flow.waiting.length === 0) return;
+        for (const go of flow.waiting.splice(0)) go();
+      });
+  }
+
+  /** How a run ended does not hang on whether its leftovers could be found. */
+  async function endLeftBehind(run: LiveRun, outcome: RunOutcome | undefined): Promise<void> {
+    try {
+      await endProcessesOf(run, outcome);
+    } catch (err) {
+      log.error({ err, runId: run.runId }, "what a run left behind could not be ended");
+    }
   }
 
   /** The outcome is safe on disk before leftovers are ended, which may take a while. */
-  async function endLeftBehind(run: LiveRun, outcome: RunOutcome | undefined): Promise<void> {
+  async function endProcessesOf(run: LiveRun, outcome: RunOutcome | undefined): Promise<void> {
     const records = named.get(run) ?? [];
     const left = await processes.find({ runId: run.runId, records });
     if (left.length === 0) return;
     if (outcome !== undefined && run.phase === "ended") {
       const record = tree.get(run.sessionId);
-      await tree.commit([{ records: [{ ...record, ending: outcome }] }], { ifFailing: "keep" });
+      // A later core has to know which messages are answered by this.
+      const read = outcome.status === "completed" && { unreadFrom: run.readUpTo + 1 };
+      await tree.commit([{ records: [{ ...record, ...read, ending: outcome }] }], {
+        ifFailing: "keep",
+      });
     }
     const text = `ended ${left.length} background process${left.length === 1 ? "" : "es"}`;
     emit(run, { type: "note", level: "info", text });
@@ -110,11 +139,15 @@ export function createAttempts(parts: AttemptParts): Attempts {
       }),
       grace: settings().grace,
       signal: run.controller.signal,
+      ...parts.services(run),
       emit: (event) => emit(run, event),
       ready: async () => {
         const flow = unstoredOf(run);
-        if (flow.characters <= mostUnstored) return;
-        await new Promise<void>((resolve) => flow.waiting.push(resolve));
+        if (flow.characters > mostUnstored) {
+          await new Promise<void>((resolve) => flow.waiting.push(resolve));
+        }
+        // A store that cannot write keeps everything in memory until it can.
+        while (store.pendingBytes > mostPending && !run.controller.signal.aborted) await delay(100);
       },
       addUsage: (more) => countUsage(run, more),
       setActivity: (activity) => {
@@ -133,17 +166,17 @@ export function createAttempts(parts: AttemptParts): Attempts {
   }
 
   /** Adds to the session and to every session above it; ends runs whose tree is over its budget. */
-  function countUsage(run: LiveRun, more: Partial<Usage>): void {
+  function countUsage(run: LiveRun, more: Partial<Usage>, sessionId = run.sessionId): void {
     if (run.phase === "closed") return;
     const added = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costUsd: 0 };
     const delta: Usage = { ...added, turns: 0, toolCalls: 0, ...more };
     const records: StoredSession[] = [];
-    for (let id: string | null = run.sessionId; id !== null;) {
+    for (let id: string | null = sessionId; id !== null;) {
       const record: StoredSession = tree.get(id);
       const { usage, treeUsage } = record.session;
       const fields = {
         treeUsage: addUsage(treeUsage, delta),
-        ...(id === run.sessionId && { usage: addUsage(usage, delta) }),
+        ...(id === sessionId && { usage: addUsage(usage, delta) }),
       };
       const session = transition(record.session, { type: "update", fields }, now());
       records.push({ ...record, session });
@@ -152,20 +185,53 @@ export function createAttempts(parts: AttemptParts): Attempts {
     void tree.commit([{ records }], { ifFailing: "keep", durability: "lazy" });
     const own = records[0]?.session;
     if (own === undefined) return;
-    emit(run, { type: "usage", ...own.usage });
-    for (const { session } of records) {
-      const over = exceededBudget(session.limits, session.treeUsage);
-      if (over === undefined) continue;
+    if (sessionId === run.sessionId) emit(run, { type: "usage", ...own.usage });
+    else void tree.append(sessionId, run.runId, { type: "usage", ...own.usage });
+    run.turns += delta.turns;
+    const { maxTurns } = settings();
+    const spent = spentBudget(run.sessionId);
+    if (spent !== undefined) {
+      emit(run, { type: "budget", ...spent.over });
+      // Whoever works below that session draws on the same budget.
+      for (const other of attempting) {
+        if (tree.isWithin(other.sessionId, spent.sessionId)) endRun(other, spent.cause);
+      }
+    } else if (own.limits.maxTurns === undefined && run.turns >= maxTurns) {
+      const over = { limit: "maxTurns", used: run.turns, max: maxTurns } as const;
       emit(run, { type: "budget", ...over });
-      const code = over.limit === "maxTurns" ? "max_turns" : "budget_exceeded";
-      const message = `${over.limit} of "${session.title}" is used up: ${over.used} of ${over.max}`;
-      return endRun(run, { kind: "budget", code, message });
+      endRun(run, budgetCause(over, own.title));
     }
   }
 
+  /** The first budget that is used up, of the session or of one above it. */
+  function spentBudget(sessionId: string) {
+    for (let id: string | null = sessionId; id !== null;) {
+      const { session }: StoredSession = tree.get(id);
+      const over = exceededBudget(session.limits, session.treeUsage);
+      if (over !== undefined) {
+        return { sessionId: id, over, cause: budgetCause(over, session.title) };
+      }
+      id = session.parentId;
+    }
+    return undefined;
+  }
+
   async function attempt(run: LiveRun): Promise<RunOutcome> {
+    attempting.add(run);
+    try {
+      return await attemptOnce(run);
+    } finally {
+      attempting.delete(run);
+    }
+  }
+
+  async function attemptOnce(run: LiveRun): Promise<RunOutcome> {
     const { signal } = run.controller;
     if (signal.aborted) return { status: "aborted" };
+    const spent = spentBudget(run.sessionId)?.cause;
+    if (spent !== undefined) {
+      return { status: "error", error: runError(spent.code, spent.message) };
+    }
     const record = tree.get(run.sessionId);
     const kind = record.profile?.runner.kind ?? "none";
     const runner = parts.runners[kind];
@@ -181,10 +247,11 @@ export function createAttempts(parts: AttemptParts): Attempts {
     });
     const outcome = await Promise.race([running, hung(signal, giveUp.signal)]);
     giveUp.abort();
+    if (run.phase === "open" && !signal.aborted) run.phase = "ended";
+    await parts.endAdopted(run);
     await endLeftBehind(run, undefined);
-    // What fails because it was told to end has not failed by itself.
-    const wasTold = signal.aborted && run.phase === "open" && outcome.status === "error";
-    return wasTold ? { ...outcome, status: "aborted" } : outcome;
+    // What ends because it was told to has not ended by itself, whatever it says.
+    return run.phase === "ended" ? outcome : { ...outcome, status: "aborted" };
   }
 
   /** Resolves when a runner does not return although its time is over. */
@@ -207,5 +274,13 @@ export function createAttempts(parts: AttemptParts): Attempts {
     });
   }
 
-  return { attempt, emit };
+  return { attempt, emit, countUsage };
+}
+
+function budgetCause(
+  { limit, used, max }: { limit: keyof Limits; used: number; max: number },
+  title: string,
+): Extract<EndCause, { kind: "budget" }> {
+  const code = limit === "maxTurns" ? "max_turns" : "budget_exceeded";
+  return { kind: "budget", code, message: `${limit} of "${title}" is used up: ${used} of ${max}` };
 }

@@ -68,7 +68,7 @@ export function checkConfig(value: unknown, source: string): LoadedConfig {
   }
   for (const [name, part] of Object.entries(value)) {
     if (name === "$schema") continue;
-    const schema: z.ZodType | undefined = Config.shape[name as keyof Config];
+    const schema = schemaOf(name);
     if (schema === undefined) {
       const known = Object.keys(Config.shape).join(", ");
       faults.push({ source, path: name, message: `is not a setting; there are: ${known}` });
@@ -81,7 +81,12 @@ export function checkConfig(value: unknown, source: string): LoadedConfig {
       if (checked !== undefined) config[name] = checked;
     }
   }
-  return { source, config: config as Config, faults };
+  return { source, config, faults };
+}
+
+/** Undefined where no setting has this name; every object has a `toString` that is none. */
+function schemaOf(name: string): z.ZodType | undefined {
+  return Object.hasOwn(Config.shape, name) ? Config.shape[name as keyof Config] : undefined;
 }
 
 /** The part, or nothing and its faults. */
@@ -101,8 +106,8 @@ function checkPart<T>(
 }
 
 export function faultText({ source, path, message }: ConfigFault): string {
-  const where = path === "" ? source : `${source}: ${path}`;
-  return `${where}: ${message}. Correct it; the rest of the configuration is used.`;
+  if (path === "") return `${source}: ${message}. Correct it; nothing of it is used until then.`;
+  return `${source}: ${path}: ${message}. Correct it; the rest of the configuration is used.`;
 }
 
 /** `[2].runner.command` for `[2, "runner", "command"]`. */
@@ -113,7 +118,8 @@ export function pathText(path: readonly PropertyKey[]): string {
 function parseFile(file: string): LoadedConfig {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    // Some editors put a mark of the byte order before the first character.
+    text = readFileSync(file, "utf8").replace(/^\uFEFF/, "");
   } catch (cause) {
     const message = `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
     return { source: file, config: {}, faults: [{ source: file, path: "", message }] };

@@ -27,7 +27,14 @@ export function openConnection(socket: Socket, outbound: Outbound, log: Log): Me
     info: (message: string) => log.debug({ message }, "a connection said"),
     log: (message: string) => log.debug({ message }, "a connection said"),
   };
-  const connection = createMessageConnection(reader, writer, logger);
+  const connection = createMessageConnection(reader, writer, logger, {
+    messageStrategy: {
+      handleMessage(message, next) {
+        reader.begun();
+        return next(message);
+      },
+    },
+  });
   socket.on("close", () => {
     reader.close();
     // Without this, requests under way would wait for ever.
@@ -36,10 +43,17 @@ export function openConnection(socket: Socket, outbound: Outbound, log: Log): Me
   return connection;
 }
 
+/**
+ * Gives the connection one message at a time: the next one when it has begun with the last. What
+ * the connection queues itself it knows by the text of the id only, and loses one of 1 and "1".
+ */
 class FrameReader extends AbstractMessageReader {
   readonly #socket: Socket;
   readonly #outbound: Outbound;
   readonly #log: Log;
+  readonly #waiting: Message[] = [];
+  #isConnectionFree = true;
+  #give: DataCallback = () => undefined;
 
   constructor(socket: Socket, outbound: Outbound, log: Log) {
     super();
@@ -49,43 +63,85 @@ class FrameReader extends AbstractMessageReader {
   }
 
   close(): void {
+    this.#waiting.length = 0;
     this.fireClose();
   }
 
   listen(callback: DataCallback): Disposable {
-    const splitter = new FrameSplitter((body) => this.#read(body, callback));
+    this.#give = callback;
+    const splitter = new FrameSplitter((body) => this.#read(body));
     const onData = (chunk: Buffer) => {
       try {
         splitter.push(chunk);
       } catch (err) {
-        this.#log.warn({ err }, "a client broke the framing; its connection is closed");
-        this.#socket.destroy();
+        this.#end(err);
       }
-      // A client that does not read its answers is not read from either.
-      if (this.#outbound.congested) this.#socket.pause();
+      this.#take();
     };
     this.#socket.on("data", onData);
-    this.#socket.on("drain", () => this.#socket.resume());
+    this.#socket.on("drain", () => this.#take());
     this.#socket.resume();
     return { dispose: () => this.#socket.off("data", onData) };
   }
 
-  #read(body: Buffer, callback: DataCallback): void {
+  begun(): void {
+    this.#isConnectionFree = true;
+    this.#take();
+  }
+
+  #take(): void {
+    // A client that does not read its answers is not worked for.
+    if (this.#isConnectionFree && !this.#outbound.congested) {
+      const message = this.#waiting.shift();
+      this.#isConnectionFree = message === undefined;
+      if (message !== undefined) this.#give(message);
+    }
+    if (this.#waiting.length > 0) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #read(body: Buffer): void {
     let value: unknown;
     try {
       value = JSON.parse(utf8.decode(body));
     } catch (err) {
       const why = err instanceof Error ? err.message : String(err);
-      return this.#refuse(standardErrors.parseError, `the message is not JSON in UTF-8: ${why}`);
+      const message = `the message is not JSON in UTF-8: ${why}`;
+      return this.#refuse(null, standardErrors.parseError, message);
     }
     const fault = faultOf(value);
-    if (fault === undefined) return callback(value as Message);
-    this.#refuse(standardErrors.invalidRequest, fault);
+    if (fault !== undefined) {
+      return this.#refuse(idOf(value) ?? null, standardErrors.invalidRequest, fault);
+    }
+    const { id, method, params } = value as { id?: unknown; method?: string; params?: unknown };
+    // It is an answer, and nothing was asked.
+    if (method === undefined) return;
+    if (method === "$/cancelRequest" && id === undefined) {
+      const cancelled = idOf(params);
+      if (cancelled === undefined || this.#cancelWaiting(cancelled)) return;
+    }
+    this.#waiting.push(value as Message);
   }
 
-  #refuse(code: number, message: string): void {
-    const answer = { jsonrpc: "2.0", id: null, error: { code, message } };
+  #cancelWaiting(id: string | number): boolean {
+    const place = this.#waiting.findIndex((message) => idOf(message) === id);
+    if (place < 0) return false;
+    this.#waiting.splice(place, 1);
+    this.#refuse(id, standardErrors.requestCancelled, "the request was cancelled before it began");
+    return true;
+  }
+
+  #refuse(id: string | number | null, code: number, message: string): void {
+    const answer = { jsonrpc: "2.0", id, error: { code, message } };
     this.#outbound.answer(frame(JSON.stringify(answer)));
+  }
+
+  /** The next frame cannot be found in bytes that break the framing. */
+  #end(err: unknown): void {
+    this.#log.warn({ err }, "a client broke the framing; its connection is closed");
+    const why = err instanceof Error ? err.message : String(err);
+    this.#refuse(null, standardErrors.parseError, `this connection ends: ${why}`);
+    this.#socket.destroySoon();
   }
 }
 
@@ -97,20 +153,22 @@ function faultOf(value: unknown): string | undefined {
     return "the message is not an object; batches are not part of the base protocol";
   }
   const { jsonrpc, id, method, params } = value as Record<string, unknown>;
+  if (method === undefined && ("result" in value || "error" in value)) return undefined;
   if (jsonrpc !== "2.0") return 'the message does not say "jsonrpc": "2.0"';
-  const isIdValid = id === undefined || typeof id === "string" || Number.isInteger(id);
-  if (method === undefined) {
-    const isAnswer = "result" in value || "error" in value;
-    return isAnswer && isIdValid ? undefined : "the message has neither a method nor an answer";
-  }
-  if (typeof method !== "string") return "the method is not a string";
-  if (!isIdValid) return "the id is neither a string nor a whole number";
-  if (params !== undefined && (typeof params !== "object" || params === null)) {
+  if (typeof method !== "string") return "the message has no method that is a text";
+  if (id !== undefined && idOf(value) === undefined) return "the id is no text and no whole number";
+  if (typeof params !== "object" && params !== undefined) {
     return "the params are neither an object nor an array";
   }
-  const isCancel = method === "$/cancelRequest";
-  if (isCancel && (params === undefined || !("id" in params))) return "the cancel names no id";
   return undefined;
+}
+
+/** The id of a request, where it can be answered with: a text, or a number that comes back as it is. */
+function idOf(value: unknown): string | number | undefined {
+  const { id } = (typeof value === "object" && value !== null ? value : {}) as { id?: unknown };
+  return typeof id === "string" || (typeof id === "number" && Number.isSafeInteger(id))
+    ? id
+    : undefined;
 }
 
 class FrameWriter extends AbstractMessageWriter {

@@ -7,8 +7,11 @@ import { join } from "node:path";
 import type { Socket } from "node:net";
 import type { DaemonStatus } from "../protocol/messages.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
+import { createAdoption } from "./adoption.ts";
 import { createAgents } from "./agents.ts";
-import { createAttempts } from "./attempts.ts";
+import { createAgentServices } from "./agentServices.ts";
+import { createApprovals, endOldApprovals } from "./approvals.ts";
+import { createAttempts, type Attempts } from "./attempts.ts";
 import { createCompletions } from "./completions.ts";
 import { createConfiguration, faultText } from "./config.ts";
 import { openConnection } from "./connection.ts";
@@ -98,7 +101,22 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     ended: (session, fresh) => scheduler?.ended(session, fresh),
   });
   const runners = { command: commandRunner({ processes, log }) };
-  const attempts = createAttempts({
+  const approvals = createApprovals({
+    tree,
+    store,
+    tell: hub.tell,
+    now,
+    timeoutMs: () => settings().approvalTimeoutMs,
+    hasClients: () => hub.clients.size > 0,
+    last: await endOldApprovals(store),
+  });
+  const adoption = createAdoption({
+    tree,
+    completions: () => completions,
+    countUsage: (run, more, sessionId) => attempts.countUsage(run, more, sessionId),
+    now,
+  });
+  const attempts: Attempts = createAttempts({
     tree,
     store,
     processes,
@@ -106,6 +124,17 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     settings,
     folder,
     environment,
+    services: createAgentServices({
+      tree,
+      approvals,
+      adoption,
+      folder,
+      selfCommand: options.selfCommand,
+      permissions: () => configuration.user().config.permissions ?? {},
+      emit: (run, event) => attempts.emit(run, event),
+      now,
+    }),
+    endAdopted: (run) => adoption.endAll(run),
     now,
     log,
   });
@@ -132,6 +161,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     scheduler: started,
     agents,
     settings,
+    isStopping: () => stopping !== undefined,
     now,
   });
   const retention = createRetention({ tree, store, scheduler: started, now });
@@ -204,6 +234,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     completions,
     spawning,
     agents,
+    approvals,
     retention,
     status,
     stop,
@@ -276,6 +307,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
   async function stopInOrder(runs: "interrupt" | "cancel"): Promise<void> {
     log.info({ runs }, "the core stops");
     idleExit.stop();
+    approvals.stop();
     housekeeping.stop();
     await listener.close();
     await started.stop(runs);

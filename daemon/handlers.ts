@@ -1,14 +1,15 @@
 /** One handler per request, total over the method table. What they do stands in the parts. */
 import { OffshootError } from "../protocol/errors.ts";
-import type { DaemonStatus, ResultOf } from "../protocol/messages.ts";
+import type { DaemonStatus } from "../protocol/messages.ts";
 import type { Agents } from "./agents.ts";
+import type { Approvals } from "./approvals.ts";
 import type { Completions } from "./completions.ts";
-import { blobPartLength } from "./boundEvent.ts";
-import type { Client } from "./hub.ts";
-import { InvalidParams } from "./invalidParams.ts";
+import { subscribeSession, subscribeTree, type Client } from "./hub.ts";
+import { absolutePath, InvalidParams } from "./invalidParams.ts";
+import { readBlob, readPage, snapshotOf } from "./pages.ts";
 import type { Retention } from "./retention.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { call, commandMethods, type CoreHandlers } from "./server.ts";
+import { call, commands, type CoreHandlers } from "./server.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Spawning } from "./spawn.ts";
 import type { Store } from "./store/sessionStore.ts";
@@ -20,17 +21,16 @@ interface Parts {
   completions: Completions;
   spawning: Spawning;
   agents: Agents;
+  approvals: Approvals;
   retention: Retention;
   status: () => Promise<DaemonStatus>;
   stop: (runs: "interrupt" | "cancel") => void;
 }
 
 const pageSize = 100;
-/** Parts of a blob in one answer: 256 Ki characters. */
-const blobPartsPerAnswer = 4;
 
 export function createHandlers(parts: Parts): CoreHandlers {
-  const { tree, store, scheduler, completions, spawning, agents, retention } = parts;
+  const { tree, store, scheduler, completions, spawning, agents, approvals, retention } = parts;
 
   const handlers: CoreHandlers = {
     "session/create": async (params, { client }) => {
@@ -70,46 +70,57 @@ export function createHandlers(parts: Parts): CoreHandlers {
     "session/list": (params) => tree.list(params),
     "session/messages": async ({ sessionId, cursor, limit = pageSize }) => {
       tree.get(sessionId);
-      const messages = await store.messages(sessionId, cursorNumber(cursor), limit);
-      const last = messages.at(-1)?.n ?? 0;
-      const isMore = messages.length === limit && last < tree.get(sessionId).session.messageCount;
+      const messages = await readPage(
+        (after, count) => store.messages(sessionId, after, count),
+        ({ n }) => n,
+        cursorNumber(cursor),
+        limit,
+      );
+      const last = messages.at(-1)?.n ?? Number.POSITIVE_INFINITY;
+      const isMore = last < tree.get(sessionId).session.messageCount;
       return { messages, ...(isMore && { nextCursor: String(last) }) };
     },
     "session/events": async ({ sessionId, after = 0, limit = pageSize }) => {
       tree.get(sessionId);
       const lastSeq = tree.lastSeq(sessionId);
-      const events = await store.events(sessionId, after, limit);
+      const events = await readPage(
+        (from, count) => store.events(sessionId, from, count),
+        ({ seq }) => seq,
+        after,
+        limit,
+      );
       return { events: events.filter(({ seq }) => seq <= lastSeq), lastSeq };
     },
     "session/blob": async ({ sessionId, blobId, offset = 0 }) => {
       tree.get(sessionId);
       return await readBlob(store, sessionId, blobId, offset);
     },
-    "session/wait": (params, { client, signal }) =>
-      scheduler.wait(params, client.options.run, signal),
+    "session/wait": async (params, { client, signal }) => {
+      const result = await scheduler.wait(params, client.options.run, signal);
+      signal.throwIfAborted();
+      return result;
+    },
     "session/delete": async ({ sessionId }) => {
       const sessionIds = [...tree.descendantsOf(sessionId), tree.get(sessionId).session.id];
       return { deleted: await retention.remove(sessionIds) };
     },
 
     "tree/subscribe": ({ rootIds, events = "lifecycle", afterCompletion }, { client }) => {
-      for (const rootId of rootIds ?? []) tree.get(rootId);
-      const wanted = rootIds === undefined ? undefined : new Set(rootIds);
-      client.tree = { rootIds: wanted, events };
+      const wanted = rootIds && new Set(rootIds.map((id, place) => checkedRoot(tree, id, place)));
+      const subscription = subscribeTree(client, { rootIds: wanted, events });
       if (afterCompletion !== undefined) {
-        client.outbound.replayCompletions(afterCompletion, completions.told);
+        client.outbound.replayCompletions(afterCompletion, completions.told, subscription);
       }
-      return { sessions: tree.showAll(wanted), completionSeq: completions.told };
+      return { ...snapshotOf(tree.showAll(wanted)), completionSeq: completions.told };
     },
     "tree/unsubscribe": (_params, { client }) => {
       client.tree = undefined;
       return {};
     },
     "session/subscribe": ({ sessionId, after = 0 }, { client }) => {
-      tree.get(sessionId);
+      const subscription = subscribeSession(client, tree.get(sessionId).session, after);
       const lastSeq = tree.lastSeq(sessionId);
-      client.sessions.add(sessionId);
-      client.outbound.replayEvents(sessionId, after + 1, lastSeq);
+      client.outbound.replayEvents(sessionId, after + 1, lastSeq, subscription);
       return { lastSeq };
     },
     "session/unsubscribe": ({ sessionId }, { client }) => {
@@ -117,36 +128,28 @@ export function createHandlers(parts: Parts): CoreHandlers {
       return {};
     },
 
-    "approval/list": async ({ rootId }) => {
-      const approvals = await store.approvals();
-      const isWanted = (sessionId: string) =>
-        rootId === undefined || tree.find(sessionId)?.session.rootId === rootId;
-      return { approvals: approvals.filter(({ sessionId }) => isWanted(sessionId)) };
+    "approval/list": ({ rootId }) => ({ approvals: approvals.list(rootId) }),
+    "approval/respond": (params, { client }) => {
+      approvals.respond(params, client.name);
+      return {};
     },
-    "approval/respond": ({ approvalId }) => {
-      throw new OffshootError("approvalNotFound", `there is no approval ${approvalId}`, {
-        approvalId,
-      });
+    "agent/list": ({ cwd }, { client }) => {
+      const folder = cwd === undefined ? client.folders[0] : absolutePath(cwd, "cwd");
+      return { agents: agents.list(agents.scopeFor(client, folder)) };
     },
-    "agent/list": ({ cwd }, { client }) => ({
-      agents: agents.list(agents.scopeFor(client, cwd ?? client.folders[0])),
-    }),
     "daemon/status": () => parts.status(),
     "daemon/prune": (params) => retention.prune(params),
     "daemon/stop": ({ runs = "interrupt" }) => {
       parts.stop(runs);
       return {};
     },
-    "workspace/executeCommand": async ({ command, arguments: [first] = [] }, context) => {
-      const method = Object.entries(commandMethods).find(([name]) => name === command)?.[1];
-      if (method === undefined) {
-        const known = Object.keys(commandMethods).join(", ");
+    "workspace/executeCommand": async ({ command, arguments: given = [] }, context) => {
+      const found = Object.entries(commands).find(([name]) => name === command)?.[1];
+      if (found === undefined) {
+        const known = Object.keys(commands).join(", ");
         throw new InvalidParams([{ path: "command", message: `is unknown; there are: ${known}` }]);
       }
-      // A bare string is what an editor without a plug-in can ask a person for.
-      const subject = method === "session/spawn" ? "prompt" : "sessionId";
-      const params = typeof first === "string" ? { [subject]: first } : first;
-      return await call(handlers, method, params, context);
+      return await call(handlers, found.method, paramsOfCommand(given, found.texts), context);
     },
   };
   return handlers;
@@ -159,28 +162,21 @@ function refuseUntrusted({ options }: Client): void {
   throw new OffshootError("notTrusted", message, {});
 }
 
+/** The id of a root; a child's would stand for no tree at all. */
+function checkedRoot(tree: SessionTree, id: string, place: number): string {
+  if (tree.get(id).session.kind === "root") return id;
+  throw new InvalidParams([{ path: `rootIds[${place}]`, message: `${id} is not a root` }]);
+}
+
+/** Texts are what an editor without a plug-in can ask a person for: they stand for named params. */
+function paramsOfCommand(given: readonly unknown[], texts: readonly string[]): unknown {
+  const [first] = given;
+  if (typeof first !== "string") return first;
+  return Object.fromEntries(texts.map((name, place) => [name, given[place]]));
+}
+
 function cursorNumber(cursor: string | undefined): number {
   const number = Number(cursor ?? 0);
   if (Number.isSafeInteger(number) && number >= 0) return number;
   throw new InvalidParams([{ path: "cursor", message: "is not one that this request gave out" }]);
-}
-
-async function readBlob(
-  store: Store,
-  sessionId: string,
-  blobId: string,
-  offset: number,
-): Promise<ResultOf<"session/blob">> {
-  const first = Math.floor(offset / blobPartLength);
-  let text = "";
-  for (let part = first; part < first + blobPartsPerAnswer; part += 1) {
-    const found = await store.blobPart(sessionId, blobId, part);
-    if (found === undefined) {
-      if (part > 0) return { text: text.slice(offset % blobPartLength) };
-      throw new InvalidParams([{ path: "blobId", message: `${blobId} is not kept` }]);
-    }
-    text += found;
-  }
-  const nextOffset = (first + blobPartsPerAnswer) * blobPartLength;
-  return { text: text.slice(offset % blobPartLength), nextOffset };
 }

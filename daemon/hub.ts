@@ -2,14 +2,15 @@
  * Who hears what. A piece of news is serialised once and goes to every client that asked for it;
  * how fast that client reads is the business of its Outbound.
  */
-import type { Config } from "../protocol/config.ts";
 import type {
   ClientOptions,
   NotificationMethod,
   NotificationParams,
 } from "../protocol/messages.ts";
+import type { Session } from "../protocol/session.ts";
+import type { LoadedConfig } from "./config.ts";
 import { frame } from "./framing.ts";
-import type { Outbound } from "./outbound.ts";
+import type { Outbound, Subscription, TreeSubscription } from "./outbound.ts";
 
 /** A notification, with what the hub needs to know to whom it matters. */
 export type News = {
@@ -26,14 +27,19 @@ export interface Client {
   readonly id: number;
   readonly name: string;
   readonly options: ClientOptions;
-  /** The client's settings as far as they are valid. */
-  settings: Config;
+  /** The client's settings as far as they are valid, and what is wrong with the rest. */
+  settings: LoadedConfig;
   /** Absolute paths of its workspace folders. */
   readonly folders: readonly string[];
   readonly outbound: Outbound;
-  tree: { rootIds: ReadonlySet<string> | undefined; events: "lifecycle" | "all" } | undefined;
+  tree: TreeSubscription | undefined;
   /** Sessions that it subscribed to one by one. */
-  readonly sessions: Set<string>;
+  readonly sessions: Map<string, SessionSubscription>;
+}
+
+export interface SessionSubscription extends Subscription {
+  /** The client wants the events above this number. */
+  readonly after: number;
 }
 
 export interface Hub {
@@ -52,9 +58,10 @@ export function createHub(): Hub {
     tell(news) {
       let bytes: Buffer | undefined;
       for (const client of clients) {
-        if (!wants(client, news)) continue;
+        const of = subscriptionFor(client, news);
+        if (of === undefined) continue;
         bytes ??= notificationFrame(news.method, news.params);
-        deliver(client, news, bytes);
+        deliver(client, of, news, bytes);
       }
     },
   };
@@ -68,37 +75,81 @@ export function notificationFrame<M extends NotificationMethod>(
   return frame(`{"jsonrpc":"2.0","method":"${method}","params":${JSON.stringify(params)}}`);
 }
 
-function wants(client: Client, news: News): boolean {
-  if (news.method === "subAgent/event" && client.sessions.has(news.params.childSessionId)) {
-    return true;
-  }
-  if (client.tree === undefined) {
-    return news.method === "daemon/statusChanged" && client.sessions.size > 0;
-  }
-  if (news.method === "subAgent/event" && client.tree.events === "lifecycle") return false;
-  const { rootIds } = client.tree;
-  return rootIds === undefined || news.rootId === undefined || rootIds.has(news.rootId);
+/** Takes the place of an earlier subscription of the tree. Without `rootIds`: every tree. */
+export function subscribeTree(
+  client: Client,
+  wanted: Pick<TreeSubscription, "rootIds" | "events">,
+): TreeSubscription {
+  const own: TreeSubscription = {
+    ...wanted,
+    late: "gap",
+    isWanted: () => client.tree === own,
+  };
+  client.tree = own;
+  return own;
 }
 
-function deliver(client: Client, news: News, bytes: Buffer): void {
+/** Takes the place of an earlier subscription of the session. */
+export function subscribeSession(
+  client: Client,
+  { id, rootId }: Pick<Session, "id" | "rootId">,
+  after: number,
+): SessionSubscription {
+  const own: SessionSubscription = {
+    after,
+    late: "replay",
+    isWanted() {
+      const current = client.sessions.get(id);
+      if (current !== undefined) return current === own;
+      // What was on its way for a session alone goes on where the client wants it with its tree.
+      return client.tree?.events === "all" && isOf(client.tree, rootId);
+    },
+  };
+  client.sessions.set(id, own);
+  return own;
+}
+
+export function unsubscribeAll(client: Client): void {
+  client.tree = undefined;
+  client.sessions.clear();
+}
+
+/** For which of its subscriptions the client gets this; undefined when it did not ask for it. */
+function subscriptionFor(client: Client, news: News): Subscription | undefined {
+  const { tree, sessions } = client;
+  if (news.method === "subAgent/event") {
+    const own = sessions.get(news.params.childSessionId);
+    if (own !== undefined && news.params.seq > own.after) return own;
+    if (tree?.events === "lifecycle") return undefined;
+  }
+  if (tree === undefined) {
+    if (news.method !== "daemon/statusChanged") return undefined;
+    const [any] = sessions.values();
+    return any;
+  }
+  const isWanted = news.rootId === undefined || isOf(tree, news.rootId);
+  return isWanted ? tree : undefined;
+}
+
+function isOf({ rootIds }: TreeSubscription, rootId: string): boolean {
+  return rootIds === undefined || rootIds.has(rootId);
+}
+
+function deliver({ outbound }: Client, of: Subscription, news: News, bytes: Buffer): void {
   switch (news.method) {
-    case "subAgent/event": {
-      const { childSessionId, seq } = news.params;
-      const late = client.sessions.has(childSessionId) ? "replay" : "gap";
-      return client.outbound.event(childSessionId, seq, bytes, late);
-    }
-    case "session/changed":
-      return client.outbound.newest(`changed ${news.params.session.id}`, bytes);
+    case "subAgent/event":
+      return outbound.event(news.params.childSessionId, news.params.seq, bytes, of);
     case "subAgent/heartbeat":
-      return client.outbound.newest(`heartbeat ${news.params.childSessionId}`, bytes);
+      return outbound.offer(bytes, of);
     case "subAgent/started":
     case "subAgent/completed":
-      return client.outbound.keep(bytes, news.params.childSessionId);
+      return outbound.keep(bytes, of, news.params.childSessionId);
+    case "session/changed":
     case "session/removed":
     case "approval/requested":
     case "approval/resolved":
     case "subAgent/gap":
     case "daemon/statusChanged":
-      return client.outbound.keep(bytes);
+      return outbound.keep(bytes, of);
   }
 }

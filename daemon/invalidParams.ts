@@ -1,3 +1,5 @@
+import { isAbsolute, resolve } from "node:path";
+
 export interface ParamsIssue {
   /** Where in the params, such as `limits.timeoutMs`. */
   path: string;
@@ -13,4 +15,10 @@ export class InvalidParams extends Error {
     this.name = "InvalidParams";
     this.issues = issues;
   }
+}
+
+/** The path without detours. Throws -32602 for a relative one: the core has no folder of its own. */
+export function absolutePath(path: string, name: string): string {
+  if (isAbsolute(path)) return resolve(path);
+  throw new InvalidParams([{ path: name, message: `must be an absolute path, got "${path}"` }]);
 }

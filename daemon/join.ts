@@ -11,6 +11,7 @@ import {
   openSync,
   readFileSync,
   readSync,
+  statSync,
 } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join, resolve } from "node:path";
@@ -165,7 +166,7 @@ async function settle(
     );
   }
   writeLine(socket, { action: "join" });
-  if (!newer) return { socket, core };
+  if (!newer || welcome.idle) return { socket, core };
   const note =
     `The core that runs is version ${core.version} and has work under way, so version ${version} ` +
     "joins it; a newer core takes its place when it is idle.";
@@ -281,6 +282,7 @@ export function startCoreProcess({
   const output = openSync(errorFile, "a", 0o600);
   if (fstatSync(output).size > longestErrorFile) ftruncateSync(output);
   const before = fstatSync(output).size;
+  const logBefore = statSync(folder.logFile, { throwIfNoEntry: false })?.size ?? 0;
   const child = spawn(
     process.execPath,
     [...process.execArgv, entry, "core", "--state-dir", folder.dir],
@@ -309,7 +311,7 @@ export function startCoreProcess({
     ended: () => ended,
     lastLines() {
       const lines = tail(errorFile, before);
-      return lines.length > 0 ? lines : tail(folder.logFile, 0);
+      return lines.length > 0 ? lines : tail(folder.logFile, logBefore);
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { AgentEvent } from "../protocol/events.ts";
-import { noUsage, type RunError } from "../protocol/session.ts";
+import { isLive, noUsage, type RunError } from "../protocol/session.ts";
 import type { Completions } from "./completions.ts";
 import {
   beforeStart,
@@ -39,6 +39,12 @@ export interface LiveRun {
   /** Number of the last message that it was given. */
   readUpTo: number;
   prompt: string;
+  /** What its programs wait for, per wait: while there is any, the run is suspended. */
+  readonly waits: Map<symbol, readonly string[]>;
+  /** Turns that it took so far. */
+  turns: number;
+  /** Gives the agent a message while it works, where its runner can. */
+  takeMessage?: (text: string) => "injected" | "queued";
   /** It failed, was handed to its parent, and waits for a message. */
   escalated?: { error: RunError; answered: () => void };
   /** Settles when its completion was told. */
@@ -100,8 +106,12 @@ function endsSubtree(run: LiveRun, ending: Ending): boolean {
 
 /** Messages that came during a run get a run of their own, unless somebody wanted it to end. */
 function mayGoOn(run: LiveRun, ending: Ending): boolean {
-  if (ending.status === "interrupted") return false;
-  return ending.status !== "cancelled" || run.causes[0]?.kind === "replaced";
+  return ending.status !== "interrupted" && !isUnwanted(run);
+}
+
+/** Somebody wanted it to end, perhaps too late to change how it did. */
+export function isUnwanted({ causes }: LiveRun): boolean {
+  return causes.some(({ kind }) => kind === "cancelled" || kind === "deleted");
 }
 
 /** Reads what the run is to work on; answers an ending where there is nothing or no way. */
@@ -111,16 +121,18 @@ async function load(run: LiveRun, { tree, store }: LifeParts): Promise<Ending | 
   if (record.session.kind !== "child") return beforeStart.isRoot();
   try {
     const messages = await store.messages(run.sessionId, record.unreadFrom - 1, 10_000);
+    const [cause] = run.causes;
+    if (cause !== undefined && cause.kind !== "shutdown") {
+      return beforeStart.cancelled(cause.kind === "cancelled" ? cause.reason : undefined);
+    }
     const unread = messages.filter(({ role }) => role === "user");
     if (unread.length === 0) return beforeStart.nothingToDo();
     run.readUpTo = messages.at(-1)?.n ?? 0;
     run.prompt = unread.map(({ text }) => text).join("\n\n");
+    return undefined;
   } catch (cause) {
     return beforeStart.unreadable(cause);
   }
-  const [cause] = run.causes;
-  if (cause === undefined || cause.kind === "shutdown") return undefined;
-  return beforeStart.cancelled(cause.kind === "cancelled" ? cause.reason : undefined);
 }
 
 /** Stores `running`, then tells `subAgent/started`: exactly once per run. */
@@ -203,11 +215,11 @@ function beat(run: LiveRun, { tree, tell, now }: LifeParts): void {
   });
 }
 
-/** Asks a run to end, for a reason. Too late when it has ended by itself. */
+/** Asks a run to end, for a reason. One that has ended by itself keeps its end, but is not restarted. */
 export function endRun(run: LiveRun, cause: EndCause): void {
-  if (run.phase !== "open") return;
+  if (run.phase === "closed") return;
   run.causes.push(cause);
-  run.controller.abort(cause);
+  if (run.phase === "open") run.controller.abort(cause);
 }
 
 /** A fault in the house itself ends the run, but never its order. */
@@ -228,9 +240,7 @@ async function supervise(run: LiveRun, parts: LifeParts): Promise<Ending> {
   for (;;) {
     const beganMs = monotonicMs();
     const outcome = await parts.attempt(run);
-    if (outcome.status !== "error" || run.controller.signal.aborted) {
-      return endingOf(outcome, run.causes);
-    }
+    if (outcome.status !== "error" || run.causes.length > 0) return endingOf(outcome, run.causes);
     if (monotonicMs() - beganMs >= settings().restarts.stableMs) restarts = 0;
     const policy = tree.get(run.sessionId).profile?.restart;
     const decision = decide(outcome.error, restarts, policy, settings().restarts, parts.random);
@@ -258,6 +268,9 @@ async function restartAfter(
   } catch {
     return false;
   }
+  // It may have failed while it waited for its children: whoever waited is gone.
+  run.waits.clear();
+  if (!(await wake(run, parts))) return false;
   return await countAttempt(run, attempt, parts);
 }
 
@@ -267,7 +280,7 @@ function attemptOf(run: LiveRun, { tree }: LifeParts): number {
 }
 
 async function countAttempt(run: LiveRun, attempt: number, parts: LifeParts): Promise<boolean> {
-  const record = parts.tree.get(run.sessionId);
+  const { ending: _failed, ...record } = parts.tree.get(run.sessionId);
   const session = transition(record.session, { type: "restart", attempt }, parts.now());
   await parts.tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
   return !run.controller.signal.aborted;
@@ -277,14 +290,17 @@ async function countAttempt(run: LiveRun, attempt: number, parts: LifeParts): Pr
 async function escalate(run: LiveRun, error: RunError, parts: LifeParts): Promise<boolean> {
   const text = `failed and waits for a message: ${error.message}`;
   parts.emit(run, { type: "note", level: "error", text });
-  await suspend(run, { kind: "input", ids: [] }, parts);
   const { signal } = run.controller;
-  await new Promise<void>((resolve) => {
-    run.escalated = { error, answered: resolve };
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    if (signal.aborted) resolve();
-    parts.noticed(run.sessionId);
-  });
+  const answer = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => answer.resolve(), { once: true });
+  run.escalated = { error, answered: answer.resolve };
+  run.waits.clear();
+  await suspend(run, { kind: "input", ids: [] }, parts);
+  const { messageCount } = parts.tree.get(run.sessionId).session;
+  // A message that came while it still worked is an answer too.
+  if (signal.aborted || messageCount > run.readUpTo) answer.resolve();
+  else parts.noticed(run.sessionId);
+  await answer.promise;
   delete run.escalated;
   if (!(await wake(run, parts))) return false;
   const unable = await load(run, parts);
@@ -292,35 +308,42 @@ async function escalate(run: LiveRun, error: RunError, parts: LifeParts): Promis
   return await countAttempt(run, attemptOf(run, parts) + 1, parts);
 }
 
-/** The run waits and gives its slot back. */
+/** The run waits, or waits for something else now, and gives its slot back. */
 export async function suspend(
   run: LiveRun,
   waitingFor: { kind: "children" | "input"; ids: string[] },
   parts: LifeParts,
 ): Promise<void> {
-  const record = parts.tree.get(run.sessionId);
-  if (record.session.status !== "running") return;
+  const record = parts.tree.find(run.sessionId);
+  if (run.phase === "closed" || record === undefined || !isLive(record.session)) return;
   run.watchdog?.suspend();
   const session = transition(record.session, { type: "suspend", waitingFor }, parts.now());
-  const reason = waitingFor.kind;
-  parts.emit(run, { type: "status", from: "running", to: "suspended", reason });
+  if (record.session.status === "running") {
+    const reason = waitingFor.kind;
+    parts.emit(run, { type: "status", from: "running", to: "suspended", reason });
+  }
   await parts.tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
-  parts.slots.release(run);
+  if (isSuspended(run, parts)) parts.slots.release(run);
 }
 
 /** The run has what it waited for: it takes a slot again. False when it was aborted instead. */
 export async function wake(run: LiveRun, parts: LifeParts): Promise<boolean> {
-  if (parts.tree.get(run.sessionId).session.status !== "suspended") return true;
+  if (!isSuspended(run, parts)) return run.phase !== "closed";
   if (!(await parts.slots.acquire(run))) return false;
-  if (run.phase === "closed") {
+  if (run.phase === "closed" || run.waits.size > 0) {
+    // It has ended, or another of its programs has begun to wait.
     parts.slots.release(run);
     return false;
   }
+  if (!isSuspended(run, parts)) return true;
   const record = parts.tree.get(run.sessionId);
-  if (record.session.status !== "suspended") return true;
   const session = transition(record.session, { type: "wake" }, parts.now());
   run.watchdog?.wake();
   parts.emit(run, { type: "status", from: "suspended", to: "running" });
   await parts.tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
   return !run.controller.signal.aborted;
+}
+
+function isSuspended(run: LiveRun, { tree }: LifeParts): boolean {
+  return run.phase !== "closed" && tree.find(run.sessionId)?.session.status === "suspended";
 }

@@ -1,6 +1,6 @@
 /** Limits and budgets: pure. A child's are cut to what is left of its parent's, never widened. */
 import { OffshootError } from "../protocol/errors.ts";
-import { isLive, type Limits, type Session, type Usage } from "../protocol/session.ts";
+import type { Limits, Session, Usage } from "../protocol/session.ts";
 
 const budgets = [
   ["maxTurns", (usage: Usage) => usage.turns],
@@ -25,7 +25,7 @@ export function stricter(...all: (Limits | undefined)[]): Limits {
  * What a child may have of what its parent has left. Throws 1004 `limitExceeded` when a budget of
  * the parent is used up.
  */
-export function cutToParent(asked: Limits, parent: Session, now: number): Limits {
+export function cutToParent(asked: Limits, parent: Session): Limits {
   const left: Limits = {};
   for (const [name, used] of budgets) {
     const max = parent.limits[name];
@@ -35,11 +35,9 @@ export function cutToParent(asked: Limits, parent: Session, now: number): Limits
     left[name] = max - current;
   }
   const { timeoutMs, idleTimeoutMs, maxChildren, maxDepth } = parent.limits;
-  if (timeoutMs !== undefined) {
-    const ran = isLive(parent) ? now - parent.startedAt : 0;
-    if (ran >= timeoutMs) throw limitExceeded("timeoutMs", timeoutMs, ran, parent);
-    left.timeoutMs = timeoutMs - ran;
-  }
+  // Time-outs are of each run by itself: the parent's clock stands still while it waits for this
+  // child, so what it has run so far says nothing of how long the child may.
+  if (timeoutMs !== undefined) left.timeoutMs = timeoutMs;
   if (idleTimeoutMs !== undefined) left.idleTimeoutMs = idleTimeoutMs;
   if (maxChildren !== undefined) left.maxChildren = maxChildren;
   if (maxDepth !== undefined) left.maxDepth = maxDepth;

@@ -1,6 +1,6 @@
 /** The door of the core: its socket, the token that opens it, and the handshake behind it. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { chmod, lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import {
@@ -52,8 +52,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const { folder } = options;
   const onWindows = process.platform === "win32";
   if (!onWindows) {
-    await makePrivateFolder(folder.dir);
-    await makePrivateFolder(dirname(folder.socket));
+    await mkdir(folder.dir, { recursive: true, mode: 0o700 });
+    // A link that somebody set up to their own state folder is welcome; one in a shared folder is not.
+    await makePrivateFolder(await realpath(folder.dir));
+    const parent = dirname(folder.socket);
+    if (parent !== folder.dir) await makePrivateFolder(parent);
     await rm(folder.socket, { force: true });
   }
   const entering = new Set<Socket>();

@@ -1,218 +1,245 @@
 /**
  * What goes out to one client, in order, and what happens when the client is slow.
  *
- * A client that keeps up gets every frame at once, several in one write. For one that does not,
- * frames wait here, bounded: events are not kept but named in a `subAgent/gap` or, where the client
- * was promised all of them, read again from the store; of session/changed and heartbeats only the
- * newest is kept; everything else waits. Past the bound the client is dropped: it connects again
- * and asks for what it missed. Nobody else notices.
+ * Answers leave at once, notifications when the turn of the event loop in which they were told is
+ * over: so the answer to a request always comes before the notifications about what it made. A
+ * client that keeps up gets every frame, many in one write. For one that does not, frames wait
+ * here, bounded: events are not kept but named in a `subAgent/gap` or, where the client was
+ * promised all of them, read again from the store; heartbeats are left out; everything else waits.
+ * Past the bound the client is dropped: it connects again and asks for what it missed. Nobody else
+ * notices.
  */
 import type { Socket } from "node:net";
 
+/** What a client asked to hear. */
+export interface Subscription {
+  /** What a client that is too slow gets for the events: their numbers, or all of them, later. */
+  readonly late: "gap" | "replay";
+  /** False when the client took it back or asked anew: what waits for it is not sent any more. */
+  isWanted(): boolean;
+}
+
+/** The subscription of a tree; without `rootIds` of all trees. */
+export interface TreeSubscription extends Subscription {
+  readonly rootIds: ReadonlySet<string> | undefined;
+  readonly events: "lifecycle" | "all";
+}
+
 export interface Outbound {
-  /** An answer to a request. Goes out before whatever waits. */
+  /** An answer to a request: it goes out before whatever waits. */
   answer(frame: Buffer): void;
-  /** A frame that has to arrive, after everything before it. */
-  keep(frame: Buffer, sessionId?: string): void;
-  /** A frame that a newer one of the same key replaces while it waits. */
-  newest(key: string, frame: Buffer): void;
-  /** A stored event. `late` says what a client gets that is too slow for it. */
-  event(sessionId: string, seq: number, frame: Buffer, late: "gap" | "replay"): void;
+  /** A frame that has to arrive. Later events of the session that it is about come behind it. */
+  keep(frame: Buffer, of?: Subscription, sessionId?: string): void;
+  /** A frame that a slow client does without. */
+  offer(frame: Buffer, of: Subscription): void;
+  /** A stored event. */
+  event(sessionId: string, seq: number, frame: Buffer, of: Subscription): void;
   /** Reads events `from` to `to` from the store and sends them, before what comes later. */
-  replayEvents(sessionId: string, from: number, to: number): void;
+  replayEvents(sessionId: string, from: number, to: number, of: Subscription): void;
   /** Reads completions above `after`, up to `upTo`, and sends them, before what comes later. */
-  replayCompletions(after: number, upTo: number): void;
-  /** Nothing but answers goes out until the returned function was called. */
-  hold(): () => void;
+  replayCompletions(after: number, upTo: number, of: TreeSubscription): void;
+  /** The client has not read so much that nothing should be done for it now. */
   readonly congested: boolean;
-  /** Resolves when everything was handed to the socket, or the socket is gone. */
+  /** Resolves when everything was handed to the system, or the socket is gone. */
   drained(): Promise<void>;
 }
 
-/** Where frames for a replay come from: the next page, empty at the end. */
+/** The frames of some of a range, and the number behind the last of them. */
+export interface ReplayPage {
+  frames: Buffer[];
+  next: number;
+}
+
+/** Where frames for a replay come from. They reject when the store cannot be read. */
 export interface Replays {
-  events(sessionId: string, from: number, to: number): Promise<{ frames: Buffer[]; next: number }>;
-  completions(after: number, upTo: number): Promise<{ frames: Buffer[]; next: number }>;
+  events(sessionId: string, from: number, to: number): Promise<ReplayPage>;
+  completions(
+    from: number,
+    to: number,
+    rootIds: ReadonlySet<string> | undefined,
+  ): Promise<ReplayPage>;
   gap(sessionId: string, from: number, to: number): Buffer;
 }
 
-type Item =
-  | { kind: "frame"; frame: Buffer | undefined; key?: string }
-  | { kind: "gap"; sessionId: string; from: number; to: number }
-  | { kind: "replay"; sessionId: string; from: number; to: number }
-  | { kind: "completions"; from: number; to: number };
+/** Events of one session; `to` grows while it waits or is being read. */
+interface Range {
+  kind: "events";
+  of: Subscription;
+  sessionId: string;
+  from: number;
+  to: number;
+}
 
-/** More than this many bytes in the socket's buffer: the client counts as slow. */
-const slowBytes = 4 * 1024 * 1024;
-/** More than this many bytes of waiting frames: the client is dropped. */
+type Item =
+  | { kind: "frame"; of: Subscription | undefined; frame: Buffer }
+  | Range
+  | { kind: "completions"; of: TreeSubscription; from: number; to: number };
+
+/** With more bytes than this in the socket's buffer, frames wait here instead. */
+const fullBytes = 1024 * 1024;
+/** With more unread bytes than this, the client counts as slow. */
+const slowBytes = 8 * 1024 * 1024;
+/** With more bytes of waiting frames than this, the client is dropped. */
 const mostWaitingBytes = 32 * 1024 * 1024;
 
 export function createOutbound(
   socket: Socket,
   replays: Replays,
+  /** The connection is given up, for this reason. */
   dropped: (why: string) => void,
 ): Outbound {
   let unwritten: Buffer[] = [];
   let unwrittenBytes = 0;
   let waiting: Item[] = [];
   let waitingBytes = 0;
-  let holds = 0;
-  let pumping = false;
-  const newestItems = new Map<string, Extract<Item, { kind: "frame" }>>();
-  const openRanges = new Map<string, Extract<Item, { kind: "gap" | "replay" }>>();
+  /** Settles when nothing waits any more; undefined while nothing does. */
+  let pumping: Promise<void> | undefined;
+  /** The last range of a session, as long as later events belong into it. */
+  const openRanges = new Map<string, Range>();
 
-  const isCongested = () => socket.writableLength + unwrittenBytes > slowBytes;
-  const isDirect = () => waiting.length === 0 && holds === 0 && !pumping && !isCongested();
+  const isFull = () => socket.writableLength + unwrittenBytes > fullBytes;
+  const isSlow = () => socket.writableLength + waitingBytes > slowBytes;
 
   function write(frame: Buffer): void {
-    if (unwritten.length === 0) queueMicrotask(flush);
     unwritten.push(frame);
     unwrittenBytes += frame.length;
   }
 
   function flush(): void {
     const frames = unwritten;
+    const bytes = unwrittenBytes;
     unwritten = [];
     unwrittenBytes = 0;
-    if (socket.destroyed || !socket.writable) return;
-    const [only] = frames;
-    socket.write(frames.length === 1 && only !== undefined ? only : Buffer.concat(frames));
+    const [first] = frames;
+    if (first === undefined || !socket.writable) return;
+    socket.write(frames.length === 1 ? first : Buffer.concat(frames, bytes));
+  }
+
+  function drop(why: string): void {
+    waiting = [];
+    waitingBytes = 0;
+    openRanges.clear();
+    if (socket.destroyed) return;
+    dropped(why);
+    socket.destroy();
   }
 
   function wait(item: Item): void {
     if (socket.destroyed) return;
     waiting.push(item);
-    if (item.kind === "frame") waitingBytes += item.frame?.length ?? 0;
+    if (item.kind === "frame") waitingBytes += item.frame.length;
     if (waitingBytes > mostWaitingBytes) {
-      dropped(`it did not read ${waitingBytes} bytes of notifications`);
-      socket.destroy();
-      waiting = [];
-      return;
+      return drop(`it has not read ${waitingBytes} bytes of notifications`);
     }
-    void pump();
+    pumping ??= pump();
   }
 
   async function pump(): Promise<void> {
-    if (pumping) return;
-    pumping = true;
-    while (waiting.length > 0 && holds === 0 && !socket.destroyed) {
-      if (isCongested()) await socketDrained(socket);
-      else await send(waiting.shift());
+    try {
+      await nextTurn();
+      for (;;) {
+        if (isFull()) await makeRoom();
+        const item = waiting.shift();
+        if (item === undefined) break;
+        const reading = send(item);
+        if (reading !== undefined) await reading;
+      }
+      flush();
+    } catch (error) {
+      drop(`what it missed cannot be read: ${String(error)}`);
     }
-    pumping = false;
+    pumping = undefined;
   }
 
-  /** Resolves at once for frames; asynchronous only where the store is read. */
-  function send(item: Item | undefined): Promise<void> | undefined {
-    switch (item?.kind) {
-      case undefined:
-        return undefined;
-      case "frame":
-        if (item.key !== undefined) newestItems.delete(item.key);
-        waitingBytes -= item.frame?.length ?? 0;
-        if (item.frame !== undefined) write(item.frame);
-        return undefined;
-      case "gap":
-        closeRange(item);
-        write(replays.gap(item.sessionId, item.from, item.to));
-        return undefined;
-      case "replay":
-        return sendEvents(item);
-      case "completions":
-        return sendPages(item, (from, to) => replays.completions(from, to));
+  /** At once for a frame; asynchronous only where the store is read. */
+  function send(item: Item): Promise<void> | undefined {
+    if (item.kind === "frame") {
+      waitingBytes -= item.frame.length;
+      if (item.of === undefined || item.of.isWanted()) write(item.frame);
+      return undefined;
     }
+    if (item.kind === "completions") {
+      return replay(item, (from, to) => replays.completions(from, to, item.of.rootIds));
+    }
+    if (item.of.late === "replay") {
+      return replay(item, (from, to) => replays.events(item.sessionId, from, to));
+    }
+    close(item);
+    if (item.of.isWanted()) write(replays.gap(item.sessionId, item.from, item.to));
+    return undefined;
   }
 
-  async function sendEvents(item: Extract<Item, { kind: "replay" }>): Promise<void> {
-    await sendPages(item, (from, to) => replays.events(item.sessionId, from, to));
-    closeRange(item);
-    // What the store could not give (it is degraded) is at least named.
-    if (item.from <= item.to) write(replays.gap(item.sessionId, item.from, item.to));
+  async function makeRoom(): Promise<void> {
+    flush();
+    await socketDrained(socket);
   }
 
-  /** `range.to` may grow while pages are read: late events extend an open replay. */
-  async function sendPages(
-    range: { from: number; to: number },
-    read: (from: number, to: number) => Promise<{ frames: Buffer[]; next: number }>,
+  async function replay(
+    range: Exclude<Item, { kind: "frame" }>,
+    read: (from: number, to: number) => Promise<ReplayPage>,
   ): Promise<void> {
-    while (range.from <= range.to && !socket.destroyed) {
+    while (range.from <= range.to && range.of.isWanted() && !socket.destroyed) {
+      if (isFull()) await makeRoom();
       const { frames, next } = await read(range.from, range.to);
-      if (frames.length === 0) return;
-      for (const frame of frames) write(frame);
+      if (!range.of.isWanted()) break;
       range.from = next;
-      if (isCongested()) await socketDrained(socket);
+      for (const frame of frames) write(frame);
+      flush();
     }
+    // In the same breath as the last look at `range.to`: what comes now belongs behind the range.
+    if (range.kind === "events") close(range);
   }
 
-  function closeRange(item: { sessionId: string }): void {
-    if (openRanges.get(item.sessionId) === item) openRanges.delete(item.sessionId);
+  function close(range: Range): void {
+    if (openRanges.get(range.sessionId) === range) openRanges.delete(range.sessionId);
   }
 
-  function extend(kind: "gap" | "replay", sessionId: string, from: number, to: number): void {
-    const open = openRanges.get(sessionId);
-    if (open?.kind === kind && from <= open.to + 1) {
-      open.to = Math.max(open.to, to);
-      return;
-    }
-    const item = { kind, sessionId, from, to };
-    openRanges.set(sessionId, item);
-    wait(item);
+  function open(sessionId: string, from: number, to: number, of: Subscription): void {
+    const range: Range = { kind: "events", of, sessionId, from, to };
+    openRanges.set(sessionId, range);
+    wait(range);
   }
 
   return {
-    answer: write,
-    keep(frame, sessionId) {
-      if (isDirect()) return write(frame);
-      // Later events of this session belong behind this frame.
+    answer(frame) {
+      if (socket.writable) socket.write(frame);
+    },
+    keep(frame, of, sessionId) {
       if (sessionId !== undefined) openRanges.delete(sessionId);
-      wait({ kind: "frame", frame });
+      wait({ kind: "frame", of, frame });
     },
-    newest(key, frame) {
-      if (isDirect()) return write(frame);
-      const older = newestItems.get(key);
-      if (older !== undefined) {
-        waitingBytes -= older.frame?.length ?? 0;
-        older.frame = undefined;
-        delete older.key;
-      }
-      const item = { kind: "frame" as const, frame, key };
-      newestItems.set(key, item);
-      wait(item);
+    offer(frame, of) {
+      if (!isSlow()) wait({ kind: "frame", of, frame });
     },
-    event(sessionId, seq, frame, late) {
-      if (isDirect()) write(frame);
-      else extend(late, sessionId, seq, seq);
+    event(sessionId, seq, frame, of) {
+      const range = openRanges.get(sessionId);
+      if (range?.of === of) range.to = seq;
+      else if (isSlow()) open(sessionId, seq, seq, of);
+      else wait({ kind: "frame", of, frame });
     },
-    replayEvents(sessionId, from, to) {
-      if (from <= to) extend("replay", sessionId, from, to);
+    replayEvents(sessionId, from, to, of) {
+      if (from <= to) open(sessionId, from, to, of);
     },
-    replayCompletions(after, upTo) {
-      if (after < upTo) wait({ kind: "completions", from: after + 1, to: upTo });
-    },
-    hold() {
-      holds += 1;
-      return () => {
-        holds -= 1;
-        void pump();
-      };
+    replayCompletions(after, upTo, of) {
+      if (after < upTo) wait({ kind: "completions", of, from: after + 1, to: upTo });
     },
     get congested() {
-      return isCongested();
+      return isFull();
     },
     async drained() {
-      while (!socket.destroyed && (pumping || unwrittenBytes > 0 || socket.writableLength > 0)) {
-        if (unwrittenBytes > 0) flush();
-        if (socket.writableLength > 0) await socketDrained(socket);
-        else await new Promise((resolve) => setImmediate(resolve));
+      while (!socket.destroyed && (pumping !== undefined || socket.writableLength > 0)) {
+        await (pumping ?? socketDrained(socket));
       }
     },
   };
 }
 
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 function socketDrained(socket: Socket): Promise<void> {
-  if (socket.destroyed || !socket.writableNeedDrain) {
-    return new Promise((resolve) => setImmediate(resolve));
-  }
+  if (socket.destroyed || !socket.writableNeedDrain) return nextTurn();
   return new Promise((resolve) => {
     const done = () => {
       socket.off("drain", done).off("close", done);

@@ -21,15 +21,25 @@ export interface QueueBounds {
 export interface RunQueue {
   /** Puts an entry in its place. Bounds are checked by `admit`, before anything is stored. */
   add(entry: QueueEntry): void;
+  /** Somebody was admitted who is being stored: counts for the bounds until `add` or `remove`. */
+  expect(sessionId: string, rootId: string): void;
   remove(sessionId: string): boolean;
   /** Takes the next entry of the next root in turn for which `mayRun` answers true. */
   take(mayRun: (rootId: string) => boolean): QueueEntry | undefined;
-  /** Throws 1007 `overloaded` when one more of this root would pass a bound. */
+  /**
+   * Throws 1007 `overloaded` when one more of this root would pass a bound, and 1012 `shuttingDown`
+   * once the queue is closed.
+   */
   admit(rootId: string, bounds: QueueBounds): void;
+  /** Admits nobody any more. */
+  close(): void;
   /** Place in the queue of its root, 1 is next; undefined when it is not queued. */
   position(sessionId: string): number | undefined;
   readonly size: number;
 }
+
+/** The words that clients of the predecessors know. */
+export const notRunning = "spawn scheduler is not running";
 
 /** Clients are told to come back after this long; a guess, since runs have no known length. */
 const retryAfterMs = 1000;
@@ -38,16 +48,36 @@ export function createQueue(): RunQueue {
   const entries = new Map<string, QueueEntry>();
   // The order of the keys is the order of the turns: the root that was served goes to the end.
   const roots = new Map<string, QueueEntry[]>();
+  const expected = new Map<string, string>();
+  const expectedOfRoot = new Map<string, number>();
+  let isClosed = false;
+
+  function settle(sessionId: string): void {
+    const rootId = expected.get(sessionId);
+    if (rootId === undefined) return;
+    expected.delete(sessionId);
+    const left = (expectedOfRoot.get(rootId) ?? 1) - 1;
+    if (left === 0) expectedOfRoot.delete(rootId);
+    else expectedOfRoot.set(rootId, left);
+  }
 
   return {
     add(entry) {
+      settle(entry.sessionId);
       entries.set(entry.sessionId, entry);
       const waiting = roots.get(entry.rootId);
       if (waiting === undefined) roots.set(entry.rootId, [entry]);
       else waiting.splice(placeFor(entry, waiting), 0, entry);
     },
 
+    expect(sessionId, rootId) {
+      if (expected.has(sessionId)) return;
+      expected.set(sessionId, rootId);
+      expectedOfRoot.set(rootId, (expectedOfRoot.get(rootId) ?? 0) + 1);
+    },
+
     remove(sessionId) {
+      settle(sessionId);
       const entry = entries.get(sessionId);
       if (entry === undefined) return false;
       entries.delete(sessionId);
@@ -70,9 +100,15 @@ export function createQueue(): RunQueue {
     },
 
     admit(rootId, bounds) {
-      const ofRoot = roots.get(rootId)?.length ?? 0;
+      if (isClosed) throw new OffshootError("shuttingDown", notRunning, {});
+      const ofRoot = (roots.get(rootId)?.length ?? 0) + (expectedOfRoot.get(rootId) ?? 0);
       if (ofRoot >= bounds.perRoot) throw overloaded("of this root", ofRoot, bounds.perRoot);
-      if (entries.size >= bounds.total) throw overloaded("", entries.size, bounds.total);
+      const all = entries.size + expected.size;
+      if (all >= bounds.total) throw overloaded("", all, bounds.total);
+    },
+
+    close() {
+      isClosed = true;
     },
 
     position(sessionId) {

@@ -2,7 +2,7 @@
  * What a core does before it answers anybody: ends what a dead core left behind, gives every run
  * that was live a true end (or queues it again where its agent says so), and rebuilds the queue.
  */
-import type { Completions } from "./completions.ts";
+import type { Completions, EndOptions } from "./completions.ts";
 import { endingOf, interrupted } from "./endings.ts";
 import type { Log } from "./log.ts";
 import type { Processes } from "./runners/processes.ts";
@@ -60,11 +60,16 @@ export async function recoverRuns(
       // What had ended by itself keeps its own end, although its leftovers were still being ended.
       const ending =
         record.ending === undefined ? interrupted("host_restart") : endingOf(record.ending, []);
-      const readUpTo = session.messageCount;
-      ends.push(completions.end(session.id, ending, { readUpTo }));
+      ends.push(completions.end(session.id, ending, endOptions(record)));
     }
   }
   await Promise.all(ends);
   for (const record of waiting) enqueue(tree.get(record.session.id));
   return { ended: ends.length, queued: waiting.length };
+}
+
+/** With the answer, what it answers was stored; messages that came later get their own run. */
+function endOptions({ ending, unreadFrom }: StoredSession): EndOptions {
+  if (ending?.status !== "completed") return {};
+  return { readUpTo: unreadFrom - 1, freshRun: "ifMessagesWait" };
 }

@@ -1,5 +1,6 @@
 /** Frames of what happened before, read from the store page by page. */
 import type { StoredEvent } from "../protocol/events.ts";
+import type { Completion } from "../protocol/messages.ts";
 import { frame } from "./framing.ts";
 import { stoppingMethod } from "./handshake.ts";
 import { notificationFrame } from "./hub.ts";
@@ -21,26 +22,36 @@ export function createReplays(tree: SessionTree, store: Store): Replays {
     });
   }
 
+  const gap = (sessionId: string, from: number, to: number) =>
+    notificationFrame("subAgent/gap", { sessionId, from, to });
+
   return {
     async events(sessionId, from, to) {
       const stored = await store.events(sessionId, from - 1, Math.min(pageSize, to - from + 1));
       const events = stored.filter(({ seq }) => seq <= to);
-      return {
-        frames: events.map((event) => eventFrame(sessionId, event)),
-        next: (events.at(-1)?.seq ?? to) + 1,
-      };
+      const last = events.at(-1);
+      if (last !== undefined) {
+        return { frames: events.map((event) => eventFrame(sessionId, event)), next: last.seq + 1 };
+      }
+      // Removed with its session, or not in the store because that fails: the latter is named.
+      const isThere = tree.find(sessionId) !== undefined;
+      return { frames: isThere ? [gap(sessionId, from, to)] : [], next: to + 1 };
     },
-    async completions(from, to) {
+    async completions(from, to, rootIds) {
       const stored = await store.completions(from - 1, pageSize);
-      const wanted = stored.filter(({ completionSeq }) => completionSeq <= to);
+      const told = stored.filter(({ completionSeq }) => completionSeq <= to);
+      const isWanted = ({ childSessionId }: Completion) =>
+        rootIds === undefined || rootIds.has(tree.find(childSessionId)?.session.rootId ?? "");
       return {
-        frames: wanted.map((completion) =>
-          notificationFrame("subAgent/completed", { ...completion, replayed: true }),
-        ),
-        next: (wanted.at(-1)?.completionSeq ?? to) + 1,
+        frames: told
+          .filter(isWanted)
+          .map((completion) =>
+            notificationFrame("subAgent/completed", { ...completion, replayed: true }),
+          ),
+        next: (told.at(-1)?.completionSeq ?? to) + 1,
       };
     },
-    gap: (sessionId, from, to) => notificationFrame("subAgent/gap", { sessionId, from, to }),
+    gap,
   };
 }
 

@@ -29,18 +29,21 @@ const subtreesPerPiece = 20;
 
 export function createRetention({ tree, store, scheduler, now }: Parts): Retention {
   async function remove(sessionIds: readonly string[]): Promise<number> {
-    await scheduler.endForDeletion(sessionIds);
-    const ids = sessionIds.filter((id) => tree.find(id) !== undefined);
-    try {
-      await store.deleteSessions(ids);
-    } catch (error) {
-      const cause = messageOf(error);
-      const message = `the store cannot remove it now: ${cause}`;
-      throw new OffshootError("storeUnavailable", message, { cause });
-    }
-    tree.forget(ids);
-    for (const id of ids) scheduler.waits.changed(id);
-    return ids.length;
+    let removed = 0;
+    await scheduler.endForDeletion(sessionIds, async () => {
+      const ids = sessionIds.filter((id) => tree.find(id) !== undefined);
+      try {
+        await store.deleteSessions(ids);
+      } catch (error) {
+        const cause = messageOf(error);
+        const message = `the store cannot remove it now: ${cause}`;
+        throw new OffshootError("storeUnavailable", message, { cause });
+      }
+      tree.forget(ids);
+      for (const id of ids) scheduler.waits.changed(id);
+      removed = ids.length;
+    });
+    return removed;
   }
 
   /** What hangs below a root, and roots with nothing below: each with when it was last changed. */

@@ -8,9 +8,17 @@ import type { ParamsOf, ResultOf } from "../protocol/messages.ts";
 import { isLive, isTerminal, type Session } from "../protocol/session.ts";
 import type { Attempts } from "./attempts.ts";
 import { completionOf, type Completions } from "./completions.ts";
-import { beforeStart, type EndCause } from "./endings.ts";
-import { endRun, live, suspend, wake, type LifeParts, type LiveRun } from "./life.ts";
-import type { RunQueue } from "./queue.ts";
+import { beforeStart, messageOf, runError, type EndCause } from "./endings.ts";
+import {
+  endRun,
+  isUnwanted,
+  live,
+  suspend,
+  wake,
+  type LifeParts,
+  type LiveRun,
+} from "./life.ts";
+import { notRunning, type RunQueue } from "./queue.ts";
 import type { SessionTree } from "./sessions.ts";
 import { createSlots } from "./slots.ts";
 import type { StoredSession } from "./store/records.ts";
@@ -39,8 +47,8 @@ export interface Scheduler {
   ): Promise<ResultOf<"session/wait">>;
   /** Whether the session, or one above it, is being made to end: nothing new belongs below it. */
   isEnding(sessionId: string): boolean;
-  /** Cancels what is open below and at the session, and resolves when all of it has ended. */
-  endForDeletion(sessionIds: readonly string[]): Promise<void>;
+  /** Ends what is open of the sessions, then removes them; nothing new begins there meanwhile. */
+  endForDeletion(sessionIds: readonly string[], remove: () => Promise<void>): Promise<void>;
   /** Takes no new work, ends live runs, resolves when their ends are stored. */
   stop(runs: "interrupt" | "cancel"): Promise<void>;
   readonly waits: Waits;
@@ -63,6 +71,9 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
   const runs = new Map<string, LiveRun>();
   const slots = createSlots(() => settings().concurrency);
   const waits = createWaits(waitState);
+  /** Sessions whose subtree is being cancelled, and those that are being deleted. */
+  const ending = new Set<string>();
+  const doomed = new Set<string>();
   let stopping = false;
 
   function pump(): void {
@@ -85,6 +96,8 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       phase: "open",
       readUpTo: 0,
       prompt: "",
+      waits: new Map(),
+      turns: 0,
       done: Promise.resolve(),
     };
     runs.set(session.id, run);
@@ -95,16 +108,33 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
   async function follow(run: LiveRun): Promise<void> {
     try {
       const began = await live(run, lifeParts());
-      if (!began) slots.release(run);
-      runs.delete(run.sessionId);
+      leave(run);
       if (!began) backToQueue(run);
     } catch (err) {
-      // Only a fault of the house comes here; the session keeps its state and says so at restart.
       log.error({ err, runId: run.runId }, "the life of a run failed");
-      slots.release(run);
-      runs.delete(run.sessionId);
+      await abandon(run, messageOf(err));
     }
     pump();
+  }
+
+  /** A fresh run of the session may have taken its place already. */
+  function leave(run: LiveRun): void {
+    slots.release(run);
+    if (runs.get(run.sessionId) === run) runs.delete(run.sessionId);
+  }
+
+  /** After a fault of the house nothing must go on beating, hold a slot, or look alive. */
+  async function abandon(run: LiveRun, why: string): Promise<void> {
+    run.phase = "closed";
+    run.watchdog?.stop();
+    run.controller.abort();
+    tree.live.delete(run.sessionId);
+    leave(run);
+    const session = tree.find(run.sessionId)?.session;
+    if (session === undefined || !isOpen(session) || !("runId" in session)) return;
+    if (session.runId !== run.runId) return;
+    const error = runError("internal", why);
+    await parts.completions().end(run.sessionId, { status: "error", error });
   }
 
   /** The store could not take the start, or the core stops: the job waits on, unless cancelled. */
@@ -129,10 +159,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
         },
         acquire: (run) => slots.acquire(run, run.controller.signal),
       },
-      async endDescendants(run) {
-        const ids = tree.descendantsOf(run.sessionId);
-        await Promise.all(ids.map((id) => endSession(id, { kind: "cancelled", by: "parent" })));
-      },
+      endDescendants: (run) => endBelow(run.sessionId, { kind: "cancelled", by: "parent" }),
       noticed,
     };
   }
@@ -176,18 +203,25 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     await endUnstarted(session.id, reason);
   }
 
-  /** Ends whatever is open of one session; resolves when its end was told. */
-  async function endSession(sessionId: string, cause: EndCause): Promise<void> {
+  /** Ends what is open of a subtree, all of it at once; resolves when all was told, children first. */
+  async function endTree(sessionId: string, cause: EndCause): Promise<void> {
+    const started = runs.get(sessionId);
+    if (started !== undefined) endRun(started, cause);
+    // It must not start while its children end.
+    else queue.remove(sessionId);
+    await endBelow(sessionId, cause);
     const run = runs.get(sessionId);
-    if (run !== undefined) {
-      endRun(run, cause);
-      return await run.done;
-    }
+    if (run !== undefined && run !== started) endRun(run, cause);
+    if (run !== undefined) return await run.done;
     const record = tree.find(sessionId);
-    if (record?.session.status === "created") return await endCreated(record, reasonOf(cause));
-    if (record !== undefined && isOpen(record.session)) {
-      await endUnstarted(sessionId, reasonOf(cause));
-    }
+    if (record === undefined || record.session.kind === "root") return;
+    if (record.session.status === "created") await endCreated(record, reasonOf(cause));
+    else if (isOpen(record.session)) await endUnstarted(sessionId, reasonOf(cause));
+  }
+
+  async function endBelow(sessionId: string, cause: EndCause): Promise<void> {
+    const below: EndCause = cause.kind === "cancelled" ? { ...cause, by: "parent" } : cause;
+    await Promise.all([...tree.childrenOf(sessionId)].map((id) => endTree(id, below)));
   }
 
   function runOf(sessionId: string): StoredSession {
@@ -200,15 +234,16 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     );
   }
 
-  function refuseWhileStopping(): void {
-    if (stopping) throw new OffshootError("shuttingDown", "the core is stopping", {});
+  function refuseDeleted({ session }: StoredSession): void {
+    if (!doomed.has(session.id)) return;
+    const message = `session ${session.id} is being deleted`;
+    throw new OffshootError("invalidState", message, { status: session.status });
   }
 
   async function enqueue(record: StoredSession, message: string | undefined): Promise<Session> {
-    refuseWhileStopping();
+    const moved = transition(record.session, { type: "enqueue", runId: newId() }, now());
+    refuseDeleted(record);
     queue.admit(record.session.rootId, settings().queue);
-    const at = now();
-    const moved = transition(record.session, { type: "enqueue", runId: newId() }, at);
     const added = message === undefined ? {} : appended(record, message);
     const session = { ...moved, messageCount: record.session.messageCount + (message ? 1 : 0) };
     const queued: StoredSession = { ...record, session, started: false };
@@ -248,9 +283,35 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
   ): Promise<void> {
     if (whole !== true) return await move(runOf(sessionId));
     tree.get(sessionId);
-    for (const id of [sessionId, ...tree.descendantsOf(sessionId)]) {
-      const record = tree.get(id);
-      if (record.session.status === from && !runs.has(id)) await move(record);
+    const ids = [sessionId, ...tree.descendantsOf(sessionId)];
+    const chosen = ids.filter((id) => tree.get(id).session.status === from && !runs.has(id));
+    await Promise.all(chosen.map((id) => move(tree.get(id))));
+  }
+
+  /** While any program of the run waits, the run is suspended and holds no slot. */
+  async function waitOfRun(
+    run: LiveRun,
+    pending: readonly string[],
+    wait: () => ReturnType<Waits["wait"]>,
+  ): ReturnType<Waits["wait"]> {
+    const token = Symbol("wait");
+    const suspendForAll = () => {
+      const ids = [...new Set([...run.waits.values()].flat())];
+      return suspend(run, { kind: "children", ids }, lifeParts());
+    };
+    run.waits.set(token, pending);
+    let answer: Awaited<ReturnType<Waits["wait"]>> | undefined;
+    try {
+      await suspendForAll();
+      answer = await wait();
+      return answer;
+    } finally {
+      // Where a restart has cleared the waits, this one no longer has a say.
+      const isLast = run.waits.delete(token) && run.waits.size === 0;
+      // A time-out is kept, even if the run is one too many for a while.
+      if (isLast && answer?.timedOut === true && run.phase !== "closed") slots.take(run);
+      if (isLast) await wake(run, lifeParts());
+      else if (run.waits.size > 0) await suspendForAll();
     }
   }
 
@@ -278,14 +339,18 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     run: (sessionId) => enqueue(runOf(sessionId), undefined),
 
     async send({ sessionId, text, interrupt }) {
-      refuseWhileStopping();
+      const last = runs.get(sessionId);
+      // It reads no more, and no run follows it that would: the message starts one.
+      if (last !== undefined && (last.phase === "closed" || isUnwanted(last))) await last.done;
       const record = runOf(sessionId);
-      const run = runs.get(sessionId);
-      if (!isOpen(record.session) && run === undefined) {
+      if (stopping) throw new OffshootError("shuttingDown", notRunning, {});
+      if (!isOpen(record.session)) {
         await enqueue(record, text);
         return "run";
       }
+      refuseDeleted(record);
       await keepMessage(record, text);
+      const run = runs.get(sessionId);
       if (run?.escalated !== undefined) {
         run.escalated.answered();
         return "injected";
@@ -297,11 +362,11 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     cancel(sessionId, reason, byRunOf) {
       tree.get(sessionId);
       const isParent = byRunOf !== undefined && tree.isWithin(sessionId, byRunOf);
-      for (const id of tree.descendantsOf(sessionId)) {
-        void endSession(id, { kind: "cancelled", by: "parent", ...(reason && { reason }) });
-      }
       const by = isParent && byRunOf !== sessionId ? "parent" : "user";
-      void endSession(sessionId, { kind: "cancelled", by, ...(reason && { reason }) });
+      ending.add(sessionId);
+      void endTree(sessionId, { kind: "cancelled", by, ...(reason && { reason }) }).finally(() =>
+        ending.delete(sessionId),
+      );
     },
 
     pause: (params) =>
@@ -323,9 +388,8 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
 
     resume: (params) =>
       moveAll(params, "paused", async (record) => {
-        refuseWhileStopping();
-        queue.admit(record.session.rootId, settings().queue);
         const session = transition(record.session, { type: "resume" }, now());
+        queue.admit(record.session.rootId, settings().queue);
         const resumed = { ...record, session };
         if (!(await tree.commit([{ records: [resumed] }], { ifFailing: "giveUp" }))) {
           throw storeUnavailable();
@@ -339,32 +403,35 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       const run = ofRun === undefined ? undefined : runs.get(ofRun.sessionId);
       const isOver = async () => await waits.wait({ ...params, timeoutMs: 0 }, longest, signal);
       const first = await isOver();
-      if (!first.timedOut || run === undefined || run.runId !== ofRun?.runId) {
-        return first.timedOut ? await waits.wait(params, longest, signal) : first;
-      }
-      try {
-        await suspend(run, { kind: "children", ids: first.pending }, lifeParts());
+      if (!first.timedOut || params.timeoutMs === 0) return first;
+      if (run === undefined || run.runId !== ofRun?.runId) {
         return await waits.wait(params, longest, signal);
-      } finally {
-        await wake(run, lifeParts());
       }
+      return await waitOfRun(run, first.pending, () => waits.wait(params, longest, signal));
     },
 
     isEnding(sessionId) {
-      for (const run of runs.values()) {
-        const kind = run.causes[0]?.kind;
-        if (kind === undefined || kind === "replaced") continue;
-        if (tree.isWithin(sessionId, run.sessionId)) return true;
+      for (let id: string | null = sessionId; id !== null; id = tree.get(id).session.parentId) {
+        if (ending.has(id) || doomed.has(id)) return true;
+        const kind = runs.get(id)?.causes[0]?.kind;
+        if (kind !== undefined && kind !== "replaced") return true;
       }
       return false;
     },
 
-    async endForDeletion(sessionIds) {
-      await Promise.all(sessionIds.map((id) => endSession(id, { kind: "deleted" })));
+    async endForDeletion(sessionIds, remove) {
+      for (const id of sessionIds) doomed.add(id);
+      try {
+        await Promise.all(sessionIds.map((id) => endTree(id, { kind: "deleted" })));
+        await remove();
+      } finally {
+        for (const id of sessionIds) doomed.delete(id);
+      }
     },
 
     async stop(how) {
       stopping = true;
+      queue.close();
       const cause: EndCause =
         how === "cancel" ? { kind: "cancelled", by: "user" } : { kind: "shutdown" };
       const all = [...runs.values()];

@@ -15,9 +15,10 @@ import {
   type ResultOf,
 } from "../protocol/messages.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
-import { checkConfig, faultText, pathText } from "./config.ts";
-import type { Client, Hub } from "./hub.ts";
-import { InvalidParams } from "./invalidParams.ts";
+import { checkConfig, faultText, pathText, type LoadedConfig } from "./config.ts";
+import { messageOf } from "./endings.ts";
+import { unsubscribeAll, type Client, type Hub } from "./hub.ts";
+import { absolutePath, InvalidParams } from "./invalidParams.ts";
 import type { Log } from "./log.ts";
 import type { Outbound } from "./outbound.ts";
 import { VERSION } from "./version.ts";
@@ -43,19 +44,8 @@ interface Parts {
   log: Log;
 }
 
-/** Notifications wait until the answer to one of these is out: it comes before what it causes. */
-const answeredFirst: ReadonlySet<string> = new Set<RequestMethod>([
-  "session/create",
-  "session/spawn",
-  "session/run",
-  "session/send",
-  "tree/subscribe",
-  "session/subscribe",
-  "workspace/executeCommand",
-]);
-
 export function serveClient(parts: Parts): void {
-  const { connection, outbound, handlers, hub, log } = parts;
+  const { connection, handlers, hub, log } = parts;
   let client: Client | undefined;
   let isShutDown = false;
 
@@ -71,6 +61,7 @@ export function serveClient(parts: Parts): void {
     }
     if (method === "shutdown") {
       isShutDown = true;
+      unsubscribeAll(client);
       return null;
     }
     if (!isCoreMethod(method, handlers)) {
@@ -85,39 +76,39 @@ export function serveClient(parts: Parts): void {
       throw new ResponseError(standardErrors.invalidRequest, message);
     }
     const checked = parse("initialize", params);
-    client = clientFrom(checked, parts.nextClientId(), outbound);
+    client = clientFrom(checked, parts.nextClientId(), parts.outbound);
     hub.add(client);
     connection.onDispose(() => client && hub.remove(client));
     log.info({ client: client.name, clientId: client.id }, "a client has connected");
-    return initializeResult(checked, handlers);
+    return initializeResult(client, handlers);
   }
 
   connection.onRequest(async (method: string, params: unknown, token: CancellationToken) => {
     const abort = new AbortController();
     const cancelled = token.onCancellationRequested(() => abort.abort());
     const closed = connection.onDispose(() => abort.abort());
-    const release = answeredFirst.has(method) ? outbound.hold() : undefined;
     try {
-      const result = await answer(method, params, abort.signal);
-      if (!token.isCancellationRequested) return result;
-      return new ResponseError(standardErrors.requestCancelled, `${method} was cancelled`);
+      // What had happened by the time of a cancel is answered as it is: only waits are cut short.
+      return await answer(method, params, abort.signal);
     } catch (error) {
-      return responseErrorFrom(error, method, log);
+      if (!abort.signal.aborted || error !== abort.signal.reason) {
+        return responseErrorFrom(error, method, log);
+      }
+      return new ResponseError(standardErrors.requestCancelled, `${method} was cancelled`);
     } finally {
       cancelled.dispose();
       closed.dispose();
-      // The answer is written in this turn of the event loop, so the next one is late enough.
-      if (release !== undefined) setImmediate(release);
     }
   });
 
   connection.onNotification((method: string, params: unknown) => {
     if (method === "exit") parts.onExit();
     if (method !== "workspace/didChangeConfiguration" || client === undefined) return;
-    const settings = (params as { settings?: { offshoot?: unknown } } | undefined)?.settings;
-    const { config, faults } = checkConfig(settings?.offshoot ?? {}, "client settings");
-    client.settings = config;
-    for (const fault of faults) log.warn({ client: client.name }, faultText(fault));
+    const settings = (params as { settings?: { offshoot?: unknown } } | null)?.settings?.offshoot;
+    // Editors send this about settings of others too, and some of them without any value.
+    if (settings === undefined) return;
+    client.settings = settingsOfClient(settings);
+    for (const fault of client.settings.faults) log.warn({ client: client.name }, faultText(fault));
   });
 
   connection.onError(([err]) => log.warn({ err }, "a connection failed"));
@@ -181,30 +172,39 @@ function clientFrom(params: ParamsOf<"initialize">, id: number, outbound: Outbou
     id,
     name: options.clientName ?? params.clientInfo?.name ?? "unnamed",
     options,
-    settings: checkConfig(options.settings ?? {}, "client settings").config,
+    settings: settingsOfClient(options.settings),
     folders: foldersOf(params),
     outbound,
     tree: undefined,
-    sessions: new Set(),
+    sessions: new Map(),
   };
+}
+
+function settingsOfClient(settings: unknown): LoadedConfig {
+  return checkConfig(settings ?? {}, "client settings");
 }
 
 function foldersOf({ workspaceFolders, rootUri, rootPath }: ParamsOf<"initialize">): string[] {
   const uris = workspaceFolders?.map(({ uri }) => uri) ?? (rootUri ? [rootUri] : []);
-  const paths = uris.filter((uri) => uri.startsWith("file:")).map((uri) => fileURLToPath(uri));
-  if (paths.length === 0 && rootPath) paths.push(rootPath);
+  const paths = uris.filter((uri) => uri.startsWith("file:")).map(pathOfUri);
+  if (paths.length === 0 && rootPath) paths.push(absolutePath(rootPath, "rootPath"));
   return paths.map((path) => resolve(path));
 }
 
-function initializeResult(
-  params: ParamsOf<"initialize">,
-  handlers: CoreHandlers,
-): ResultOf<"initialize"> {
-  const settings = params.initializationOptions?.offshoot?.settings ?? {};
-  const faults = checkConfig(settings, "client settings").faults.map(faultText);
+function pathOfUri(uri: string): string {
+  try {
+    return fileURLToPath(uri);
+  } catch (cause) {
+    const message = `${uri} is no path on this machine: ${messageOf(cause)}`;
+    throw new InvalidParams([{ path: "workspaceFolders", message }]);
+  }
+}
+
+function initializeResult({ settings }: Client, handlers: CoreHandlers): ResultOf<"initialize"> {
+  const faults = settings.faults.map(faultText);
   return {
     capabilities: {
-      executeCommandProvider: { commands: Object.keys(commandMethods) },
+      executeCommandProvider: { commands: Object.keys(commands) },
       workspace: { workspaceFolders: { supported: true, changeNotifications: false } },
       experimental: {
         offshoot: {
@@ -218,16 +218,19 @@ function initializeResult(
   };
 }
 
-/** `workspace/executeCommand`: the commands, and the requests that they stand for. */
-export const commandMethods = {
-  "offshoot.spawn": "session/spawn",
-  "offshoot.run": "session/run",
-  "offshoot.send": "session/send",
-  "offshoot.cancel": "session/cancel",
-  "offshoot.pause": "session/pause",
-  "offshoot.resume": "session/resume",
-  "offshoot.list": "session/list",
-  "offshoot.delete": "session/delete",
-  "offshoot.agents": "agent/list",
-  "offshoot.status": "daemon/status",
-} as const satisfies Record<string, keyof CoreHandlers>;
+/**
+ * `workspace/executeCommand`: the requests that the commands stand for, and which of their params
+ * the arguments are where they are texts.
+ */
+export const commands = {
+  "offshoot.spawn": { method: "session/spawn", texts: ["prompt", "agent"] },
+  "offshoot.run": { method: "session/run", texts: ["sessionId"] },
+  "offshoot.send": { method: "session/send", texts: ["sessionId", "text"] },
+  "offshoot.cancel": { method: "session/cancel", texts: ["sessionId", "reason"] },
+  "offshoot.pause": { method: "session/pause", texts: ["sessionId"] },
+  "offshoot.resume": { method: "session/resume", texts: ["sessionId"] },
+  "offshoot.list": { method: "session/list", texts: ["text"] },
+  "offshoot.delete": { method: "session/delete", texts: ["sessionId"] },
+  "offshoot.agents": { method: "agent/list", texts: ["cwd"] },
+  "offshoot.status": { method: "daemon/status", texts: [] },
+} as const satisfies Record<string, { method: keyof CoreHandlers; texts: readonly string[] }>;

@@ -68,7 +68,7 @@ export interface SessionTree {
   records(): Iterable<StoredSession>;
   /** Stores the changes as a whole, then tells them one after the other; answers if it is stored. */
   commit(changes: Change[], options: CommitOptions): Promise<boolean>;
-  /** Numbers, stores and tells one event of a run. */
+  /** Numbers, stores and tells one event of a run. Rejects where the event has no JSON form. */
   append(sessionId: string, runId: string, event: AgentEvent): Promise<boolean>;
   /** Number of the last event that was told. */
   lastSeq(sessionId: string): number;
@@ -156,6 +156,9 @@ export function createSessionTree(parts: Parts): SessionTree {
   /** A new session whose storing failed is taken back; so is a change, unless another followed. */
   function takeBack(record: StoredSession, before: StoredSession | undefined): void {
     if (newest.get(record.session.id) !== record) return;
+    if (record.session.status === "queued" && before?.session.status !== "queued") {
+      queue.remove(record.session.id);
+    }
     if (before === undefined) unindex(record.session.id);
     else newest.set(record.session.id, before);
   }
@@ -167,9 +170,12 @@ export function createSessionTree(parts: Parts): SessionTree {
       return { ...record, session: { ...record.session, lastSeq: given } };
     });
     const before = records.map((record) => newest.get(record.session.id));
-    for (const record of records) {
-      if (newest.has(record.session.id)) newest.set(record.session.id, record);
+    for (const [place, record] of records.entries()) {
+      const { id, rootId, status } = record.session;
+      if (newest.has(id)) newest.set(id, record);
       else index(record);
+      const wasQueued = before[place]?.session.status === "queued";
+      if (status === "queued" && !wasQueued) queue.expect(id, rootId);
     }
     return { change, records, before };
   }
@@ -220,9 +226,10 @@ export function createSessionTree(parts: Parts): SessionTree {
     const seq = seqs.get(sessionId);
     const { session } = get(sessionId);
     if (seq === undefined) return notFound(sessionId);
-    seq.given += 1;
-    const number = seq.given;
+    const number = seq.given + 1;
+    // Throws when the event has no JSON form; then no number is used up.
     const bounded = boundEvent(event, `${number}`);
+    seq.given = number;
     return await store.write(
       {
         events: [{ sessionId, event: { seq: number, at: now(), runId, event: bounded.event } }],

@@ -8,10 +8,14 @@ export interface SlotHolder {
 
 export interface Slots {
   isFree(rootId: string): boolean;
+  /** Takes a slot, also where none is free: ask `isFree` first, where the bound has to hold. */
   take(holder: SlotHolder): void;
   /** Idempotent: what is held is given back, what is waited for is no longer wanted. */
   release(holder: SlotHolder): void;
-  /** Waits for a slot, before everything that is queued. False when the signal came first. */
+  /**
+   * Waits for a slot, before everything that is queued. False when the signal came first, or a
+   * release. Who asks again while it waits gets the same answer.
+   */
   acquire(holder: SlotHolder, signal: AbortSignal): Promise<boolean>;
   /** Gives free slots to those who wait in `acquire`. */
   wakeWaiting(): void;
@@ -20,7 +24,13 @@ export interface Slots {
 export function createSlots(bounds: () => { total: number; perRoot: number }): Slots {
   const holders = new Set<SlotHolder>();
   const ofRoot = new Map<string, number>();
-  const waiting = new Map<SlotHolder, (acquired: boolean) => void>();
+  const waiting = new Map<SlotHolder, PromiseWithResolvers<boolean>>();
+
+  /** Ends the wait of a holder, if it waits. */
+  function settle(holder: SlotHolder, acquired: boolean): void {
+    waiting.get(holder)?.resolve(acquired);
+    waiting.delete(holder);
+  }
 
   const slots: Slots = {
     isFree(rootId) {
@@ -31,10 +41,10 @@ export function createSlots(bounds: () => { total: number; perRoot: number }): S
       if (holders.has(holder)) return;
       holders.add(holder);
       ofRoot.set(holder.rootId, (ofRoot.get(holder.rootId) ?? 0) + 1);
+      settle(holder, true);
     },
     release(holder) {
-      waiting.get(holder)?.(false);
-      waiting.delete(holder);
+      settle(holder, false);
       if (!holders.delete(holder)) return;
       const left = (ofRoot.get(holder.rootId) ?? 1) - 1;
       if (left === 0) ofRoot.delete(holder.rootId);
@@ -43,25 +53,20 @@ export function createSlots(bounds: () => { total: number; perRoot: number }): S
     async acquire(holder, signal) {
       if (signal.aborted) return false;
       if (holders.has(holder)) return true;
-      return await new Promise<boolean>((resolve) => {
-        const stop = () => {
-          waiting.delete(holder);
-          resolve(false);
-        };
-        waiting.set(holder, (acquired) => {
-          signal.removeEventListener("abort", stop);
-          resolve(acquired);
-        });
-        signal.addEventListener("abort", stop, { once: true });
-        slots.wakeWaiting();
-      });
+      const wait = waiting.get(holder) ?? Promise.withResolvers<boolean>();
+      waiting.set(holder, wait);
+      const stop = () => settle(holder, false);
+      signal.addEventListener("abort", stop, { once: true });
+      slots.wakeWaiting();
+      try {
+        return await wait.promise;
+      } finally {
+        signal.removeEventListener("abort", stop);
+      }
     },
     wakeWaiting() {
-      for (const [holder, resolve] of waiting) {
-        if (!slots.isFree(holder.rootId)) continue;
-        slots.take(holder);
-        waiting.delete(holder);
-        resolve(true);
+      for (const holder of waiting.keys()) {
+        if (slots.isFree(holder.rootId)) slots.take(holder);
       }
     },
   };

@@ -3,15 +3,16 @@
  * in one transaction, and only then is the request answered.
  */
 import { statSync } from "node:fs";
-import { isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 import { v7 as newId } from "uuid";
 import type { AgentProfile } from "../protocol/config.ts";
 import { OffshootError } from "../protocol/errors.ts";
 import type { ParamsOf } from "../protocol/messages.ts";
 import { noUsage, type Limits, type Message, type Session } from "../protocol/session.ts";
 import type { Agents } from "./agents.ts";
+import { messageOf } from "./endings.ts";
 import type { Client } from "./hub.ts";
-import { InvalidParams } from "./invalidParams.ts";
+import { absolutePath, InvalidParams } from "./invalidParams.ts";
 import { cutToParent, limitExceeded, stricter } from "./limits.ts";
 import type { RunQueue } from "./queue.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -37,6 +38,7 @@ interface Parts {
   scheduler: Scheduler;
   agents: Agents;
   settings: () => Settings;
+  isStopping: () => boolean;
   now: () => number;
 }
 
@@ -113,7 +115,7 @@ export function createSpawning(parts: Parts): Spawning {
   ): Limits {
     const { config } = agents.scopeFor(client, cwd);
     const asked = stricter(profile.limits, params.limits, params.overrides?.limits);
-    return cutToParent({ ...config.limits, ...asked }, parent, now());
+    return cutToParent({ ...config.limits, ...asked }, parent);
   }
 
   function unavailable(): OffshootError {
@@ -121,9 +123,14 @@ export function createSpawning(parts: Parts): Spawning {
     return new OffshootError("storeUnavailable", `the store cannot take it: ${cause}`, { cause });
   }
 
+  function refuseNewWork(): void {
+    if (parts.isStopping()) throw new OffshootError("shuttingDown", "the core is stopping", {});
+    if (!store.health.ok) throw unavailable();
+  }
+
   return {
     async spawn(params, client) {
-      if (!store.health.ok) throw unavailable();
+      refuseNewWork();
       const { requestKey } = params;
       if (requestKey === undefined) return await spawn(params, client);
       const before = underWay.get(requestKey);
@@ -140,6 +147,7 @@ export function createSpawning(parts: Parts): Spawning {
     },
 
     async createRoot({ title, cwd }) {
+      refuseNewWork();
       const record = rootRecord(checkedFolder(cwd), title, now());
       if (!(await tree.commit([{ records: [record] }], { ifFailing: "giveUp" }))) {
         throw unavailable();
@@ -160,12 +168,20 @@ export function createSpawning(parts: Parts): Spawning {
 
 /** The folder as an absolute path without detours. Throws 1013 where there is none. */
 function checkedFolder(cwd: string): string {
-  if (!isAbsolute(cwd)) {
-    throw new InvalidParams([{ path: "cwd", message: `must be an absolute path, got "${cwd}"` }]);
+  const folder = absolutePath(cwd, "cwd");
+  const fault = faultOfFolder(folder);
+  if (fault === undefined) return folder;
+  throw new OffshootError("cwdNotFound", fault, { cwd: folder });
+}
+
+function faultOfFolder(folder: string): string | undefined {
+  try {
+    const found = statSync(folder, { throwIfNoEntry: false });
+    if (found === undefined) return `the folder ${folder} does not exist`;
+    return found.isDirectory() ? undefined : `${folder} is a file, not a folder`;
+  } catch (cause) {
+    return `the folder ${folder} cannot be used: ${messageOf(cause)}`;
   }
-  const folder = resolve(cwd);
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return folder;
-  throw new OffshootError("cwdNotFound", `the folder ${folder} does not exist`, { cwd: folder });
 }
 
 function rootRecord(cwd: string, title: string | undefined, at: number): StoredSession {

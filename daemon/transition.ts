@@ -3,13 +3,14 @@
  * Whatever moves a session calls `transition`, stores the answer, and only then tells anybody.
  */
 import { OffshootError } from "../protocol/errors.ts";
-import type {
-  LiveSession,
-  RunError,
-  Session,
-  SessionStatus,
-  TerminalStatus,
-  WaitingFor,
+import {
+  isLive,
+  type LiveSession,
+  type RunError,
+  type Session,
+  type SessionStatus,
+  type TerminalStatus,
+  type WaitingFor,
 } from "../protocol/session.ts";
 
 export interface Ending {
@@ -44,18 +45,17 @@ export function transition(session: Session, move: Move, now: number): Session {
       if (session.status !== "queued") return refuse(session, "started");
       return { ...next, status: "running", ...runOf(session), ...started(now) };
     case "restart":
-      if (session.status !== "running" && session.status !== "suspended") {
-        return refuse(session, "restarted");
-      }
+      if (session.status !== "running") return refuse(session, "restarted");
       return { ...next, status: "running", ...liveOf(session), attempt: move.attempt };
     case "suspend":
-      if (session.status !== "running") return refuse(session, "suspended");
+      // A suspended one may come to wait for something else.
+      if (!isLive(session)) return refuse(session, "suspended");
       return {
         ...next,
         status: "suspended",
         ...liveOf(session),
         stalled: false,
-        suspendedAt: now,
+        suspendedAt: session.status === "suspended" ? session.suspendedAt : now,
         waitingFor: move.waitingFor,
       };
     case "wake":
@@ -82,9 +82,7 @@ export function transition(session: Session, move: Move, now: number): Session {
       if (session.status !== "paused") return refuse(session, "resumed");
       return { ...next, status: "queued", ...runOf(session), queuedAt: now };
     case "requeue":
-      if (session.status !== "running" && session.status !== "suspended") {
-        return refuse(session, "queued again");
-      }
+      if (!isLive(session)) return refuse(session, "queued again");
       return {
         ...next,
         status: "queued",

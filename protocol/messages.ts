@@ -141,7 +141,7 @@ const InitializeParams = z.object({
     .array(z.object({ uri: z.string(), name: z.string() }))
     .nullish()
     .describe("file: URIs"),
-  capabilities: z.unknown(),
+  capabilities: z.unknown().optional(),
   initializationOptions: z
     .object({ offshoot: ClientOptions.optional() })
     .nullish()
@@ -292,7 +292,14 @@ export const requests = {
       events: z.enum(["lifecycle", "all"]).optional().describe("all: subAgent/event too"),
       afterCompletion: seq.optional().describe("completions above it are sent again first"),
     }),
-    z.object({ sessions: z.array(Session), completionSeq: seq }),
+    z.object({
+      sessions: z.array(Session).describe("parents before their children"),
+      completionSeq: seq,
+      nextCursor: z
+        .string()
+        .optional()
+        .describe("there were too many: session/list has the older ended ones from here on"),
+    }),
     "A snapshot and its watermark; then notifications follow. Replaces an earlier one.",
   ),
   "tree/unsubscribe": request(z.unknown(), nothing, "Ends the subscription of the tree."),
@@ -335,8 +342,9 @@ export const requests = {
   "workspace/executeCommand": request(
     z.object({ command: z.string(), arguments: z.array(z.unknown()).optional() }),
     z.unknown(),
-    "`offshoot.<verb>` does what `session/<verb>` does, for editors without a plug-in. The first " +
-      "argument is the params object.",
+    "`offshoot.<verb>` does what `session/<verb>` does, for editors without a plug-in. The one " +
+      "argument is the params object; texts in its place are the prompt, or the session's id and " +
+      "what else there is to say.",
   ),
 } as const;
 

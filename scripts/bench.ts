@@ -6,12 +6,16 @@
 import { parseArgs } from "node:util";
 import { heading, jsonLine, machine, tableLine, type Figure } from "./bench/figures.ts";
 import { install, type Installed } from "./bench/installed.ts";
+import { benchNotifications } from "./bench/notifications.ts";
 import { benchRequests } from "./bench/requests.ts";
+import { benchRuns } from "./bench/runs.ts";
 import { benchStart } from "./bench/start.ts";
 
 const groups: Record<string, (installed: Installed) => Promise<Figure[]>> = {
   start: benchStart,
   requests: benchRequests,
+  notifications: benchNotifications,
+  runs: benchRuns,
 };
 
 const { values } = parseArgs({

@@ -9,6 +9,7 @@ import {
   type FramingFault,
   type Verdict,
 } from "../daemon/framing.ts";
+import { randomNumbers } from "./front/randomNumbers.ts";
 import { checkLeaks } from "./support/leaks.ts";
 
 describe("framing", () => {
@@ -185,15 +186,6 @@ describe("framing", () => {
     assert.deepEqual(faults, ["garbledHeader"]);
   });
 });
-
-/** Numbers that look random and are the same for the same seed (a linear congruence). */
-function randomNumbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 /** The bytes in portions of random sizes, some of one byte. */
 function cut(bytes: Buffer, random: (below: number) => number): Buffer[] {

@@ -14,6 +14,55 @@ export type RunOutcome =
   /** The signal was aborted and the runner has ended everything; the signal says why. */
   | { status: "aborted"; result?: string };
 
+/** What kind of thing a tool does, as the Agent Client Protocol names it; rules go by it. */
+export type ToolKind =
+  | "read"
+  | "edit"
+  | "delete"
+  | "move"
+  | "search"
+  | "execute"
+  | "think"
+  | "fetch"
+  | "other";
+
+/** What an agent wants to do and may not do unasked. */
+export interface ApprovalQuestion {
+  toolName: string;
+  kind: ToolKind;
+  /** Readable, one line. */
+  title: string;
+  /** Exactly what the tool would get; a diff for edits, the command line for commands. */
+  input: unknown;
+  toolUseId?: string;
+  /** The path, command or address that rules are matched against. */
+  subject?: string;
+}
+
+export interface ApprovalAnswer {
+  decision: "allowOnce" | "allowAlways" | "denyOnce" | "denyAlways" | "expired";
+  /** What to do instead of what was asked for. */
+  input?: unknown;
+  /** Why it was denied, for the agent to read. */
+  message?: string;
+}
+
+/** A sub-agent that an outside agent started by itself: shown as a child session of the run. */
+export interface AdoptedChild {
+  /** The tool call that it stands for; the same id finds the same session. */
+  toolUseId: string;
+  /** The tool call of the sub-agent that started it; absent or unknown: the run itself. */
+  parentToolUseId?: string;
+  title: string;
+  prompt: string;
+}
+
+export interface AdoptedSession {
+  emit(event: AgentEvent): void;
+  addUsage(more: Partial<Usage>): void;
+  end(outcome: RunOutcome): void;
+}
+
 /** Everything that one attempt of a run is given. */
 export interface RunContext {
   readonly session: Session;
@@ -42,6 +91,22 @@ export interface RunContext {
   ready(): Promise<void>;
   /** Adds to what the session and every session above it have used; over budget, the run ends. */
   addUsage(more: Partial<Usage>): void;
+  /**
+   * Asks the rules and, where they say so, a person. Resolves with `expired` when the run has to
+   * end first. The run is shown as suspended meanwhile and keeps its slot.
+   */
+  ask(question: ApprovalQuestion): Promise<ApprovalAnswer>;
+  /** Messages that come while the run lives. The taker answers whether the agent gets it now. */
+  onMessage(take: (text: string) => "injected" | "queued"): void;
+  /** Shows a sub-agent of an outside agent. Ended with its run at the latest. */
+  adopt(child: AdoptedChild): AdoptedSession;
+  /** What the agent says of its own session; a title that the spawn gave is kept. */
+  describe(facts: { title?: string; model?: string }): void;
+  /** Kept with the session over runs and restarts, such as the id that the agent gave it. */
+  readonly remembered: Readonly<Record<string, string>>;
+  remember(name: string, value: string): void;
+  /** How to start the MCP server with the sub-agent tools, bound to this session. */
+  readonly toolServer: { command: string; args: string[]; env: Record<string, string> };
   /** What the run does now, for people; it rides on the heartbeats. */
   setActivity(activity: Activity): void;
   /** Call once per process of the run, so that a later core can end it. */

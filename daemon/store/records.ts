@@ -22,6 +22,8 @@ export interface StoredSession {
   started?: boolean;
   /** How its live run has ended by itself, while what it left behind is still being ended. */
   ending?: RunOutcome;
+  /** What its agent wants kept over runs and restarts, such as an id of its own. */
+  remembered?: Record<string, string>;
   /** Children that it ever had, removed ones included. */
   childCount: number;
 }

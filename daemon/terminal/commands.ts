@@ -2,14 +2,14 @@
  * The terminal client: `offshoot` with its commands. One function takes the arguments to an exit
  * code; every error on the way becomes one clear line, or one JSON value with `--json`.
  */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help } from "commander";
 import { VERSION } from "../version.ts";
 import { addApprovalCommands } from "./approvalCommands.ts";
 import { addCoreCommands } from "./coreCommands.ts";
 import { CommandFailure, exitCodes, exitCodeTable } from "./exitCodes.ts";
 import { invocationOf, type Bind, type CommonOptions, type Terminal } from "./invocation.ts";
 import { addLookCommands } from "./lookCommands.ts";
-import { openOutput, type Output } from "./output.ts";
+import { openOutput } from "./output.ts";
 import { addSpawnCommands } from "./spawnCommands.ts";
 import { addSteerCommands } from "./steerCommands.ts";
 
@@ -28,13 +28,18 @@ export async function runTerminal(argv: readonly string[], terminal: Terminal): 
       const invocation = invocationOf(terminal, output, options);
       exitCode = await handler(invocation, given.slice(0, -2) as never, options as never);
     };
+  const program = createProgram(terminal, bind);
   try {
-    await createProgram(output, terminal, bind).parseAsync(argv, { from: "user" });
+    await program.parseAsync(argv, { from: "user" });
     return exitCode;
   } catch (error) {
     // Whoever read stdout has seen enough.
     if (output.closed.aborted) return exitCodes.ok;
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok;
+    if (isWithoutCommand(error) && !output.json) {
+      program.outputHelp();
+      return exitCodes.usage;
+    }
     const failure = failureOf(error);
     output.failure(failure);
     return failure.exitCode;
@@ -43,10 +48,17 @@ export async function runTerminal(argv: readonly string[], terminal: Terminal): 
   }
 }
 
-function createProgram(output: Output, terminal: Terminal, bind: Bind): Command {
+/** No command was named, or only `help`. */
+function isWithoutCommand(error: unknown): boolean {
+  return error instanceof CommanderError && error.code === "commander.help";
+}
+
+function createProgram(terminal: Terminal, bind: Bind): Command {
   const program = new Command("offshoot")
-    .description("Runs sub-agents, keeps them alive, and shows what they do.")
-    .usage("[options] COMMAND …")
+    .description("Runs sub-agents, keeps every one of them on disk, and shows what they do.")
+    .usage(
+      "[options] COMMAND …\n       offshoot --stdio                 speak the protocol, for editors",
+    )
     .option("--state-dir <dir>", "the core's state folder (or OFFSHOOT_STATE_DIR)")
     .option("--json", "write JSON for scripts: one value per line, errors too")
     .option("--trust", "trust this folder: agents of its .offshoot/config.json may run")
@@ -57,6 +69,7 @@ function createProgram(output: Output, terminal: Terminal, bind: Bind): Command 
     .configureHelp({
       showGlobalOptions: true,
       helpWidth: Math.min(100, terminal.stdout.columns ?? 100),
+      subcommandTerm: (command) => plainHelp.subcommandTerm(command).replace(" [options]", ""),
     })
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
@@ -74,9 +87,10 @@ function createProgram(output: Output, terminal: Terminal, bind: Bind): Command 
   addCoreCommands(program, bind);
   program.helpCommand("help [command]", "explain a command");
   program.addHelpText("after", helpEnd);
-  program.action(() => program.outputHelp());
   return program;
 }
+
+const plainHelp = new Help();
 
 const helpEnd = `
 A session can be named by the end of its id, as \`offshoot ls\` shows it.
@@ -105,6 +119,7 @@ function failureOf(error: unknown): CommandFailure {
 
 function usageMessage(error: CommanderError): string {
   const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+  if (error.code === "commander.help") return "no command was given";
   const hint =
     error.code === "commander.unknownOption"
       ? "; put -- before a text that has dashes in it"

@@ -31,7 +31,7 @@ export function addCoreCommands(program: Command, bind: Bind): void {
     .action(bind(status));
   program
     .command("prune")
-    .description("remove trees that have ended, by age or until the store has a size")
+    .description("remove trees that have ended, by age or by size of the store")
     .option("--older-than <time>", "trees that ended before this time, as 30d", duration)
     .option("--size <size>", "the oldest ones, until the store is no larger, as 500MB", size)
     .action(bind(prune));
@@ -42,11 +42,11 @@ export function addCoreCommands(program: Command, bind: Bind): void {
     .action(bind(stop));
   program
     .command("doctor")
-    .description("check everything that Offshoot needs and say what to do; changes nothing")
+    .description("check what Offshoot needs and say what to do; changes nothing")
     .action(bind(doctor));
   program
     .command("demo")
-    .description("show a tree of real sub-agents at work on this folder, then clean up")
+    .description("show a tree of real sub-agents at work on this folder")
     .action(bind(runDemo));
 }
 

@@ -6,7 +6,6 @@ import { existsSync } from "node:fs";
 import { mkdtemp, realpath, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import cliTruncate from "cli-truncate";
 import type { Config } from "../../protocol/config.ts";
 import { isLive, type Session } from "../../protocol/session.ts";
 import { stateFolder } from "../stateFolder.ts";
@@ -17,7 +16,7 @@ import { withCore, type Invocation } from "./invocation.ts";
 import { liveTree } from "./liveTree.ts";
 import { untilInterrupted, type Paint } from "./output.ts";
 import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
-import { cleanText, formatDuration } from "./values.ts";
+import { cleanText, cutTo, formatDuration } from "./values.ts";
 
 /** All of it has to be over by then, in milliseconds; it takes about ten seconds. */
 const longestDemoMs = 50_000;
@@ -195,7 +194,7 @@ function tellResults(
     else if (task.expected === "error") planned.push("1 failed on purpose");
     else if (task.expected !== "completed") planned.push(`1 ${session.status} on purpose`);
     for (const line of resultLines(session, asPlanned, output.paint)) {
-      output.line(cliTruncate(line, output.stdout.columns ?? 200));
+      output.line(cutTo(line, output.stdout.columns ?? 200));
     }
   }
   output.value({ results: sessions, surprises });

@@ -1,157 +1,131 @@
 /**
- * `doctor`: checks what Offshoot needs, with or without a core, and says what to do. It only reads;
- * the store's file is looked at from outside, because to open a database is to change files.
+ * `doctor`: checks what Offshoot needs, with or without a core, and says what to do. It only looks:
+ * it makes no file, changes none and starts nothing.
  */
-import { constants, existsSync } from "node:fs";
-import { access, open, stat, statfs } from "node:fs/promises";
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
 import type { AgentInfo, DaemonStatus } from "../../protocol/messages.ts";
 import { RunnerKind } from "../../protocol/session.ts";
 import { createAgents } from "../agents.ts";
+import { createConfiguration } from "../config.ts";
 import { userConfigFile } from "../configFile.ts";
-import { createConfiguration, faultText, type ConfigFault } from "../config.ts";
+import {
+  fail,
+  firstLine,
+  folderChecks,
+  lockCheck,
+  ok,
+  storeCheck,
+  tokenCheck,
+  warn,
+  type Check,
+} from "./doctorFiles.ts";
 import { CommandFailure } from "./exitCodes.ts";
 import { withRunningCore, type Invocation } from "./invocation.ts";
-import { cleanLine, formatBytes, formatDuration } from "./values.ts";
+import { cleanLine, formatDuration } from "./values.ts";
 
-export interface Check {
-  readonly state: "ok" | "warn" | "fail";
-  readonly name: string;
-  readonly text: string;
-  /** What to do, where there is something to do. */
-  readonly remedy?: string;
-}
-
-/** What a running core told about itself. */
-interface CoreFacts {
-  readonly status: DaemonStatus;
-  readonly agents: readonly AgentInfo[];
-}
-
-/** Below this, in bytes, the disk is nearly full for a store that only grows. */
-const littleSpace = 200 * 1000 * 1000;
-
-/** One check after the other, as each is done. Never rejects. */
+/** One check after the other, as each is done. */
 export async function* doctorChecks(invocation: Invocation): AsyncGenerator<Check, void> {
+  const { folder } = invocation;
   yield nodeCheck();
   const binding = await bindingCheck();
   yield binding;
-  yield* folderChecks(invocation);
-  const core = await coreFacts(invocation);
-  yield core.check;
-  yield await lockCheck(invocation, core, binding);
-  yield* tokenChecks(invocation, core);
-  yield await storeCheck(invocation, core.facts?.status, binding);
+  yield* folderChecks(folder);
+  const asked = await askCore(invocation);
+  yield asked.check;
+  const core = {
+    status: asked.status,
+    failed: asked.failed,
+    bindingLoads: binding.state === "ok",
+  };
+  yield await lockCheck(folder, core);
+  yield await tokenCheck(folder, core);
+  yield await storeCheck(folder, core);
   yield* configChecks(invocation);
-  yield* agentChecks(invocation, core.facts?.agents);
+  for (const agent of asked.agents ?? knownAgents(invocation)) yield agentCheck(agent);
 }
 
 function nodeCheck(): Check {
-  const name = "node";
   const text = `${process.version} at ${process.execPath}`;
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  if (major > 22 || (major === 22 && minor >= 18)) return { state: "ok", name, text };
-  return { state: "fail", name, text, remedy: "install Node 22.18 or later" };
+  const isNew = major > 22 || (major === 22 && minor >= 18);
+  return isNew ? ok("node", text) : fail("node", text, "install Node 22.18 or later");
 }
 
 async function bindingCheck(): Promise<Check> {
-  const name = "sqlite";
   try {
     const { default: sqlite3 } = await import("sqlite3");
-    // It loads the binding when it is imported; its version shows that this worked.
+    // The binding is loaded by the import; that it tells its version shows that it works.
     const { VERSION } = sqlite3 as unknown as { VERSION: string };
-    return { state: "ok", name, text: `SQLite ${VERSION}, its binding loads` };
+    return ok("sqlite", `SQLite ${VERSION}, its binding loads`);
   } catch (error) {
-    return {
-      state: "fail",
-      name,
-      text: `the SQLite binding does not load: ${firstLine(error)}`,
-      remedy:
-        "run `npm rebuild sqlite3` in Offshoot's folder; it needs a compiler where no binary can be downloaded",
-    };
+    const remedy = "run `npm rebuild sqlite3` in Offshoot's folder; it may need a compiler";
+    return fail("sqlite", `the SQLite binding does not load: ${firstLine(error)}`, remedy);
   }
 }
 
-async function coreFacts(
-  invocation: Invocation,
-): Promise<{ check: Check; facts?: CoreFacts; failed: boolean }> {
+interface AskedCore {
+  readonly check: Check;
+  readonly status: DaemonStatus | undefined;
+  readonly agents: readonly AgentInfo[] | undefined;
+  readonly failed: boolean;
+}
+
+async function askCore(invocation: Invocation): Promise<AskedCore> {
   const name = "core";
+  const { cwd, now } = invocation.terminal;
   try {
-    const facts = await withRunningCore(invocation, async (client) => ({
+    const answer = await withRunningCore(invocation, async (client) => ({
       status: await client.call("daemon/status", {}),
-      agents: (await client.call("agent/list", { cwd: invocation.terminal.cwd })).agents,
+      agents: (await client.call("agent/list", { cwd })).agents,
     }));
-    if (facts === undefined) {
-      const text = "none is running; one starts when it is needed";
-      return { check: { state: "ok", name, text }, failed: false };
+    const text = "none is running; one starts when it is needed";
+    if (answer === undefined) {
+      return { check: ok(name, text), status: undefined, agents: undefined, failed: false };
     }
-    const { health, message, pid, startedAt, version } = facts.status;
-    const up = formatDuration(invocation.terminal.now() - startedAt);
-    const text = `${version} answers on its socket, process ${pid}, up ${up}`;
-    const check: Check =
-      health === "ok"
-        ? { state: "ok", name, text }
-        : {
-            state: "fail",
-            name,
-            text: `${text}; health is ${health}`,
-            remedy: cleanLine(message ?? "see its log"),
-          };
-    return { check, facts, failed: false };
+    return { check: healthCheck(answer.status, now()), ...answer, failed: false };
   } catch (error) {
-    const remedy =
-      error instanceof CommandFailure && error.kind === "versionMismatch"
-        ? "run `offshoot stop` with the version that the core has, or update the older one"
-        : `look into ${invocation.folder.logFile}`;
-    return { check: { state: "fail", name, text: firstLine(error), remedy }, failed: true };
+    const isOtherVersion = error instanceof CommandFailure && error.kind === "versionMismatch";
+    const remedy = isOtherVersion
+      ? "run `offshoot stop` with the version of the core, or update the older one"
+      : `look into ${invocation.folder.logFile}`;
+    const check = fail(name, firstLine(error), remedy);
+    return { check, status: undefined, agents: undefined, failed: true };
   }
+}
+
+function healthCheck(status: DaemonStatus, now: number): Check {
+  const up = formatDuration(now - status.startedAt);
+  const text = `${status.version} answers on its socket, process ${status.pid}, up ${up}`;
+  if (status.health === "ok") return ok("core", text);
+  return fail("core", `${text}; its health is ${status.health}`, cleanLine(status.message ?? ""));
 }
 
 async function* configChecks({ terminal, trusted }: Invocation): AsyncGenerator<Check, void> {
+  const name = "config";
   const userFile = userConfigFile(terminal.environment);
   const configuration = createConfiguration(userFile);
-  const user = existsSync(userFile) ? configuration.user() : undefined;
   const workspace = configuration.workspace(terminal.cwd, undefined);
-  if (user === undefined) {
-    yield { state: "ok", name: "config", text: `no file at ${userFile}; the defaults are used` };
-  }
-  for (const loaded of [user, workspace]) {
-    if (loaded === undefined) continue;
-    const note = loaded === workspace && !trusted ? " (counts only with --trust)" : "";
-    if (loaded.faults.length === 0) {
-      yield { state: "ok", name: "config", text: loaded.source + note };
+  if (!existsSync(userFile)) yield ok(name, `no file at ${userFile}; the defaults are used`);
+  for (const loaded of [configuration.user(), ...(workspace ? [workspace] : [])]) {
+    const note = loaded === workspace && !trusted ? " (counts with --trust only)" : "";
+    if (loaded.faults.length === 0 && existsSync(loaded.source))
+      yield ok(name, loaded.source + note);
+    for (const fault of loaded.faults) {
+      const where = fault.path === "" ? loaded.source : `${loaded.source}: ${fault.path}`;
+      yield fail(
+        name,
+        cleanLine(`${where}: ${fault.message}`) + note,
+        "correct it; the rest is used",
+      );
     }
-    for (const fault of loaded.faults) yield faultCheck(fault, note);
-  }
-}
-
-function faultCheck(fault: ConfigFault, note: string): Check {
-  return { state: "fail", name: "config", text: cleanLine(faultText(fault)) + note };
-}
-
-async function* agentChecks(
-  invocation: Invocation,
-  told: readonly AgentInfo[] | undefined,
-): AsyncGenerator<Check, void> {
-  const name = "agent";
-  for (const agent of told ?? knownAgents(invocation)) {
-    const text = `${cleanLine(agent.name)} (${agent.runner}, ${cleanLine(agent.source)})`;
-    yield agent.available
-      ? { state: "ok", name, text }
-      : {
-          state: "warn",
-          name,
-          text: `${text} is not available`,
-          remedy: cleanLine(agent.reason ?? ""),
-        };
   }
 }
 
 /** Without a core to ask: the agents of the files, and whether their programs are there. */
 function knownAgents({ terminal, trusted }: Invocation): AgentInfo[] {
-  const { environment } = terminal;
+  const { cwd, environment } = terminal;
   const configuration = createConfiguration(userConfigFile(environment));
-  const workspace = trusted ? configuration.workspace(terminal.cwd, undefined) : undefined;
+  const workspace = trusted ? configuration.workspace(cwd, undefined) : undefined;
   const profiles = new Map(
     [configuration.user(), ...(workspace ? [workspace] : [])].flatMap(({ source, config }) =>
       (config.agents ?? []).map((profile) => [profile.name, { profile, source }] as const),
@@ -159,4 +133,10 @@ function knownAgents({ terminal, trusted }: Invocation): AgentInfo[] {
   );
   const agents = createAgents({ configuration, environment, runners: RunnerKind.options });
   return agents.list({ config: {}, profiles, faults: [] });
+}
+
+function agentCheck(agent: AgentInfo): Check {
+  const text = `${cleanLine(agent.name)} (${agent.runner}, ${cleanLine(agent.source)})`;
+  if (agent.available) return ok("agent", text);
+  return warn("agent", `${text} cannot be used`, cleanLine(agent.reason ?? ""));
 }

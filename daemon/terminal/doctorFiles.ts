@@ -1,5 +1,5 @@
 /** The part of `doctor` that looks at the files of a state folder, from outside. */
-import { constants, existsSync } from "node:fs";
+import { constants, existsSync, type Stats } from "node:fs";
 import { access, open, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DaemonStatus } from "../../protocol/messages.ts";
@@ -14,11 +14,25 @@ export interface Check {
   readonly remedy?: string;
 }
 
+export const ok = (name: string, text: string): Check => ({ state: "ok", name, text });
+export const warn = (name: string, text: string, remedy: string): Check => ({
+  state: "warn",
+  name,
+  text,
+  remedy,
+});
+export const fail = (name: string, text: string, remedy: string): Check => ({
+  state: "fail",
+  name,
+  text,
+  remedy,
+});
+
 /** What is known of the core when its files are looked at. */
 export interface CoreFound {
   /** What a running core told about itself. */
   readonly status: DaemonStatus | undefined;
-  /** Something answers on the socket, or should, but no connection came about. */
+  /** A core is there, but no connection came about. */
   readonly failed: boolean;
   /** SQLite can be used here. */
   readonly bindingLoads: boolean;
@@ -27,209 +41,154 @@ export interface CoreFound {
 /** Below this, in bytes, the disk is nearly full for a store that only grows. */
 const littleSpace = 200 * 1000 * 1000;
 
+const chooseAnother = "choose another one with --state-dir";
+
 /** Whether the state folder can be used and has room. */
-export async function* folderChecks(folder: StateFolder): AsyncGenerator<Check, void> {
+export async function* folderChecks({ dir }: StateFolder): AsyncGenerator<Check, void> {
   const name = "state folder";
-  const found = await stat(folder.dir).catch(() => undefined);
+  const found = await stat(dir).catch(() => undefined);
   if (found === undefined) {
-    yield (await canMakeIn(folder.dir))
-      ? { state: "ok", name, text: `${folder.dir} is not there yet; the first core makes it` }
-      : {
-          state: "fail",
+    yield (await canMake(dir))
+      ? ok(name, `${dir} is not there yet; the first core makes it`)
+      : fail(
           name,
-          text: `${folder.dir} is not there and cannot be made`,
-          remedy: "make its parent folder writable, or choose another one with --state-dir",
-        };
+          `${dir} is not there and cannot be made`,
+          `make its parent folder writable, or ${chooseAnother}`,
+        );
     return;
   }
-  yield folderCheck(folder.dir, found);
-  const space = await statfs(folder.dir).catch(() => undefined);
+  yield folderCheck(name, dir, found);
+  const space = await statfs(dir).catch(() => undefined);
   if (space === undefined) return;
   const free = space.bavail * space.bsize;
-  const text = `${formatBytes(free)} free`;
   yield free >= littleSpace
-    ? { state: "ok", name: "disk", text }
-    : {
-        state: "warn",
-        name: "disk",
-        text,
-        remedy: "free some space, or run `offshoot prune --older-than 30d`",
-      };
+    ? ok("disk", `${formatBytes(free)} free`)
+    : warn(
+        "disk",
+        `only ${formatBytes(free)} free`,
+        "free some, or `offshoot prune --older-than 30d`",
+      );
 }
 
-function folderCheck(
-  dir: string,
-  found: { mode: number; uid: number; isDirectory(): boolean },
-): Check {
-  const name = "state folder";
-  if (!found.isDirectory()) {
-    return {
-      state: "fail",
-      name,
-      text: `${dir} is not a folder`,
-      remedy: "move it away, or choose another one with --state-dir",
-    };
+function folderCheck(name: string, dir: string, { mode, uid }: Stats): Check {
+  if ((mode & constants.S_IFMT) !== constants.S_IFDIR) {
+    return fail(name, `${dir} is not a folder`, `move it away, or ${chooseAnother}`);
   }
-  if (process.platform !== "win32") {
-    if (found.uid !== process.getuid?.()) {
-      return {
-        state: "fail",
-        name,
-        text: `${dir} belongs to another user`,
-        remedy: "choose another one with --state-dir",
-      };
-    }
-    if ((found.mode & 0o077) !== 0) {
-      return {
-        state: "warn",
-        name,
-        text: `${dir} can be entered by others (mode ${modeText(found.mode)})`,
-        remedy: `run: chmod 700 ${dir}`,
-      };
-    }
-    if ((found.mode & 0o300) !== 0o300) {
-      return {
-        state: "fail",
-        name,
-        text: `${dir} cannot be written (mode ${modeText(found.mode)})`,
-        remedy: `run: chmod 700 ${dir}`,
-      };
-    }
-  }
-  return { state: "ok", name, text: `${dir}, for you only` };
+  if (process.platform === "win32") return ok(name, dir);
+  if (uid !== process.getuid?.())
+    return fail(name, `${dir} belongs to another user`, chooseAnother);
+  const remedy = `run: chmod 700 ${dir}`;
+  if ((mode & 0o300) !== 0o300)
+    return fail(name, `${dir} cannot be written (mode ${modeText(mode)})`, remedy);
+  if ((mode & 0o077) !== 0)
+    return warn(name, `${dir} is open to others (mode ${modeText(mode)})`, remedy);
+  return ok(name, `${dir}, for you only`);
 }
 
-async function canMakeIn(dir: string): Promise<boolean> {
+async function canMake(dir: string): Promise<boolean> {
   let parent = dirname(dir);
   while (!existsSync(parent) && parent !== dirname(parent)) parent = dirname(parent);
-  return await access(parent, constants.W_OK | constants.X_OK).then(
+  return await may(parent, constants.W_OK | constants.X_OK);
+}
+
+async function may(path: string, mode: number): Promise<boolean> {
+  return await access(path, mode).then(
     () => true,
     () => false,
   );
 }
 
 /** Whether a core holds the lock without answering. */
-export async function lockCheck(folder: StateFolder, core: CoreFound): Promise<Check> {
+export async function lockCheck(
+  { lockFile, logFile }: StateFolder,
+  core: CoreFound,
+): Promise<Check> {
   const name = "lock";
-  if (core.status !== undefined) {
-    return { state: "ok", name, text: `held by process ${core.status.pid}` };
-  }
-  if (!existsSync(folder.lockFile)) return { state: "ok", name, text: "free" };
+  if (core.status !== undefined) return ok(name, `held by process ${core.status.pid}`);
+  if (!existsSync(lockFile)) return ok(name, "free");
   if (!core.bindingLoads) {
-    return { state: "warn", name, text: "cannot be looked at without the SQLite binding" };
+    return warn(name, "cannot be looked at without the SQLite binding", "mend the binding first");
   }
+  const { acquireLock } = await import("../store/lock.ts");
   try {
-    const { acquireLock } = await import("../store/lock.ts");
-    const lock = await acquireLock(folder.lockFile);
-    if (lock !== "held") {
-      await lock.release();
-      return { state: "ok", name, text: "free" };
+    const lock = await acquireLock(lockFile);
+    if (lock === "held") {
+      const text = "held by a core that lets nobody in";
+      return fail(name, text, `it may be starting or stopping: look again, then into ${logFile}`);
     }
-    return {
-      state: core.failed ? "warn" : "fail",
-      name,
-      text: "held by a core that does not answer on its socket",
-      remedy: `it may be starting or stopping: look again, then into ${folder.logFile}`,
-    };
+    await lock.release();
+    return ok(name, "free");
   } catch (error) {
-    return { state: "fail", name, text: firstLine(error) };
+    return fail(name, `${lockFile} cannot be used`, firstLine(error));
   }
 }
 
 /** Whether the token that opens the socket is there and private. */
-export async function tokenCheck(folder: StateFolder, core: CoreFound): Promise<Check> {
+export async function tokenCheck(
+  { tokenFile, logFile }: StateFolder,
+  core: CoreFound,
+): Promise<Check> {
   const name = "token";
-  const found = await stat(folder.tokenFile).catch(() => undefined);
-  if (found === undefined) {
-    if (core.status === undefined)
-      return { state: "ok", name, text: "not there yet; the first core makes it" };
-    else
-      return {
-        state: "fail",
-        name,
-        text: `${folder.tokenFile} is gone`,
-        remedy: "run `offshoot stop`; the next core makes a new one",
-      };
-  } else if (process.platform !== "win32" && (found.mode & 0o077) !== 0) {
-    return {
-      state: "fail",
-      name,
-      text: `${folder.tokenFile} can be read by others (mode ${modeText(found.mode)})`,
-      remedy: `run: offshoot stop; rm ${folder.tokenFile}   (the next core makes a new one)`,
-    };
-  } else {
-    return { state: "ok", name, text: "for you only" };
+  const found = await stat(tokenFile).catch(() => undefined);
+  if (found === undefined && core.failed) {
+    const remedy = `end the core's process, whose number stands in ${logFile}; the next makes one`;
+    return fail(name, `${tokenFile} is gone`, remedy);
   }
+  if (found === undefined) return ok(name, "not there yet; the first core makes it");
+  if (process.platform !== "win32" && (found.mode & 0o077) !== 0) {
+    const remedy = `run: offshoot stop; rm ${tokenFile}   (the next core makes a new one)`;
+    return fail(name, `${tokenFile} can be read by others (mode ${modeText(found.mode)})`, remedy);
+  }
+  return (await may(tokenFile, constants.R_OK))
+    ? ok(name, "for you only")
+    : fail(name, `${tokenFile} cannot be read`, `run: chmod 600 ${tokenFile}`);
 }
 
-/** What the store's file is, as far as its head says. */
+/** What the store's file is, as far as its head says: to open a database is to change files. */
 export async function storeCheck(folder: StateFolder, core: CoreFound): Promise<Check> {
-  const { status } = core;
   const name = "store";
-  const file = status?.storeFile ?? folder.storeFile;
-  const head = await readHead(file).catch((error: unknown) => firstLine(error));
-  if (head === undefined)
-    return { state: "ok", name, text: "not there yet; the first core makes it" };
-  if (typeof head === "string") {
-    return { state: "fail", name, text: head, remedy: `make ${file} readable for this user` };
-  }
-  const text = `${file}, version ${head.version}, ${formatBytes(status?.storeBytes ?? head.bytes)}`;
+  const file = core.status?.storeFile ?? folder.storeFile;
+  const head = await readHead(file).catch(() => "unreadable" as const);
+  if (head === undefined) return ok(name, "not there yet; the first core makes it");
+  if (head === "unreadable") return fail(name, `${file} cannot be read`, `run: chmod 600 ${file}`);
   if (!head.isDatabase) {
-    return {
-      state: "fail",
-      name,
-      text: `${file} is no SQLite database`,
-      remedy: "move it away: the next core makes a new store",
-    };
+    return fail(name, `${file} is no SQLite database`, "move it away; the next core makes a store");
   }
+  const size = formatBytes(core.status?.storeBytes ?? head.bytes);
+  const text = `${file}, version ${head.version}, ${size}`;
   if (core.bindingLoads) {
     const { SCHEMA_VERSION } = await import("../store/databaseFile.ts");
     if (head.version > SCHEMA_VERSION) {
-      return {
-        state: "fail",
-        name,
-        text: `${text}; this Offshoot knows versions up to ${SCHEMA_VERSION}`,
-        remedy: "update Offshoot, or choose another folder with --state-dir",
-      };
+      const known = `this Offshoot knows versions up to ${SCHEMA_VERSION}`;
+      return fail(name, `${text}; ${known}`, `update Offshoot, or ${chooseAnother}`);
     }
   }
-  const writable = await access(file, constants.W_OK).then(
-    () => true,
-    () => false,
-  );
-  if (!writable)
-    return {
-      state: "fail",
-      name,
-      text: `${file} cannot be written`,
-      remedy: `run: chmod 600 ${file}`,
-    };
-  if (existsSync(`${file}.suspect`)) {
-    return {
-      state: "warn",
-      name,
-      text: `${text}; it showed damage`,
-      remedy: "run `offshoot stop`: the next core checks it as a whole",
-    };
+  if (!(await may(file, constants.W_OK))) {
+    return fail(name, `${file} cannot be written`, `run: chmod 600 ${file}`);
   }
-  return { state: "ok", name, text: status ? `${text}, ${status.sessions} sessions` : text };
+  if (existsSync(`${file}.suspect`)) {
+    return warn(name, `${text}; it showed damage`, "run `offshoot stop`: the next core checks it");
+  }
+  return ok(name, core.status ? `${text}, ${core.status.sessions} sessions` : text);
 }
 
-/** What the head of a database file says; undefined where there is no file. */
-async function readHead(
-  file: string,
-): Promise<{ isDatabase: boolean; version: number; bytes: number } | undefined> {
-  const opened = await open(file, "r").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
-  if (opened === undefined) return undefined;
+interface Head {
+  readonly isDatabase: boolean;
+  /** PRAGMA user_version. */
+  readonly version: number;
+  readonly bytes: number;
+}
+
+/** The first bytes of a database file; undefined where there is no file. */
+async function readHead(file: string): Promise<Head | undefined> {
+  if (!existsSync(file)) return undefined;
+  const opened = await open(file, "r");
   try {
     const { bytesRead, buffer } = await opened.read(Buffer.alloc(100), 0, 100, 0);
     const { size } = await opened.stat();
     const wal = await stat(`${file}-wal`).catch(() => undefined);
     return {
-      // SQLite: an empty file is an empty database; else 16 bytes of name, user_version at 60.
+      // An empty file is an empty database; any other one begins with these 16 bytes.
       isDatabase: size === 0 || buffer.toString("latin1", 0, 16) === "SQLite format 3\0",
       version: bytesRead < 64 ? 0 : buffer.readUInt32BE(60),
       bytes: size + (wal?.size ?? 0),

@@ -70,14 +70,14 @@ export function addLookCommands(program: Command, bind: Bind): void {
   program
     .command("events")
     .argument("<id>", "the session")
-    .description("print what happened in a session, one numbered event per line")
+    .description("print what happened in a session, one event per line")
     .option("--after <n>", "only events above this number", count, 0)
     .option("-f, --follow", "stay until the run has ended; its outcome is the exit code")
     .action(bind(events));
   program
     .command("tail")
     .argument("<id>", "the session")
-    .description("print what a session said last; -f comes back to a run that was left")
+    .description("print what a session said last; -f comes back to a run")
     .option("-n, --lines <n>", "this many events", count, 20)
     .option("--after <n>", "all events above this number", count)
     .option("-f, --follow", "stay until the run has ended; its outcome is the exit code")

@@ -31,7 +31,7 @@ export function addSteerCommands(program: Command, bind: Bind): void {
     .command("send")
     .argument("<id>", "the session")
     .argument("<text...>", "the message, its words joined by blanks; - reads it from stdin")
-    .description("send a message to a sub-agent; one that has ended runs again on it")
+    .description("send a message; a session that has ended runs again on it")
     .option("--interrupt", "end what it does now, then read the message")
     .action(bind(send));
   program
@@ -61,7 +61,7 @@ export function addSteerCommands(program: Command, bind: Bind): void {
   program
     .command("pause")
     .argument("<ids...>", "the sessions")
-    .description("hold sessions; a queued one at once, a live one at its next turn")
+    .description("hold sessions: a queued one now, a live one at its next turn")
     .option("--tree", "with everything below")
     .action(
       bind(async (invocation, [named]: [string[]], { tree }: TreeOptions) =>
@@ -85,7 +85,7 @@ export function addSteerCommands(program: Command, bind: Bind): void {
   program
     .command("retry")
     .argument("<id>", "the session")
-    .description("run a session that has ended again, on the messages that it has not answered")
+    .description("run a session again that has ended without an answer")
     .option("-f, --follow", "follow the new run; its outcome is the exit code")
     .action(bind(retry));
   program

@@ -1,6 +1,6 @@
 /** Tables for people: columns as wide as what stands in them, the last one cut at the edge. Pure. */
-import cliTruncate from "cli-truncate";
 import stringWidth from "string-width";
+import { cutTo } from "./values.ts";
 
 const gap = "  ";
 
@@ -25,7 +25,7 @@ export function tableLines(
       .map((cell, column) => {
         const last = column === columns - 1;
         const room = last ? Math.max(8, width - before) : (widths[column] ?? 0);
-        const text = Number.isFinite(room) ? cliTruncate(cell, room) : cell;
+        const text = Number.isFinite(room) ? cutTo(cell, room) : cell;
         const missing = last ? 0 : (widths[column] ?? 0) - stringWidth(text);
         return paintCell(text, rowIndex, column) + " ".repeat(missing);
       })

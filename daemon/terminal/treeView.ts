@@ -2,14 +2,13 @@
  * A picture of session trees as lines of text. Pure: the same sessions, facts, size and time give
  * the same lines, none of them wider than the terminal, whatever the titles hold.
  */
-import cliTruncate from "cli-truncate";
 import stringWidth from "string-width";
 import { isTerminal, type Session } from "../../protocol/session.ts";
 import type { Paint } from "./output.ts";
 import { layOut, type TreeRow } from "./treeLayout.ts";
 import type { RunFacts } from "./treeModel.ts";
 import { detailOf, elapsedOf, lookOf, usageOf } from "./sessionText.ts";
-import { cleanLine } from "./values.ts";
+import { cleanLine, cutTo } from "./values.ts";
 
 export interface TreeViewOptions {
   /** Columns and rows of the terminal; without `height` the tree is as long as it is. */
@@ -77,36 +76,36 @@ interface Widths {
 const gap = 2;
 const leastDetail = 12;
 
-/** Titles first: on a narrow terminal the detail goes, then the agent, then the elapsed time. */
+/**
+ * The widths that fit. When it gets narrow the detail goes first, then the agent, the elapsed time
+ * and at last the word: what is left of a row is its glyph and its title.
+ */
 function columnWidths(cells: readonly Cells[], width: number): Widths {
   const inColumns = cells.filter((cell) => cell.word !== "");
   const widest = (text: (cell: Cells) => string) =>
     inColumns.reduce((most, cell) => Math.max(most, stringWidth(text(cell))), 0);
-  const wanted = widest((cell) => `${cell.branch}${cell.glyph} ${cell.title}`);
+  const title = widest((cell) => `${cell.branch}${cell.glyph} ${cell.title}`);
+  const detail = widest((cell) => cell.detail);
   const word = widest((cell) => cell.word);
-  const shares = [
-    {
-      agent: Math.min(
-        14,
-        widest((cell) => cell.agent),
-      ),
-      elapsed: 6,
-    },
-    { agent: 0, elapsed: 6 },
-    { agent: 0, elapsed: 0 },
+  const agent = Math.min(
+    14,
+    widest((cell) => cell.agent),
+  );
+  const elapsed = 6;
+  const choices = [
+    { word, agent, elapsed },
+    { word, agent: 0, elapsed },
+    { word, agent: 0, elapsed: 0 },
   ];
-  for (const { agent, elapsed } of shares) {
-    const taken = [word, agent, elapsed].reduce((sum, w) => sum + (w === 0 ? 0 : gap + w), 0);
-    const left = Math.min(wanted, Math.max(28, Math.floor(width * 0.42)), width - taken);
-    const detail = width - taken - left - gap;
-    if (left < Math.min(wanted, 20) && (agent > 0 || elapsed > 0)) continue;
-    return {
-      left: Math.max(0, left),
-      word,
-      agent,
-      elapsed,
-      detail: detail < leastDetail ? 0 : detail,
-    };
+  for (const choice of choices) {
+    const taken = Object.values(choice).reduce((sum, w) => sum + (w === 0 ? 0 : gap + w), 0);
+    // A title may have what the details do not need, and a good share of the rest anyway.
+    const share = Math.max(28, Math.floor(width * 0.42), width - taken - gap - detail);
+    const left = Math.min(title, share, width - taken);
+    const room = width - taken - left - gap;
+    if (left < Math.min(title, 20)) continue;
+    if (room >= leastDetail) return { ...choice, left, detail: room };
+    return { ...choice, left: Math.min(title, width - taken), detail: 0 };
   }
   return { left: width, word: 0, agent: 0, elapsed: 0, detail: 0 };
 }
@@ -114,16 +113,16 @@ function columnWidths(cells: readonly Cells[], width: number): Widths {
 function lineOf(cells: Cells, widths: Widths, { width, paint }: TreeViewOptions): string {
   const { row, branch, glyph, title } = cells;
   if (row.kind === "folded" || row.session.kind === "root") {
-    const left = cut(`${branch}${glyph} ${title}`, width);
+    const left = cutTo(`${branch}${glyph} ${title}`, width);
     const room = width - stringWidth(left) - gap;
-    const right = room < leastDetail ? "" : cut(cells.detail, room);
+    const right = room < leastDetail ? "" : cutTo(cells.detail, room);
     const style = row.kind === "folded" ? "dim" : "bold";
     return right === "" ? paint(style, left) : `${paint(style, left)}  ${paint("dim", right)}`;
   }
   const { session } = row;
   const { style } = lookOf(session, undefined);
-  const shownBranch = cut(branch, widths.left);
-  const shownTitle = cut(`${glyph} ${title}`, widths.left - stringWidth(shownBranch));
+  const shownBranch = cutTo(branch, widths.left);
+  const shownTitle = cutTo(`${glyph} ${title}`, widths.left - stringWidth(shownBranch));
   const columns: [string, number, (text: string) => string][] = [
     [cells.word, widths.word, (text) => paint(style, text)],
     [cells.agent, widths.agent, (text) => paint("dim", text)],
@@ -135,7 +134,7 @@ function lineOf(cells: Cells, widths: Widths, { width, paint }: TreeViewOptions)
   let missing = widths.left - stringWidth(shownBranch) - stringWidth(shownTitle);
   for (const [text, columnWidth, painted] of columns) {
     if (columnWidth === 0) continue;
-    const shown = cut(text, columnWidth);
+    const shown = cutTo(text, columnWidth);
     if (shown !== "") {
       line += " ".repeat(missing + gap) + painted(shown);
       missing = columnWidth - stringWidth(shown);
@@ -144,8 +143,4 @@ function lineOf(cells: Cells, widths: Widths, { width, paint }: TreeViewOptions)
     }
   }
   return line;
-}
-
-function cut(text: string, width: number): string {
-  return width <= 0 ? "" : cliTruncate(text, width);
 }

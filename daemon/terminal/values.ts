@@ -1,5 +1,7 @@
 /** Words of people and values of the wire: durations, sizes, money and hostile text. Pure. */
 import { stripVTControlCharacters } from "node:util";
+import cliTruncate from "cli-truncate";
+import stringWidth from "string-width";
 
 const unitMs: Record<string, number> = {
   ms: 1,
@@ -100,6 +102,16 @@ export function cleanText(text: string): string {
   return stripVTControlCharacters(text.toWellFormed())
     .replaceAll(/\r\n?/g, "\n")
     .replaceAll(/[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu, "");
+}
+
+/** The text in at most `width` columns, with … where something is missing. */
+export function cutTo(text: string, width: number): string {
+  // cli-truncate 5.2.0 is one column too wide where a wide character stands at the edge.
+  for (let room = width; room > 0; room -= 1) {
+    const shown = cliTruncate(text, room);
+    if (stringWidth(shown) <= width) return shown;
+  }
+  return "";
 }
 
 /** What people see of an id. Ids grow with time, so their front parts look alike. */

@@ -89,7 +89,7 @@ export function startClient(
       child.stdin.write(frame('{"jsonrpc":"2.0","method":"initialized","params":{}}'));
     },
     async close() {
-      await client.ask("shutdown", null);
+      await client.ask("shutdown", undefined);
       child.stdin.write(frame('{"jsonrpc":"2.0","method":"exit"}'));
       await exited;
     },

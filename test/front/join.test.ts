@@ -81,6 +81,7 @@ describe("front: joining a core", () => {
     const core = await client.open();
     const joined = await joinCore(asked);
     assert.equal(joined.core.pid, core);
+    assert.equal(joined.note, undefined);
     joined.socket.destroy();
     assert.deepEqual(folder.corePids(), [core]);
   });

@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -182,6 +183,15 @@ describe("the door of the core", () => {
     assert.equal(statSync(join(long.socket, "..")).mode & 0o777, 0o700);
     await second.close();
     rmSync(join(long.socket, ".."), { recursive: true });
+  });
+
+  it("takes a link to a state folder", async () => {
+    const linked = stateFolder(join(parent, "link"), {});
+    mkdirSync(join(parent, "elsewhere"));
+    symlinkSync(join(parent, "elsewhere"), linked.dir);
+    const second = await open(linked);
+    assert.equal(statSync(join(parent, "elsewhere")).mode & 0o777, 0o700);
+    await second.close();
   });
 
   it("refuses a folder that everybody shares", async () => {

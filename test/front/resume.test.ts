@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { randomNumbers } from "./randomNumbers.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
-import { kill, testStateFolder, type FrontClient, type TestFolder } from "./frontClient.ts";
+import {
+  kill,
+  testStateFolder,
+  type Answer,
+  type FrontClient,
+  type TestFolder,
+} from "./frontClient.ts";
 
 describe("front: going on when the core has died", () => {
   checkLeaks();
@@ -21,15 +28,16 @@ describe("front: going on when the core has died", () => {
   const storeUntold = (entry: object) =>
     appendFileSync(join(folder.dir, "stored"), `${JSON.stringify(entry)}\n`);
 
-  /** Kills the core and asks until a request is answered: the first one may still reach the dying core. */
-  async function askNextCore(client: FrontClient, core: number, method: string): Promise<unknown> {
-    kill(core, "SIGKILL");
-    const answered = await waitFor(async () => {
-      const answer = await client.ask(method);
+  /** Asks until a request is answered: the first ones may still reach a core that is dying. */
+  const answered = (client: FrontClient, method: string, params?: object): Promise<Answer> =>
+    waitFor(async () => {
+      const answer = await client.ask(method, params);
       if (answer.error === undefined) return answer;
       assert.equal(answer.error.code, -32603);
     }, "the next core");
-    return answered.result;
+  async function askNextCore(client: FrontClient, core: number, method: string): Promise<unknown> {
+    kill(core, "SIGKILL");
+    return (await answered(client, method)).result;
   }
 
   it("brings the next core to where the last one was, and tells the client what it missed", async () => {
@@ -128,6 +136,36 @@ describe("front: going on when the core has died", () => {
     }
   });
 
+  it("gives every event and completion once and in order, whenever the core is killed", async function () {
+    this.timeout(120_000);
+    const alwaysStable = { TINY_STABLE_MS: "0" };
+    const watcher = folder.client(alwaysStable);
+    const worker = folder.client(alwaysStable);
+    await watcher.open();
+    await worker.open();
+    await watcher.ask("tree/subscribe", { afterCompletion: 0 });
+    await watcher.ask("session/subscribe", { sessionId: "a" });
+    const random = randomNumbers(7);
+    for (let kills = 0; kills < 20; kills += 1) {
+      const work = Array.from({ length: 200 }, (_, n) =>
+        worker.ask(n % 2 === 0 ? "event" : "complete", { sessionId: "a" }),
+      );
+      await Promise.race(work.slice(random(200)));
+      for (const pid of folder.corePids()) kill(pid, "SIGKILL");
+      await Promise.all(work);
+    }
+    const { result: last } = await answered(worker, "event", { sessionId: "a" });
+    const { result: lastCompletion } = await answered(worker, "complete");
+    const { seq } = last as { seq: number };
+    const { completionSeq } = lastCompletion as { completionSeq: number };
+    const seqs = () => numbers(watcher, "subAgent/event", "seq");
+    const completions = () => numbers(watcher, "subAgent/completed", "completionSeq");
+    await waitFor(() => seqs().at(-1) === seq, "the last event");
+    await waitFor(() => completions().at(-1) === completionSeq, "the last completion");
+    assert.deepEqual(seqs(), upTo(seq));
+    assert.deepEqual(completions(), upTo(completionSeq));
+  });
+
   it("gives up with exit code 1 when cores keep dying", async () => {
     const client = folder.client();
     await client.open();
@@ -193,3 +231,5 @@ describe("front: going on when the core has died", () => {
     assert.deepEqual(folder.corePids(), []);
   });
 });
+
+const upTo = (last: number) => Array.from({ length: last }, (_, n) => n + 1);

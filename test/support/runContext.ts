@@ -46,6 +46,8 @@ export interface TestRunOptions {
   /** What the runner waits for before it reads more. */
   ready?: () => Promise<void>;
   onEvent?: (event: AgentEvent) => void;
+  /** What the core offers to the agent; without it, everything is allowed and nothing kept. */
+  services?: Partial<RunContext>;
 }
 
 let runs = 0;
@@ -98,6 +100,13 @@ export function startRun(options: TestRunOptions): TestRun {
       options.onEvent?.(event);
     },
     ready: options.ready ?? (() => Promise.resolve()),
+    ask: () => Promise.resolve({ decision: "allowOnce" }),
+    onMessage: () => undefined,
+    adopt: () => ({ emit: () => undefined, addUsage: () => undefined, end: () => undefined }),
+    describe: () => undefined,
+    remembered: {},
+    remember: () => undefined,
+    toolServer: { command: process.execPath, args: ["--version"], env: {} },
     addUsage: () => undefined,
     setActivity: ({ label }) => record.activities.push(label),
     processStarted: (started) => record.started.push(started),
@@ -105,6 +114,7 @@ export function startRun(options: TestRunOptions): TestRun {
       record.endedWith.push(outcome);
       await processes.endProcesses({ find: { runId, records: record.started }, killAfterMs });
     },
+    ...options.services,
   };
   return {
     ...record,

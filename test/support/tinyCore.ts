@@ -216,6 +216,12 @@ if (command === "core") {
     stdin: process.stdin,
     stdout: process.stdout,
     warn: (sentence) => process.stderr.write(`${sentence}\n`),
-    timing: { ...frontTiming, processCheckMs: 50, backOffMs: [0, 20, 40, 80], stoppedCheckMs: 50 },
+    timing: {
+      ...frontTiming,
+      processCheckMs: 50,
+      backOffMs: [0, 20, 40, 80],
+      stableMs: Number(process.env["TINY_STABLE_MS"] ?? frontTiming.stableMs),
+      stoppedCheckMs: 50,
+    },
   });
 }

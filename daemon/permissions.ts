@@ -1,0 +1,48 @@
+/**
+ * Whether an agent may do something without asking: pure. Rules decide, the last one that matches
+ * wins; without one the mode does. A child never gets more than its parent.
+ */
+import picomatch from "picomatch";
+import type { Permissions } from "../protocol/config.ts";
+import type { ApprovalQuestion, ToolKind } from "./runners/runner.ts";
+
+export type Decision = "allow" | "ask" | "deny";
+
+const changesNothing: ReadonlySet<ToolKind> = new Set(["read", "search", "think"]);
+const edits: ReadonlySet<ToolKind> = new Set(["edit", "delete", "move"]);
+
+/** What the strictest of the sets says; each stands for one session on the way from the root. */
+export function permit(sets: readonly Permissions[], question: ApprovalQuestion): Decision {
+  const decisions = sets.map((set) => decideOne(set, question));
+  if (decisions.includes("deny")) return "deny";
+  return decisions.includes("ask") ? "ask" : "allow";
+}
+
+function decideOne(
+  { mode = "ask", rules = [] }: Permissions,
+  question: ApprovalQuestion,
+): Decision {
+  const rule = rules.findLast(
+    ({ tool, pattern }) =>
+      (tool === "*" || tool === question.toolName || tool === question.kind) &&
+      (pattern === undefined || matches(question.subject, pattern)),
+  );
+  if (rule !== undefined) return rule.decision;
+  if (changesNothing.has(question.kind)) return "allow";
+  switch (mode) {
+    case "ask":
+      return "ask";
+    case "acceptEdits":
+      return edits.has(question.kind) ? "allow" : "ask";
+    case "auto":
+      return "allow";
+    case "plan":
+      return "deny";
+  }
+}
+
+/** `*` in a command matches anything, also slashes; in a path it stays within one folder. */
+function matches(subject: string | undefined, pattern: string): boolean {
+  if (subject === undefined) return false;
+  return subject === pattern || picomatch.isMatch(subject, pattern, { dot: true, bash: true });
+}

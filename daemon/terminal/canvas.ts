@@ -1,0 +1,70 @@
+/** Pictures of lines in place: each takes the last one's, and a terminal never shows half of one. */
+import { createLogUpdate } from "log-update";
+import stringWidth from "string-width";
+import type { Screen } from "./output.ts";
+
+export interface Canvas {
+  columns(): number;
+  rows(): number;
+  draw(lines: readonly string[]): void;
+  /** Call when the size has changed, before the next picture. */
+  resized(): void;
+  done(): void;
+}
+
+const beginPicture = "\u001b[?2026h";
+const endPicture = "\u001b[?2026l";
+const upAndErase = "\u001b[1A\u001b[2K";
+
+/**
+ * log-update on a stream that gathers what one picture needs into one write.
+ *
+ * It is told to start afresh when the number of lines changes: 7.2.0 leaves rows of the old picture
+ * behind when lines come or go above others that stay.
+ */
+export function openCanvas(screen: Screen): Canvas {
+  const columns = () => screen.columns ?? 80;
+  const rows = () => screen.rows ?? 24;
+  let gathered = "";
+  const sink = Object.create(screen, {
+    // log-update would mark each of its writes as a picture of its own.
+    isTTY: { value: false },
+    write: {
+      value(text: string) {
+        gathered += text;
+        return true;
+      },
+    },
+  }) as Screen;
+  const update = createLogUpdate(sink);
+  let shown: readonly string[] = [];
+  const flush = () => {
+    if (gathered !== "") screen.write(beginPicture + gathered + endPicture);
+    gathered = "";
+  };
+  return {
+    columns,
+    rows,
+    draw(lines) {
+      if (lines.length !== shown.length && shown.length > 0) update.clear();
+      update(lines.join("\n"));
+      shown = lines;
+      flush();
+    },
+    resized() {
+      if (shown.length === 0) return;
+      // A terminal that became narrower has broken the lines that no longer fit.
+      const broken = shown.reduce(
+        (sum, line) => sum + Math.max(0, Math.ceil(stringWidth(line) / columns()) - 1),
+        0,
+      );
+      update.clear();
+      gathered += upAndErase.repeat(Math.min(broken, rows() - shown.length));
+      shown = [];
+    },
+    done() {
+      update.done();
+      flush();
+    },
+  };
+}

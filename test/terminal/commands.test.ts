@@ -1,0 +1,282 @@
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Session } from "../../protocol/session.ts";
+import { VERSION } from "../../daemon/version.ts";
+import { offshoot, startDaemon, type TestDaemon } from "../support/daemon.ts";
+import { checkLeaks } from "../support/leaks.ts";
+import { waitFor } from "../support/waitFor.ts";
+
+describe("the commands of the terminal", function () {
+  this.timeout(60_000);
+  checkLeaks();
+  let daemon: TestDaemon;
+
+  beforeEach(() => {
+    daemon = startDaemon();
+  });
+  afterEach(async () => {
+    await call("stop");
+    await daemon.stop();
+  });
+
+  const call = (...args: string[]) => offshoot(args, daemon.environment, daemon.work);
+
+  /** The one JSON value that a command prints. */
+  async function json<Value>(...args: string[]): Promise<Value> {
+    const { stdout } = await call("--json", ...args);
+    assert.equal(stdout.trim().split("\n").length, 1, stdout);
+    return JSON.parse(stdout) as Value;
+  }
+
+  async function spawn(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await call("spawn", ...args);
+    assert.equal(code, 0, stderr);
+    return stdout.trim();
+  }
+
+  it("run follows a sub-agent: its output as it is, its errors aside, its outcome as exit code", async () => {
+    const good = await call("run", "--", "printf 'a\\tb\\n'; echo oops >&2; printf 'no end'");
+    assert.equal(good.stdout, "a\tb\nno end");
+    assert.match(good.stderr, /^oops\n✓ completed in .*\([0-9a-f]{8}\)\n$/);
+    assert.equal(good.code, 0);
+
+    const bad = await call("run", "echo said; exit 3");
+    assert.deepEqual([bad.code, bad.stdout], [1, "said\n"]);
+    assert.match(bad.stderr, /✗ error in .* – exited with code 3/);
+
+    const late = await call("run", "--timeout", "200ms", "sleep 30");
+    assert.equal(late.code, 4);
+
+    const lines = (await call("run", "--json", "echo hi")).stdout.trim().split("\n");
+    const values = lines.map((line) => JSON.parse(line) as { session?: Session; event?: unknown });
+    assert.equal(values[0]?.session?.kind, "child");
+    assert.equal(values.at(-1)?.session?.status, "completed");
+    assert.ok(values.slice(1, -1).some((value) => JSON.stringify(value.event).includes("hi")));
+  });
+
+  it("run reads the prompt from stdin, and refuses an empty one", async () => {
+    // The harness gives no stdin, which is an empty one.
+    const { code, stderr } = await call("run", "-");
+    assert.deepEqual([code, stderr], [2, "offshoot: the prompt is empty\n"]);
+  });
+
+  it("spawn prints the id, takes the options, and a key makes it once", async () => {
+    const below = join(daemon.work, "below");
+    mkdirSync(below);
+    const options = ["--title", "A title", "--cwd", "below", "--key", "k1", "--priority", "5"];
+    const limits = ["--idle-timeout", "10m", "--max-children", "2", "--max-cost", "1.5"];
+    const id = await spawn(...options, ...limits, "--no-run", "echo hi");
+    assert.equal(await spawn(...options, "echo hi"), id);
+    const { sessions } = await json<{ sessions: Session[] }>("ls", "--status", "created");
+    const found = sessions.find((session) => session.id === id);
+    assert.deepEqual(
+      { title: found?.title, cwd: found?.cwd, status: found?.status },
+      { title: "A title", cwd: below, status: "created" },
+    );
+    assert.equal(found?.limits.idleTimeoutMs, 600_000);
+    assert.equal(found?.limits.maxChildren, 2);
+    assert.equal(found?.limits.maxCostUsd, 1.5);
+
+    assert.equal((await call("retry", "--follow", id.slice(-8))).code, 0);
+  });
+
+  it("ls, tree, events and tail show what there is", async () => {
+    const id = await spawn("--title", "first\u001b[2J", "echo one; echo two; echo three");
+    await call("wait", id);
+    const table = (await call("ls")).stdout.split("\n");
+    assert.match(table[0] ?? "", /^ID +STATE +AGENT +TIME +AGE +TITLE +DETAIL$/);
+    assert.match(table[1] ?? "", new RegExp(`^${id.slice(-8)}  completed  shell .* first  three$`));
+    assert.match(table[2] ?? "", /root/);
+    assert.equal((await call("ls", "--text", "nothing like it")).stdout, "");
+    assert.equal((await call("ls", "--status", "running,queued")).stdout, "");
+    assert.match((await call("ls", "--root", id)).stderr, /offshoot: /);
+
+    const tree = await call("tree", "--once");
+    assert.match(tree.stdout, /^└─ ✓ first  completed  shell  .*three\n$/);
+    assert.equal(
+      (await call("tree", id.slice(-6), "--once")).stdout,
+      tree.stdout.replace(/^└─ /, ""),
+    );
+
+    const events = await call("events", id);
+    assert.match(events.stdout, /^ +1  \d\d:\d\d:\d\d  output +one\n/);
+    const after = await json<{ seq: number }>("events", id, "--after", "2");
+    assert.equal(after.seq, 3);
+    assert.equal((await call("tail", id, "-n", "1")).stdout, "three\n");
+    assert.equal((await call("tail", id, "-f")).stdout, "one\ntwo\nthree\n");
+    assert.equal((await call("events", "-f", id)).code, 0);
+  });
+
+  it("tree without a terminal tells the transitions until all have ended", async () => {
+    const ids = [
+      await spawn("--title", "slow", "sleep 1"),
+      await spawn("--title", "bad", "exit 1"),
+    ];
+    const { code, stdout } = await call("tree");
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`running +${ids[0]?.slice(-8)}  slow`));
+    assert.match(stdout, new RegExp(`completed +${ids[0]?.slice(-8)}  slow`));
+    assert.doesNotMatch(stdout, /\u001b/u);
+
+    const done = await call("tree", "--json");
+    assert.equal((JSON.parse(done.stdout) as { sessions: Session[] }).sessions.length, 3);
+  });
+
+  it("wait answers for all, any, the first error, and only so long", async () => {
+    const slow = await spawn("sleep 30");
+    const good = await spawn("true");
+    const bad = await spawn("false");
+    assert.equal((await call("wait", good)).code, 0);
+    assert.equal((await call("wait", good, bad)).code, 1);
+    assert.equal((await call("wait", "--any", slow, good)).code, 0);
+    assert.equal((await call("wait", "--first-error", slow, bad)).code, 1);
+    const timedOut = await call("wait", "--timeout", "100ms", slow, good);
+    assert.equal(timedOut.code, 124);
+    assert.match(timedOut.stderr, new RegExp(`1 not ended: ${slow.slice(-8)}`));
+    assert.equal((await call("wait", "--any", "--first-error", good)).code, 2);
+
+    const cancelled = await json<{ cancel: string[] }>("cancel", slow, good, "--reason", "enough");
+    assert.deepEqual(cancelled, { cancel: [slow, good] });
+    const outcome = await call("wait", slow);
+    assert.equal(outcome.code, 3);
+    assert.match(outcome.stdout, /⊘ cancelled .*enough/);
+  });
+
+  it("pause, resume, send and retry steer a session", async () => {
+    daemon.configure({ concurrency: { total: 1, perRoot: 1 } });
+    const first = await spawn("sleep 30");
+    const second = await spawn("echo hi");
+    await waitFor(async () => (await statusOf(first)) === "running", "the first to run");
+    assert.equal((await call("pause", first)).code, 7);
+    assert.equal((await call("pause", second)).code, 0);
+    assert.equal(await statusOf(second), "paused");
+    assert.equal((await call("resume", second)).code, 0);
+    assert.equal(await statusOf(second), "queued");
+    const refused = await call("pause", "--json", first, second);
+    assert.equal(refused.code, 7);
+    const [done, error] = refused.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown);
+    assert.deepEqual(done, { pause: [second] });
+    assert.equal((error as { error: { kind: string } }).error.kind, "invalidState");
+
+    await call("cancel", first);
+    await call("resume", second);
+    assert.equal((await call("wait", second)).code, 0);
+    assert.deepEqual(await json("send", second, "echo", "again"), { delivery: "run" });
+    assert.equal((await call("wait", second)).code, 0);
+    assert.match((await call("tail", second)).stdout, /again/);
+    assert.equal((await call("retry", "-f", first.slice(-8))).code, 0);
+
+    async function statusOf(id: string): Promise<string | undefined> {
+      const { sessions } = await json<{ sessions: Session[] }>("ls", "--limit", "0");
+      return sessions.find((session) => session.id === id)?.status;
+    }
+  });
+
+  it("rm says what it removes and ends", async () => {
+    const id = await spawn("sleep 30");
+    const { code, stdout, stderr } = await call("rm", id.slice(-8));
+    assert.deepEqual([code, stdout], [0, "removed 1 session\n"]);
+    assert.match(stderr, /removes [0-9a-f]{8} "sleep 30"/);
+    assert.match(stderr, /1 of them have not ended/);
+    assert.equal((await call("tail", id)).code, 2);
+    assert.deepEqual(await json("rm", "--yes", await spawn("true")), { deleted: 1 });
+  });
+
+  it("agents, approvals, status and prune answer", async () => {
+    assert.match((await call("agents")).stdout, /^AGENT .*\nshell +command +yes +built-in/);
+    const { agents } = await json<{ agents: { name: string }[] }>("agents");
+    assert.deepEqual(
+      agents.map((agent) => agent.name),
+      ["shell"],
+    );
+    assert.deepEqual(await json("approvals"), { approvals: [] });
+    assert.equal((await call("approvals", "allow", "nothing", "--always")).code, 2);
+    assert.match((await call("status")).stdout, /^core +.* process \d+/);
+    assert.equal((await json<{ health: string }>("status")).health, "ok");
+    await call("wait", await spawn("true"));
+    assert.equal((await call("prune")).code, 2);
+    assert.match((await call("prune", "--older-than", "30d")).stdout, /^removed 0 sessions/);
+    const pruned = await json<{ deleted: number }>("prune", "--size", "0");
+    assert.ok(pruned.deleted >= 1);
+  });
+
+  it("starts no core to say that none is running", async () => {
+    const status = await call("status");
+    assert.deepEqual([status.code, status.stdout], [6, ""]);
+    assert.match(status.stderr, /no core is running for /);
+    const stop = await call("stop");
+    assert.deepEqual([stop.code, stop.stdout], [0, `No core is running for ${daemon.folder}.\n`]);
+    assert.deepEqual(await json("stop"), { stopped: false });
+    assert.deepEqual(await json("prune", "--older-than", "1d"), { deleted: 0, storeBytes: 0 });
+    assert.equal((await call("ls")).stderr, "No sessions.\n");
+    assert.equal((await call("tree", "--once")).stderr, "No sessions.\n");
+    assert.equal((await call("status")).code, 6);
+  });
+
+  it("stop interrupts or cancels what runs", async () => {
+    const first = await spawn("sleep 30");
+    await call("tree", "--once");
+    assert.equal((await call("stop")).stdout, "The core has stopped.\n");
+    assert.equal((await call("wait", first)).code, 5);
+    const second = await spawn("sleep 30");
+    assert.deepEqual(await json("stop", "--cancel"), { stopped: true });
+    assert.equal((await call("wait", second)).code, 3);
+  });
+
+  it("names sessions by the end of their id", async () => {
+    const ids = [await spawn("--no-run", "one"), await spawn("--no-run", "two")];
+    const [first = "", second = ""] = ids;
+    assert.match((await call("ls")).stdout, new RegExp(`${first.slice(-8)}`));
+    assert.equal((await call("cancel", first.slice(-12).toUpperCase())).code, 0);
+    const none = await call("tail", "00000000-nope");
+    assert.deepEqual([none.code, none.stdout], [2, ""]);
+    const short = await call("tail", second.slice(-3));
+    assert.match(short.stderr, /is no session id: give a whole one, or at least the last four/);
+    const unknown = await call("tail", "ffffffffffff");
+    assert.match(unknown.stderr, /no session's id ends in "ffffffffffff"/);
+    const gone = await json<{ error: unknown }>("tail", "01a1faa4-6ad4-764c-8aa5-60f205a3ad97");
+    assert.deepEqual((gone.error as { code: number; kind: string }).kind, "sessionNotFound");
+  });
+
+  it("says what is wrong in one line, without a stack", async () => {
+    const wrong: [string[], number, RegExp][] = [
+      [[], 2, /^$/],
+      [["bogus"], 2, /unknown command 'bogus'/],
+      [["ls", "--bogus"], 2, /unknown option '--bogus'; put -- before a text/],
+      [["spawn", "--timeout", "soon", "x"], 2, /A time looks like 90s/],
+      [["prune", "--size", "big"], 2, /A size looks like 500MB/],
+      [["spawn", "--max-cost", "-1", "x"], 2, /A sum in US dollars/],
+      [["spawn"], 2, /missing required argument 'prompt'/],
+      [["ls", "--status", "sleepy"], 2, /there is no state "sleepy"; the states are created, /],
+      [["run", "--agent", "nobody", "x"], 2, /there is no agent "nobody"/],
+      [["run", "--cwd", "not/there", "x"], 2, /not\/there/],
+      [["run", "--max-depth", "1", "--parent", "ffffffff", "x"], 2, /no session's id ends in/],
+    ];
+    for (const [args, code, message] of wrong) {
+      const ended = await call(...args);
+      assert.equal(ended.code, code, `${args.join(" ")}: ${ended.stderr}`);
+      assert.match(ended.stderr, message);
+      assert.ok(ended.stderr.split("\n").length <= 2, ended.stderr);
+      if (args.length === 0) continue;
+      const answer = await json<{ error: { kind: string; message: string } }>(...args);
+      assert.match(answer.error.message, message);
+    }
+  });
+
+  it("explains itself", async () => {
+    const { code, stdout, stderr } = await call("--help");
+    assert.deepEqual([code, stderr], [0, ""]);
+    for (const part of ["Hand out work:", "Look:", "Steer:", "Examples:", "Exit codes:"]) {
+      assert.ok(stdout.includes(part), part);
+    }
+    // One line each: what stands in the first column of the commands starts a new one.
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 100, line);
+    assert.match((await call("run", "--help")).stdout, /--idle-timeout <time> .*\n/);
+    assert.equal((await call()).stdout, stdout);
+    assert.equal((await call("--version")).stdout, `${VERSION}\n`);
+  });
+});
