@@ -58,7 +58,8 @@ export async function runFront(options: FrontOptions): Promise<number> {
   keepCore(front).catch(ending.reject);
 
   const code = await ending.promise;
-  stdin.off("data", fromClient).pause();
+  // Paused only, it could be resumed again and keep the process alive.
+  stdin.off("data", fromClient).destroy();
   const late = delay(timing.flushMs, undefined, { ref: false });
   await Promise.race([Promise.all([written(stdout), closed(front.socket)]), late]);
   return code;
