@@ -38,3 +38,10 @@ await build({
   // A native addon: its binary is shipped beside the bundle, in node_modules.
   external: ["sqlite3"],
 });
+
+await build({
+  ...shared,
+  entryPoints: { extension: "extension/activate.ts" },
+  // The editor gives it to its extensions.
+  external: ["vscode"],
+});

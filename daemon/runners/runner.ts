@@ -16,15 +16,7 @@ export type RunOutcome =
 
 /** What kind of thing a tool does, as the Agent Client Protocol names it; rules go by it. */
 export type ToolKind =
-  | "read"
-  | "edit"
-  | "delete"
-  | "move"
-  | "search"
-  | "execute"
-  | "think"
-  | "fetch"
-  | "other";
+  "read" | "edit" | "delete" | "move" | "search" | "execute" | "think" | "fetch" | "other";
 
 /** What an agent wants to do and may not do unasked. */
 export interface ApprovalQuestion {
