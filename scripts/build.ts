@@ -29,6 +29,10 @@ const shared: BuildOptions = {
     "import.meta.filename": "__filename",
   },
   banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+  // Identifiers stay, so that a stack in a log says something.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: "external",
   logLevel: "info",
 };
 
