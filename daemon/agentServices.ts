@@ -43,7 +43,11 @@ export function createAgentServices(parts: Parts): (run: LiveRun) => AgentServic
     return sets.length > 0 ? sets : [parts.permissions()];
   }
 
-  async function ask(run: LiveRun, question: ApprovalQuestion): Promise<ApprovalAnswer> {
+  async function ask(
+    run: LiveRun,
+    question: ApprovalQuestion,
+    withdrawn: AbortSignal | undefined,
+  ): Promise<ApprovalAnswer> {
     const decision = permit(permissionsOf(run), question);
     if (decision === "allow") return { decision: "allowOnce" };
     if (decision === "deny") {
@@ -52,7 +56,9 @@ export function createAgentServices(parts: Parts): (run: LiveRun) => AgentServic
     const ids = asking.get(run) ?? new Set<string>();
     asking.set(run, ids);
     let approvalId = "";
-    const answer = await approvals.ask(run, question, run.controller.signal, (id) => {
+    const ends = [run.controller.signal, ...(withdrawn === undefined ? [] : [withdrawn])];
+    const signal = AbortSignal.any(ends);
+    const answer = await approvals.ask(run, question, signal, (id) => {
       approvalId = id;
       ids.add(id);
       waitForPeople(run, [...ids]);
@@ -81,7 +87,7 @@ export function createAgentServices(parts: Parts): (run: LiveRun) => AgentServic
   }
 
   return (run) => ({
-    ask: (question) => ask(run, question),
+    ask: (question, withdrawn) => ask(run, question, withdrawn),
     onMessage(take) {
       run.takeMessage = take;
     },

@@ -203,17 +203,18 @@ export function createAttempts(parts: AttemptParts): Attempts {
     }
   }
 
-  /** The first budget that is used up, of the session or of one above it. */
+  /** The budget that is used up, of the session or of one above it; of several the highest. */
   function spentBudget(sessionId: string) {
+    let spent: { sessionId: string; over: Over; cause: ReturnType<typeof budgetCause> } | undefined;
     for (let id: string | null = sessionId; id !== null;) {
       const { session }: StoredSession = tree.get(id);
       const over = exceededBudget(session.limits, session.treeUsage);
       if (over !== undefined) {
-        return { sessionId: id, over, cause: budgetCause(over, session.title) };
+        spent = { sessionId: id, over, cause: budgetCause(over, session.title) };
       }
       id = session.parentId;
     }
-    return undefined;
+    return spent;
   }
 
   async function attempt(run: LiveRun): Promise<RunOutcome> {
@@ -277,8 +278,14 @@ export function createAttempts(parts: AttemptParts): Attempts {
   return { attempt, emit, countUsage };
 }
 
+interface Over {
+  limit: keyof Limits;
+  used: number;
+  max: number;
+}
+
 function budgetCause(
-  { limit, used, max }: { limit: keyof Limits; used: number; max: number },
+  { limit, used, max }: Over,
   title: string,
 ): Extract<EndCause, { kind: "budget" }> {
   const code = limit === "maxTurns" ? "max_turns" : "budget_exceeded";

@@ -81,7 +81,11 @@ export function createCompletions({ tree, now, last, ended }: Parts): Completion
     if (newest === undefined || newest.completionSeq !== record.completionSeq) return;
     if (!isTerminal(newest.session)) return;
     const session = transition(newest.session, { type: "stored" }, now());
-    void tree.commit([{ records: [{ ...newest, session }] }], { ifFailing: "keep" });
+    // The store may just be recovering: then this is told as not stored too, and tried once more.
+    void tree.commit([{ records: [{ ...newest, session }] }], {
+      ifFailing: "keep",
+      storedLater: () => markStored(record),
+    });
   }
 }
 

@@ -30,7 +30,7 @@ export function openConnection(socket: Socket, outbound: Outbound, log: Log): Me
   const connection = createMessageConnection(reader, writer, logger, {
     messageStrategy: {
       handleMessage(message, next) {
-        reader.begun();
+        reader.begun(message);
         return next(message);
       },
     },
@@ -52,7 +52,8 @@ class FrameReader extends AbstractMessageReader {
   readonly #outbound: Outbound;
   readonly #log: Log;
   readonly #waiting: Message[] = [];
-  #isConnectionFree = true;
+  /** What the connection was given and has not begun with. */
+  #given: Message | undefined;
   #give: DataCallback = () => undefined;
 
   constructor(socket: Socket, outbound: Outbound, log: Log) {
@@ -84,17 +85,17 @@ class FrameReader extends AbstractMessageReader {
     return { dispose: () => this.#socket.off("data", onData) };
   }
 
-  begun(): void {
-    this.#isConnectionFree = true;
+  begun(message: Message): void {
+    if (message !== this.#given) return;
+    this.#given = undefined;
     this.#take();
   }
 
   #take(): void {
     // A client that does not read its answers is not worked for.
-    if (this.#isConnectionFree && !this.#outbound.congested) {
-      const message = this.#waiting.shift();
-      this.#isConnectionFree = message === undefined;
-      if (message !== undefined) this.#give(message);
+    if (this.#given === undefined && !this.#outbound.congested) {
+      this.#given = this.#waiting.shift();
+      if (this.#given !== undefined) this.#give(this.#given);
     }
     if (this.#waiting.length > 0) this.#socket.pause();
     else this.#socket.resume();
@@ -116,11 +117,12 @@ class FrameReader extends AbstractMessageReader {
     const { id, method, params } = value as { id?: unknown; method?: string; params?: unknown };
     // It is an answer, and nothing was asked.
     if (method === undefined) return;
-    if (method === "$/cancelRequest" && id === undefined) {
-      const cancelled = idOf(params);
-      if (cancelled === undefined || this.#cancelWaiting(cancelled)) return;
+    if (method !== "$/cancelRequest" || id !== undefined) {
+      this.#waiting.push(value as Message);
+      return;
     }
-    this.#waiting.push(value as Message);
+    const cancelled = idOf(params);
+    if (cancelled !== undefined && !this.#cancelWaiting(cancelled)) this.#give(value as Message);
   }
 
   #cancelWaiting(id: string | number): boolean {

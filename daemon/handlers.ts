@@ -130,12 +130,15 @@ export function createHandlers(parts: Parts): CoreHandlers {
 
     "approval/list": ({ rootId }) => ({ approvals: approvals.list(rootId) }),
     "approval/respond": (params, { client }) => {
+      refuseUntrusted(client);
       approvals.respond(params, client.name);
       return {};
     },
     "agent/list": ({ cwd }, { client }) => {
       const folder = cwd === undefined ? client.folders[0] : absolutePath(cwd, "cwd");
-      return { agents: agents.list(agents.scopeFor(client, folder)) };
+      const scope = agents.scopeFor(client, folder);
+      const { faults } = scope;
+      return { agents: agents.list(scope), ...(faults.length > 0 && { faults }) };
     },
     "daemon/status": () => parts.status(),
     "daemon/prune": (params) => retention.prune(params),

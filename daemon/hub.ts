@@ -63,8 +63,14 @@ export function createHub(): Hub {
         bytes ??= notificationFrame(news.method, news.params);
         deliver(client, of, news, bytes);
       }
+      if (news.method === "session/removed") forget(clients, news.params.sessionIds);
     },
   };
+}
+
+/** What is gone has no events any more. */
+function forget(clients: ReadonlySet<Client>, sessionIds: readonly string[]): void {
+  for (const { sessions } of clients) for (const id of sessionIds) sessions.delete(id);
 }
 
 /** The order of the fields is relied on: fronts look at the first bytes only. */

@@ -125,12 +125,14 @@ async function load(run: LiveRun, { tree, store }: LifeParts): Promise<Ending | 
     if (cause !== undefined && cause.kind !== "shutdown") {
       return beforeStart.cancelled(cause.kind === "cancelled" ? cause.reason : undefined);
     }
+    run.readUpTo = messages.at(-1)?.n ?? record.unreadFrom - 1;
     const unread = messages.filter(({ role }) => role === "user");
     if (unread.length === 0) return beforeStart.nothingToDo();
-    run.readUpTo = messages.at(-1)?.n ?? 0;
     run.prompt = unread.map(({ text }) => text).join("\n\n");
     return undefined;
   } catch (cause) {
+    // Another run of the same messages would fail as well.
+    run.readUpTo = record.session.messageCount;
     return beforeStart.unreadable(cause);
   }
 }

@@ -60,18 +60,30 @@ export function createRetention({ tree, store, scheduler, now }: Parts): Retenti
     return found.sort((a, b) => a.endedAt - b.endedAt);
   }
 
+  /** Removes subtrees, and the completions that are older than those of all that stays. */
+  async function removeEnded(subtrees: { ids: string[] }[]): Promise<number> {
+    if (subtrees.length === 0) return 0;
+    const removed = await remove(subtrees.flatMap(({ ids }) => ids));
+    let oldest = Number.MAX_SAFE_INTEGER;
+    for (const { completionSeq = oldest } of tree.records()) {
+      oldest = Math.min(oldest, completionSeq);
+    }
+    await store.pruneCompletions(oldest);
+    return removed;
+  }
+
   return {
     remove,
     async prune({ maxAgeMs, maxBytes }) {
       let deleted = 0;
       if (maxAgeMs !== undefined) {
         const old = endedSubtrees().filter(({ endedAt }) => endedAt <= now() - maxAgeMs);
-        deleted += await remove(old.flatMap(({ ids }) => ids));
+        deleted += await removeEnded(old);
       }
       while (maxBytes !== undefined && (await store.bytes()) > maxBytes) {
         const oldest = endedSubtrees().slice(0, subtreesPerPiece);
         if (oldest.length === 0) break;
-        deleted += await remove(oldest.flatMap(({ ids }) => ids));
+        deleted += await removeEnded(oldest);
       }
       return { deleted, storeBytes: await store.bytes() };
     },

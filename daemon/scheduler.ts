@@ -29,7 +29,10 @@ export interface Scheduler {
   readonly runningCount: number;
   readonly suspendedCount: number;
   readonly queuedCount: number;
-  /** Starts what may start. Call it when something was queued or a bound has changed. */
+  /**
+   * Starts what may start. Call it when a bound has changed, and once at the start: before that
+   * nothing starts, so that a core rebuilds the whole queue first.
+   */
   pump(): void;
   /** Puts a queued session in its place, after it was stored as queued. */
   add(record: StoredSession): void;
@@ -74,9 +77,11 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
   /** Sessions whose subtree is being cancelled, and those that are being deleted. */
   const ending = new Set<string>();
   const doomed = new Set<string>();
+  let isRebuilding = true;
   let stopping = false;
 
   function pump(): void {
+    isRebuilding = false;
     slots.wakeWaiting();
     while (!stopping && store.health.ok) {
       const entry = queue.take((rootId) => slots.isFree(rootId));
@@ -333,7 +338,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       const { id: sessionId, rootId, queuedAt } = session;
       queue.add({ sessionId, rootId, priority, queuedAt });
       noticed(sessionId);
-      pump();
+      if (!isRebuilding) pump();
     },
 
     run: (sessionId) => enqueue(runOf(sessionId), undefined),

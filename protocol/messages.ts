@@ -322,7 +322,13 @@ export const requests = {
   ),
   "agent/list": request(
     z.object({ cwd: z.string().optional() }),
-    z.object({ agents: z.array(AgentInfo) }),
+    z.object({
+      agents: z.array(AgentInfo),
+      faults: z
+        .array(z.string())
+        .optional()
+        .describe("what is wrong in the configuration: file, path and remedy"),
+    }),
     "The agents that this client can spawn, and why one is not available.",
   ),
   "daemon/status": request(z.unknown(), DaemonStatus, "How the core is."),

@@ -9,13 +9,17 @@ import { install, type Installed } from "./bench/installed.ts";
 import { benchNotifications } from "./bench/notifications.ts";
 import { benchRequests } from "./bench/requests.ts";
 import { benchRuns } from "./bench/runs.ts";
+import { benchSessions } from "./bench/sessions.ts";
 import { benchStart } from "./bench/start.ts";
+import { benchStoreFigures } from "./bench/storeFigures.ts";
 
 const groups: Record<string, (installed: Installed) => Promise<Figure[]>> = {
   start: benchStart,
   requests: benchRequests,
   notifications: benchNotifications,
   runs: benchRuns,
+  sessions: benchSessions,
+  store: benchStoreFigures,
 };
 
 const { values } = parseArgs({

@@ -1,6 +1,6 @@
 /**
- * The runner `command`: an agent that is a program. What it prints becomes `output` events, the end
- * of its stdout the result, its exit code the outcome.
+ * The runner `command`: an agent that is a program. What it prints becomes events, and what its
+ * format says of its end, or with `text` its exit code, the outcome.
  */
 import { spawn as spawnProcess } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -11,27 +11,36 @@ import type { CommandRunner } from "../../protocol/config.ts";
 import type { RunError } from "../../protocol/session.ts";
 import type { Log } from "../log.ts";
 import { markVariables } from "./environment.ts";
-import { activityLabel, endOfText, labelOf, outputLines } from "./outputLines.ts";
+import type { Exit, ProgramInput } from "./formats/format.ts";
+import { isConversation, jsonFormats, readJson } from "./formats/readJson.ts";
+import { kept, type Reading } from "./formats/reading.ts";
+import { readText } from "./formats/text.ts";
+import { labelOf } from "./outputLines.ts";
 import type { ProcessRecord, Processes } from "./processes.ts";
 import { failure, faultOfFolder, startProgram } from "./programStart.ts";
 import type { ProgramStart } from "./programStart.ts";
 import type { RunContext, RunOutcome, Runner } from "./runner.ts";
 
-/** A run's result is this much of the end of its stdout, in bytes of UTF-8. */
-const resultBytes = 16 * 1024;
-
 /** How long a pipe may stay open and silent after the run has ended, in somebody's hands unknown. */
 const silentPipeMs = 2000;
 
-const supportedFormats = ["text"];
+/** How long a program may stay, silent, after the result line of its format. */
+const defaultLingerMs = 30_000;
+
+interface Parts {
+  processes: Processes;
+  log: Log;
+  lingerMs: number;
+}
 
 /** Runs programs. `spawn` is that of node:child_process. */
 export function commandRunner(parts: {
   processes: Processes;
   log: Log;
   spawn?: typeof spawnProcess;
+  lingerMs?: number;
 }): Runner {
-  const { processes, log, spawn = spawnProcess } = parts;
+  const { processes, log, spawn = spawnProcess, lingerMs = defaultLingerMs } = parts;
   return {
     async run(context) {
       const command = await prepare(context);
@@ -39,58 +48,79 @@ export function commandRunner(parts: {
       if (context.signal.aborted) return { status: "aborted" };
       const child = await startProgram(spawn, command);
       if ("code" in child) return { status: "error", error: child };
-      return supervise({ child, command, context, processes, log });
+      return supervise(child, command, context, { processes, log, lingerMs });
     },
   };
 }
 
-type Exit = [exitCode: number | null, signal: NodeJS.Signals | null];
-
 /** From the start of the program to the last event of the attempt. */
-async function supervise(parts: {
-  child: ChildProcess;
-  command: ProgramStart;
-  context: RunContext;
-  processes: Processes;
-  log: Log;
-}): Promise<RunOutcome> {
-  const { child, command, context, processes, log } = parts;
+async function supervise(
+  child: ChildProcess,
+  command: Command,
+  context: RunContext,
+  parts: Parts,
+): Promise<RunOutcome> {
+  const { processes, log } = parts;
   const exited = new Promise<Exit>((tell) => {
     child.once("exit", (exitCode, signal) => tell([exitCode, signal]));
   });
   child.on("error", (err) => log.warn({ err, runId: context.runId }, "A program misbehaved."));
   const main = processes.identify(child.pid ?? 0);
   if (main) context.processStarted(main);
-  writeInput(child, command, log);
-
-  const activity = activityLabel((label) => context.setActivity({ kind: "process", label }));
   context.setActivity({ kind: "process", label: labelOf(commandLine(command)) });
-  const result = endOfText(resultBytes);
-  const complaint = endOfText(1024);
-  const read = (stream: "stdout" | "stderr") =>
-    readOutput(child[stream], context, log, (text) => {
-      context.emit({ type: "output", stream, text });
-      (stream === "stdout" ? result : complaint).add(text);
-      activity.add(text);
-    });
-  const readers = [read("stdout"), read("stderr")];
+  const reading = openReading(child, command, context, parts);
+  const readers = [
+    readOutput(child.stdout, context, log, reading.stdout),
+    readOutput(child.stderr, context, log, reading.stderr),
+  ];
+  let outcome: RunOutcome = { status: "aborted" };
 
   try {
-    const exit = await untilAborted(exited, context.signal);
-    if (exit) {
-      await context.ended(outcomeOf(exit, result.text(), complaint.text()));
+    const isOver = reading.over.then(() => "over" as const);
+    const end = await untilAborted(Promise.race([exited, isOver]), context.signal);
+    const exit = end === "over" ? undefined : end;
+    if (end) {
+      if (exit && reading.needsAllOutput) await untilClosed(readers);
+      await context.ended(reading.outcome(exit));
     } else {
+      if (reading.interrupt()) await untilLate(exited, context.grace.termAfterMs);
       await endEverything({ child, main, context, processes, log });
     }
     await untilClosed(readers);
     for (const reader of readers) reader.stop();
-    if (exit) return outcomeOf(exit, result.text(), complaint.text());
-    return { status: "aborted", ...kept(result.text()) };
+    outcome = end ? reading.outcome(exit) : { status: "aborted", ...kept(reading.result()) };
+    if (exit && exit[0] !== 0 && outcome.status === "completed") {
+      const text = "The program said that it had succeeded, and then did not end well.";
+      context.emit({ type: "note", level: "warning", text });
+    }
+    return outcome;
   } finally {
     for (const reader of readers) reader.stop();
+    reading.end(outcome);
     child.stdin?.destroy();
-    activity.stop();
   }
+}
+
+/** Chooses what becomes of the output, and gives the program its input. */
+function openReading(
+  child: ChildProcess,
+  command: Command,
+  context: RunContext,
+  { log, lingerMs }: Parts,
+): Reading {
+  const stdin = inputOf(child, command, log);
+  const { format = "text", promptVia } = command.runner;
+  if (format === "text") {
+    child.stdin?.end(command.input);
+    return readText(context);
+  }
+  if (!isConversation(format, promptVia)) {
+    child.stdin?.end(command.input);
+    return readJson({ name: format, context, lingerMs, log });
+  }
+  const reading = readJson({ name: format, context, stdin, lingerMs, log });
+  reading.open(command.input);
+  return reading;
 }
 
 /** How the program ended by itself, or nothing when the run has to end before we knew of that. */
@@ -107,7 +137,15 @@ async function untilAborted<Value>(
   return signal.aborted ? undefined : (exit ?? undefined);
 }
 
-/** A program has no polite word: TERM at once, KILL after the grace, to all that it started. */
+/** Waits for the exit, but only so long. */
+async function untilLate(exited: Promise<Exit>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((tell) => (timer = setTimeout(tell, ms)));
+  await Promise.race([exited, late]);
+  clearTimeout(timer);
+}
+
+/** TERM at once, KILL after the grace, to all that the program started. */
 async function endEverything(parts: {
   child: ChildProcess;
   main: ProcessRecord | undefined;
@@ -126,24 +164,6 @@ async function endEverything(parts: {
   child.kill("SIGKILL");
 }
 
-function outcomeOf([exitCode, signal]: Exit, result: string, complaint: string): RunOutcome {
-  if (exitCode === 0) return { status: "completed", result };
-  const how = signal ? `ended by signal ${signal}` : `exited with code ${exitCode}`;
-  const lastWords = labelOf(complaint);
-  const error: RunError = {
-    code: "exit_nonzero",
-    message: lastWords === "" ? how : `${how}: ${lastWords}`,
-    retryable: false,
-    ...(exitCode === null ? {} : { exitCode }),
-    ...(signal === null ? {} : { signal }),
-  };
-  return { status: "error", error, ...kept(result) };
-}
-
-function kept(result: string): { result?: string } {
-  return result === "" ? {} : { result };
-}
-
 interface Reader {
   /** The stream has ended and all of it was given out. */
   readonly closed: Promise<void>;
@@ -157,9 +177,8 @@ function readOutput(
   stream: Readable | null,
   context: RunContext,
   log: Log,
-  give: (text: string) => void,
+  lines: Reading["stdout"],
 ): Reader {
-  const lines = outputLines(give);
   let waiting = false;
   let stopped = false;
   const read = async () => {
@@ -203,22 +222,34 @@ async function untilClosed(readers: readonly Reader[]): Promise<void> {
   }
 }
 
-function writeInput(child: ChildProcess, command: ProgramStart, log: Log): void {
-  child.stdin?.on("error", (err: NodeJS.ErrnoException) => {
+function inputOf(child: ChildProcess, { program }: ProgramStart, log: Log): ProgramInput {
+  const { stdin } = child;
+  stdin?.on("error", (err: NodeJS.ErrnoException) => {
     // A program need not read what it is given.
     if (err.code !== "EPIPE" && err.code !== "ECONNRESET") {
-      log.warn({ err, program: command.program }, "A program's input broke off.");
+      log.warn({ err, program }, "A program's input broke off.");
     }
   });
-  child.stdin?.end(command.input);
+  return {
+    send(message) {
+      if (stdin?.writable !== true) return false;
+      stdin.write(`${JSON.stringify(message)}\n`);
+      return true;
+    },
+    close: () => void stdin?.end(),
+  };
 }
 
-async function prepare(context: RunContext): Promise<ProgramStart | RunError> {
+/** A program with the part of the profile that says how to run it. */
+type Command = ProgramStart & { readonly runner: CommandRunner };
+
+async function prepare(context: RunContext): Promise<Command | RunError> {
   const { runner } = context.profile;
   if (runner.kind !== "command") {
     return failure("invalid_request", `The runner "command" cannot run a "${runner.kind}".`);
   }
   const { format = "text" } = runner;
+  const supportedFormats = ["text", ...Object.keys(jsonFormats)];
   if (!supportedFormats.includes(format)) {
     const supported = supportedFormats.map((name) => `"${name}"`).join(", ");
     return failure(
@@ -234,6 +265,7 @@ async function prepare(context: RunContext): Promise<ProgramStart | RunError> {
       ...(await placePrompt(runner, context)),
       cwd,
       environment: environment(runner, context),
+      runner,
     };
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);

@@ -85,9 +85,10 @@ export interface RunContext {
   addUsage(more: Partial<Usage>): void;
   /**
    * Asks the rules and, where they say so, a person. Resolves with `expired` when the run has to
-   * end first. The run is shown as suspended meanwhile and keeps its slot.
+   * end first, or when `withdrawn` is aborted. The run is shown as suspended meanwhile and keeps its
+   * slot.
    */
-  ask(question: ApprovalQuestion): Promise<ApprovalAnswer>;
+  ask(question: ApprovalQuestion, withdrawn?: AbortSignal): Promise<ApprovalAnswer>;
   /** Messages that come while the run lives. The taker answers whether the agent gets it now. */
   onMessage(take: (text: string) => "injected" | "queued"): void;
   /** Shows a sub-agent of an outside agent. Ended with its run at the latest. */

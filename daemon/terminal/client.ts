@@ -115,12 +115,15 @@ function clientOn(connection: MessageConnection, socket: Socket): Client {
       return () => ofMethod.delete(handler);
     },
     async close() {
-      if (!socket.destroyed) {
-        await connection.sendRequest("shutdown", null).catch(() => {});
-        await connection.sendNotification("exit").catch(() => {});
+      try {
+        // Nobody needs the answer, and a core that hangs would never give it.
+        connection.sendRequest("shutdown", null).catch(() => {});
+        await connection.sendNotification("exit");
         socket.end();
-        socket.destroySoon();
+      } catch {
+        // The connection has ended before its goodbye; there is nothing left to say.
       }
+      socket.destroySoon();
       await ended;
     },
   };

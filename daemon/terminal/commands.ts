@@ -18,7 +18,7 @@ import { addSteerCommands } from "./steerCommands.ts";
  * Resolves with the exit code when everything is written and nothing is left open. Never rejects.
  */
 export async function runTerminal(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const output = openOutput(terminal.stdout, terminal.stderr, argv.includes("--json"));
+  const output = openOutput({ ...terminal, json: argv.includes("--json") });
   let exitCode: number = exitCodes.ok;
   const bind: Bind =
     (handler) =>

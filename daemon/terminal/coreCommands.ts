@@ -1,12 +1,11 @@
 /** The commands about the core itself: `status`, `prune`, `stop`, `doctor`, and `demo`. */
-import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { DaemonStatus } from "../../protocol/messages.ts";
 import { runDemo } from "./demo.ts";
 import { doctorChecks } from "./doctor.ts";
 import { exitCodes, unreachableFailure, usageFailure } from "./exitCodes.ts";
 import {
-  withCore,
+  withStoredSessions,
   withRunningCore,
   type Bind,
   type CommonOptions,
@@ -88,28 +87,22 @@ function statusLines(answer: DaemonStatus, { paint }: Output, now: number): stri
 }
 
 async function prune(invocation: Invocation, _given: [], options: PruneOptions): Promise<number> {
-  const { folder, output } = invocation;
+  const { output } = invocation;
   const { olderThan, size: maxBytes } = options;
   if (olderThan === undefined && maxBytes === undefined) {
     throw usageFailure("say what may go: --older-than 30d, --size 500MB, or both");
   }
-  if (!existsSync(folder.dir)) {
-    output.value({ deleted: 0, storeBytes: 0 });
-    output.line(`nothing to remove: there is no ${folder.dir}`);
-    return exitCodes.ok;
-  }
-  return await withCore(invocation, async (client) => {
-    const answer = await client.call("daemon/prune", {
+  const answer = await withStoredSessions(invocation, (client) =>
+    client.call("daemon/prune", {
       ...(olderThan !== undefined && { maxAgeMs: olderThan }),
       ...(maxBytes !== undefined && { maxBytes }),
-    });
-    output.value(answer);
-    const { deleted, storeBytes } = answer;
-    output.line(
-      `removed ${deleted} ${deleted === 1 ? "session" : "sessions"}; the store has ${formatBytes(storeBytes)}`,
-    );
-    return exitCodes.ok;
-  });
+    }),
+  );
+  const { deleted, storeBytes } = answer ?? { deleted: 0, storeBytes: 0 };
+  output.value({ deleted, storeBytes });
+  const sessions = deleted === 1 ? "session" : "sessions";
+  output.line(`removed ${deleted} ${sessions}; the store has ${formatBytes(storeBytes)}`);
+  return exitCodes.ok;
 }
 
 async function stop(

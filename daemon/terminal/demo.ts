@@ -51,11 +51,11 @@ export async function runDemo(invocation: Invocation): Promise<number> {
     output.line(`left out: ${title} (there is no ${needs}; run npm ci)`);
   }
   output.line("");
-  const { run: _outerRun, ...own } = { ...invocation, folder };
+  const own: Invocation = { ...invocation, folder, run: undefined };
   return await withConfigFile(configFile, () =>
-    withCore({ ...own, run: undefined }, async (client) => {
+    withCore(own, async (client) => {
       try {
-        return await show(client, { ...own, run: undefined }, tasks);
+        return await show(client, own, tasks);
       } finally {
         await client.call("daemon/stop", { runs: "cancel" }).catch(() => {});
         await client.ended;
@@ -176,7 +176,7 @@ async function cancelWhenStarted(
 
 /** Prints what came of it. The exit code is 1 where something did not end as planned. */
 function tellResults(
-  { output, folder }: Invocation,
+  { output, folder, terminal }: Invocation,
   spawned: readonly Spawned[],
   sessions: readonly Session[],
   elapsedMs: number,
@@ -207,7 +207,9 @@ function tellResults(
   for (const surprise of surprises) output.line(output.paint("red", `not as planned: ${surprise}`));
   output.line(`log         ${folder.logFile}`);
   output.line(`store       ${folder.storeFile}`);
-  output.line(`look again  npm run -s offshoot -- --state-dir ${folder.dir} tree --once`);
+  const byNpm = terminal.environment["npm_execpath"] !== undefined;
+  const command = byNpm ? "npm run -s offshoot --" : "offshoot";
+  output.line(`look again  ${command} --state-dir ${folder.dir} tree --once`);
   return surprises.length === 0 ? exitCodes.ok : exitCodes.failed;
 }
 

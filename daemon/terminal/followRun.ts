@@ -18,6 +18,9 @@ export async function followRun(
   session: Session,
   after: number,
 ): Promise<number> {
+  if (session.status === "queued" && (session.position ?? 1) > 1) {
+    output.note(`Queued at position ${session.position}.`);
+  }
   const writer = eventWriter(output);
   const work = followSession(client, session.id, after, (stored) => {
     output.value(stored);

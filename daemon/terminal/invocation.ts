@@ -1,4 +1,5 @@
 /** What every command is given: the options that all share, its output, and a way to the core. */
+import { existsSync } from "node:fs";
 import { joinCore, JoinError, startCoreProcess, type JoinOptions } from "../join.ts";
 import { stateFolder, type StateFolder } from "../stateFolder.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
@@ -44,16 +45,22 @@ export function invocationOf(
   output: Output,
   options: CommonOptions,
 ): Invocation {
-  const { environment } = terminal;
-  const runId = environment["OFFSHOOT_RUN"];
-  const sessionId = environment["OFFSHOOT_SESSION"];
+  const folder = stateFolder(options.stateDir, terminal.environment);
   return {
     terminal,
     output,
-    folder: stateFolder(options.stateDir, environment),
+    folder,
     trusted: options.trust === true,
-    run: runId && sessionId ? { runId, sessionId } : undefined,
+    run: surroundingRun(terminal.environment, folder),
   };
+}
+
+/** The run whose agent calls this program, where it is one of the core that is used here. */
+function surroundingRun(environment: NodeJS.ProcessEnv, folder: StateFolder): Greeting["run"] {
+  const runId = environment["OFFSHOOT_RUN"];
+  const sessionId = environment["OFFSHOOT_SESSION"];
+  const isOfThisCore = folder.dir === stateFolder(undefined, environment).dir;
+  return runId && sessionId && isOfThisCore ? { runId, sessionId } : undefined;
 }
 
 /**
@@ -85,6 +92,18 @@ export async function withRunningCore<Result>(
     throw error;
   }
   return await useClient(client, invocation, use);
+}
+
+/**
+ * Uses the core, which is started when none is running; but where none has ever run there is
+ * nothing to look at, and the answer is undefined.
+ */
+export async function withStoredSessions<Result>(
+  invocation: Invocation,
+  use: (client: Client) => Promise<Result>,
+): Promise<Result | undefined> {
+  const hasRun = existsSync(invocation.folder.lockFile);
+  return await (hasRun ? withCore(invocation, use) : withRunningCore(invocation, use));
 }
 
 /** Joins the core of the folder and greets it. Rejects with a CommandFailure. */

@@ -4,7 +4,6 @@
  */
 import { openCanvas } from "./canvas.ts";
 import { isTerminal, type Session } from "../../protocol/session.ts";
-import type { ParamsOf } from "../../protocol/messages.ts";
 import type { Client } from "./client.ts";
 import type { Output } from "./output.ts";
 import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
@@ -32,8 +31,6 @@ export interface LiveTreeOptions {
 
 export interface LiveTree {
   readonly model: TreeModel;
-  /** Drawn in place; otherwise it is told line by line. */
-  readonly drawn: boolean;
   /** Resolves when every session that the tree shows has ended. */
   readonly allEnded: Promise<void>;
   /** Draws the last picture, which stays, gives the cursor back and lets go of all; idempotent. */
@@ -43,23 +40,29 @@ export interface LiveTree {
 /** Watches trees and shows them until `stop`. */
 export async function liveTree(options: LiveTreeOptions): Promise<LiveTree> {
   const { client, output } = options;
-  const drawn = output.stdout.isTTY === true && !output.json;
   const ended = Promise.withResolvers<void>();
   let stopped = false;
   let view: View | undefined;
-  const model = await watchTrees(client, subscriptionOf(options.rootIds, drawn), {
-    changed: (session, before) => view?.changed(session, before),
-    removed: (sessionIds) => output.value({ removed: sessionIds }),
-    stirred: () => {
-      view?.stirred();
-      if (view !== undefined && nothingLeft(shownOf(model, options))) ended.resolve();
+  const model = await watchTrees(
+    client,
+    {
+      ...(options.rootIds && { rootIds: options.rootIds }),
+      // What runs say last is drawn only.
+      events: output.canDraw ? "all" : "lifecycle",
     },
-  });
-  view = drawn ? drawing(model, options) : telling(model, options);
+    {
+      changed: (session, before) => view?.changed(session, before),
+      removed: (sessionIds) => output.value({ removed: sessionIds }),
+      stirred: () => {
+        view?.stirred();
+        if (view !== undefined && nothingLeft(shownOf(model, options))) ended.resolve();
+      },
+    },
+  );
+  view = output.canDraw ? drawing(model, options) : telling(model, options);
   if (nothingLeft(shownOf(model, options))) ended.resolve();
   return {
     model,
-    drawn,
     allEnded: ended.promise,
     stop() {
       if (stopped) return;
@@ -68,10 +71,6 @@ export async function liveTree(options: LiveTreeOptions): Promise<LiveTree> {
       view.stop();
     },
   };
-}
-
-function subscriptionOf(rootIds: string[] | undefined, drawn: boolean): ParamsOf<"tree/subscribe"> {
-  return { ...(rootIds && { rootIds }), events: drawn ? "all" : "lifecycle" };
 }
 
 function shownOf(model: TreeModel, { topId }: LiveTreeOptions): Session[] {

@@ -3,38 +3,33 @@ import type { Command } from "commander";
 import { resolve } from "node:path";
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
-import {
-  isTerminal,
-  sessionStatuses,
-  type Session,
-  type SessionStatus,
-} from "../../protocol/session.ts";
+import { isTerminal, type Session, type SessionStatus } from "../../protocol/session.ts";
 import type { Client } from "./client.ts";
 import { eventLine, eventWriter } from "./eventText.ts";
-import { exitCodes, exitCodeOfStatus, unreachableFailure, usageFailure } from "./exitCodes.ts";
+import { exitCodes, exitCodeOfStatus } from "./exitCodes.ts";
 import { followRun } from "./followRun.ts";
 import { followSession, readEvents } from "./sessionEvents.ts";
-import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
-import { liveTree } from "./liveTree.ts";
-import { count, list } from "./optionParsers.ts";
-import { untilInterrupted, type Output } from "./output.ts";
-import { listSessions, resolveId } from "./sessionIds.ts";
+import {
+  withCore,
+  withStoredSessions,
+  type Bind,
+  type CommonOptions,
+  type Invocation,
+} from "./invocation.ts";
+import { count, idOrEnd, statuses } from "./optionParsers.ts";
+import { untilInterrupted, widthOf, type Output } from "./output.ts";
+import { listSessions, resolveId, sessionNamed } from "./sessionIds.ts";
 import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
 import { tableLines } from "./table.ts";
-import { subtreeOf } from "./treeLayout.ts";
-import { treeLines } from "./treeView.ts";
-import { cleanLine, formatDuration, shortId } from "./values.ts";
+import { tree, type TreeOptions } from "./treeCommand.ts";
+import { cleanLine, cutTo, formatDuration, shortId } from "./values.ts";
 
 interface ListOptions extends CommonOptions {
-  readonly status?: string[];
+  readonly status?: SessionStatus[];
   readonly root?: string;
   readonly text?: string;
   readonly cwd?: string;
   readonly limit: number;
-}
-
-interface TreeOptions extends CommonOptions {
-  readonly once?: boolean;
 }
 
 interface EventOptions extends CommonOptions {
@@ -47,36 +42,36 @@ export function addLookCommands(program: Command, bind: Bind): void {
   program
     .command("ls")
     .description("list sessions, newest first")
-    .option("-s, --status <names>", "only in these states, with commas", list)
-    .option("-r, --root <id>", "only of this tree")
+    .option("-s, --status <names>", "only in these states, with commas", statuses)
+    .option("-r, --root <id>", "only of the tree that this session is in", idOrEnd)
     .option("--text <words>", "only with these words in title, agent or result")
     .option("-C, --cwd <dir>", "only of this folder")
     .option("-n, --limit <n>", "at most this many, 0 for all", count, 50)
     .action(
       bind((invocation, _given: [], options: ListOptions) =>
-        withCore(invocation, (client) => ls(client, invocation, options)),
+        look(invocation, (client) => ls(client, invocation, options)),
       ),
     );
   program
     .command("tree")
-    .argument("[id]", "only what is below this session")
+    .argument("[id]", "only what is below this session", idOrEnd)
     .description("show the tree, live until Ctrl-C")
     .option("--once", "print it once")
     .action(
       bind((invocation, [named]: [string | undefined], options: TreeOptions) =>
-        withCore(invocation, (client) => tree(client, invocation, named, options)),
+        look(invocation, (client) => tree(client, invocation, named, options)),
       ),
     );
   program
     .command("events")
-    .argument("<id>", "the session")
+    .argument("<id>", "the session", idOrEnd)
     .description("print what happened in a session, one event per line")
     .option("--after <n>", "only events above this number", count, 0)
     .option("-f, --follow", "stay until the run has ended; its outcome is the exit code")
     .action(bind(events));
   program
     .command("tail")
-    .argument("<id>", "the session")
+    .argument("<id>", "the session", idOrEnd)
     .description("print what a session said last; -f comes back to a run")
     .option("-n, --lines <n>", "this many events", count, 20)
     .option("--after <n>", "all events above this number", count)
@@ -88,17 +83,32 @@ export function addLookCommands(program: Command, bind: Bind): void {
     .action(bind((invocation) => withCore(invocation, (client) => agents(client, invocation))));
 }
 
+/** Where no core has ever run there are no sessions, and none is started to say so. */
+async function look(
+  invocation: Invocation,
+  use: (client: Client) => Promise<number>,
+): Promise<number> {
+  const code = await withStoredSessions(invocation, use);
+  if (code !== undefined) return code;
+  invocation.output.value({ sessions: [] });
+  invocation.output.note("No sessions.");
+  return exitCodes.ok;
+}
+
 async function ls(client: Client, invocation: Invocation, options: ListOptions): Promise<number> {
   const { output, terminal } = invocation;
   const filter: ParamsOf<"session/list"> = {
-    ...(options.status && { status: options.status.map(statusNamed) }),
-    ...(options.root !== undefined && { rootId: await resolveId(client, options.root) }),
+    ...(options.status && { status: options.status }),
+    ...(options.root !== undefined && {
+      rootId: (await sessionNamed(client, options.root)).rootId,
+    }),
     ...(options.text !== undefined && { text: options.text }),
     ...(options.cwd !== undefined && { cwd: resolve(terminal.cwd, options.cwd) }),
   };
   const sessions: Session[] = [];
   let more = false;
-  for await (const session of listSessions(client, filter)) {
+  const pageSize = options.limit === 0 ? undefined : Math.min(options.limit + 1, 1000);
+  for await (const session of listSessions(client, filter, pageSize)) {
     more = options.limit > 0 && sessions.length >= options.limit;
     if (more) break;
     sessions.push(session);
@@ -106,16 +116,8 @@ async function ls(client: Client, invocation: Invocation, options: ListOptions):
   output.value({ sessions, more });
   if (sessions.length === 0) output.note("No sessions.");
   else for (const line of sessionTable(sessions, output, terminal.now())) output.line(line);
-  if (more) output.note(`There are more; --limit 0 shows all.`);
+  if (more) output.note("There are more; --limit 0 shows all.");
   return exitCodes.ok;
-}
-
-function statusNamed(name: string): SessionStatus {
-  const status = sessionStatuses.find((known) => known === name);
-  if (status !== undefined) return status;
-  throw usageFailure(
-    `there is no state "${cleanLine(name)}"; the states are ${sessionStatuses.join(", ")}`,
-  );
 }
 
 function sessionTable(sessions: readonly Session[], output: Output, now: number): string[] {
@@ -125,7 +127,7 @@ function sessionTable(sessions: readonly Session[], output: Output, now: number)
     cleanLine(session.agent),
     elapsedOf(session, now),
     formatDuration(now - session.createdAt),
-    cleanLine(session.title),
+    cutTo(cleanLine(session.title), 60),
     session.kind === "root" ? cleanLine(session.cwd) : detailOf(session, undefined, now),
   ]);
   const head = ["ID", "STATE", "AGENT", "TIME", "AGE", "TITLE", "DETAIL"];
@@ -134,55 +136,6 @@ function sessionTable(sessions: readonly Session[], output: Output, now: number)
     if (session === undefined) return output.paint("bold", text);
     return column === 1 ? output.paint(lookOf(session, undefined).style, text) : text;
   });
-}
-
-function widthOf(output: Output): number {
-  return output.stdout.isTTY === true ? (output.stdout.columns ?? 80) : Infinity;
-}
-
-async function tree(
-  client: Client,
-  { output, terminal }: Invocation,
-  named: string | undefined,
-  { once }: TreeOptions,
-): Promise<number> {
-  const top = named === undefined ? undefined : await sessionNamed(client, named);
-  const shown = {
-    ...(top && { rootIds: [top.rootId] }),
-    ...(top?.kind === "child" && { topId: top.id }),
-  };
-  if (once === true) {
-    const { sessions } = await client.call("tree/subscribe", {
-      ...(shown.rootIds && { rootIds: shown.rootIds }),
-    });
-    const below = top === undefined ? sessions : subtreeOf(sessions, top.id);
-    output.value({ sessions: below });
-    if (below.length === 0) output.note("No sessions.");
-    const view = { width: widthOf(output), now: terminal.now(), paint: output.paint };
-    for (const line of treeLines(below, new Map(), view)) output.line(line);
-    return exitCodes.ok;
-  }
-  const footer = () => [output.paint("dim", "Ctrl-C ends this view; what runs goes on.")];
-  const live = await liveTree({ client, output, ...shown, now: terminal.now, footer });
-  const lost = client.ended.then(() => {
-    throw unreachableFailure("the core has stopped");
-  });
-  const end = live.drawn ? lost : Promise.race([live.allEnded, lost]);
-  try {
-    await untilInterrupted(
-      end.then(() => exitCodes.ok),
-      () => {},
-    );
-    return exitCodes.ok;
-  } finally {
-    live.stop();
-    lost.catch(() => {});
-  }
-}
-
-async function sessionNamed(client: Client, named: string): Promise<Session> {
-  const sessionId = await resolveId(client, named);
-  return (await client.call("session/get", { sessionId })).session;
 }
 
 async function events(

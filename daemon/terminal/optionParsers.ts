@@ -1,5 +1,6 @@
 /** Arguments of the command line, read at the edge: what is wrong with one is said in its terms. */
 import { InvalidArgumentError } from "commander";
+import { sessionStatuses, type SessionStatus } from "../../protocol/session.ts";
 import { parseDuration, parseSize } from "./values.ts";
 
 /** Milliseconds, at least one. */
@@ -37,8 +38,27 @@ export function money(text: string): number {
   return amount;
 }
 
-/** For an option that can be given several times, or once with commas. */
-export function list(text: string, before: readonly string[] = []): string[] {
-  const parts = text.split(",").map((part) => part.trim());
-  return [...before, ...parts.filter((part) => part !== "")];
+/** States, with commas or given several times. */
+export function statuses(text: string, before: readonly SessionStatus[] = []): SessionStatus[] {
+  const named = text.split(",").map((part) => part.trim());
+  const found = named.flatMap((name) => sessionStatuses.filter((status) => status === name));
+  if (found.length < named.length) {
+    throw new InvalidArgumentError(`The states are ${sessionStatuses.join(", ")}.`);
+  }
+  return [...before, ...found];
+}
+
+const wholeOrEnd = /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f-]{4,35})$/;
+
+/** A session's id, or at least the last four characters of it. Which session it is, is found out later. */
+export function idOrEnd(text: string): string {
+  const id = text.toLowerCase();
+  if (wholeOrEnd.test(id)) return id;
+  throw new InvalidArgumentError(
+    "Give a whole id, or at least the last four characters of it; `offshoot ls` shows them.",
+  );
+}
+
+export function idsOrEnds(text: string, before: readonly string[] = []): string[] {
+  return [...before, idOrEnd(text)];
 }

@@ -18,6 +18,8 @@ export interface Screen extends NodeJS.WritableStream {
 export interface Output {
   readonly json: boolean;
   readonly stdout: Screen;
+  /** Stdout is a terminal where lines can be drawn anew, for a person. */
+  readonly canDraw: boolean;
   readonly paint: Paint;
   /** Aborted when the reader of stdout has gone away, as `head` does. */
   readonly closed: AbortSignal;
@@ -37,7 +39,14 @@ export interface Output {
   release(): void;
 }
 
-export function openOutput(stdout: Screen, stderr: Screen, json: boolean): Output {
+export interface OutputOptions {
+  readonly stdout: Screen;
+  readonly stderr: Screen;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly json: boolean;
+}
+
+export function openOutput({ stdout, stderr, environment, json }: OutputOptions): Output {
   const closing = new AbortController();
   const onStdoutError = () => closing.abort();
   const onStderrError = () => {};
@@ -50,6 +59,7 @@ export function openOutput(stdout: Screen, stderr: Screen, json: boolean): Outpu
   return {
     json,
     stdout,
+    canDraw: stdout.isTTY === true && !json && environment["TERM"] !== "dumb",
     paint: painter(stdout),
     closed: closing.signal,
     text: (text) => json || write(stdout, text),
@@ -72,6 +82,11 @@ export function openOutput(stdout: Screen, stderr: Screen, json: boolean): Outpu
 /** Colours where the stream is a terminal that wants them (NO_COLOR, FORCE_COLOR, TERM). */
 export function painter(stream: Screen): Paint {
   return (style, text) => styleText(style, text, { stream });
+}
+
+/** Columns that a line may have; Infinity where stdout is no terminal. */
+export function widthOf({ stdout }: Output): number {
+  return stdout.isTTY === true ? (stdout.columns ?? 80) : Infinity;
 }
 
 /**

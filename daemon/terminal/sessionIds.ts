@@ -6,19 +6,19 @@ import { usageFailure } from "./exitCodes.ts";
 import { cleanLine, shortId } from "./values.ts";
 
 const wholeId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const endOfId = /^[0-9a-f-]{4,35}$/;
 const candidatesShown = 5;
 
 /** All sessions that match, newest first, over all pages. */
 export async function* listSessions(
   client: Client,
   filter: Omit<ParamsOf<"session/list">, "cursor" | "limit">,
+  pageSize = 1000,
 ): AsyncGenerator<Session, void> {
   let cursor: string | undefined;
   do {
     const page = await client.call("session/list", {
       ...filter,
-      limit: 1000,
+      limit: pageSize,
       ...(cursor !== undefined && { cursor }),
     });
     yield* page.sessions;
@@ -27,30 +27,27 @@ export async function* listSessions(
 }
 
 /**
- * The ids of the sessions that people named by a whole id or by its unique end, at least four
- * characters of it. Fails with the candidates when several sessions end so.
+ * The ids of the sessions that people named by a whole id or by its unique end. Fails with the candidates when several sessions end so.
  */
 export async function resolveIds(client: Client, named: readonly string[]): Promise<string[]> {
-  const wanted = named.map((text) => text.toLowerCase());
-  for (const text of wanted) {
-    if (wholeId.test(text) || endOfId.test(text)) continue;
-    throw usageFailure(
-      `"${cleanLine(text)}" is no session id: give a whole one, or at least the last four ` +
-        "characters of it; `offshoot ls` shows them",
-    );
-  }
-  const ends = wanted.filter((text) => !wholeId.test(text));
-  if (ends.length === 0) return wanted;
+  const ends = named.filter((text) => !wholeId.test(text));
+  if (ends.length === 0) return [...named];
   const found = new Map<string, Session[]>(ends.map((end) => [end, []]));
   for await (const session of listSessions(client, {})) {
     for (const end of ends) if (session.id.endsWith(end)) found.get(end)?.push(session);
   }
-  return wanted.map((text) => (wholeId.test(text) ? text : theOne(text, found.get(text) ?? [])));
+  return named.map((text) => (wholeId.test(text) ? text : theOne(text, found.get(text) ?? [])));
 }
 
 export async function resolveId(client: Client, named: string): Promise<string> {
   const [id] = await resolveIds(client, [named]);
   return id ?? named;
+}
+
+/** The session itself, as it is now. */
+export async function sessionNamed(client: Client, named: string): Promise<Session> {
+  const sessionId = await resolveId(client, named);
+  return (await client.call("session/get", { sessionId })).session;
 }
 
 function theOne(end: string, candidates: readonly Session[]): string {

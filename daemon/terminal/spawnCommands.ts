@@ -7,7 +7,7 @@ import type { Client } from "./client.ts";
 import { exitCodes, usageFailure } from "./exitCodes.ts";
 import { followRun } from "./followRun.ts";
 import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
-import { count, duration, money, wholeNumber } from "./optionParsers.ts";
+import { count, duration, money, idOrEnd, wholeNumber } from "./optionParsers.ts";
 import { resolveId } from "./sessionIds.ts";
 
 interface SpawnOptions extends CommonOptions, Limits {
@@ -60,7 +60,7 @@ function addSpawnOptions(command: Command): void {
     .option("-a, --agent <name>", "the agent (see `offshoot agents`)")
     .option("-t, --title <text>", "how it is shown; else the prompt's first line")
     .option("-m, --model <name>", "the model, for an agent that can choose")
-    .option("-p, --parent <id>", "the session to hang it under; else this folder's root")
+    .option("-p, --parent <id>", "the session to hang it under; else this folder's root", idOrEnd)
     .option("-C, --cwd <dir>", "the folder to work in; else this one")
     .option("--key <text>", "the same key always gives the same session")
     .option("--priority <n>", "higher runs first; 0", wholeNumber)

@@ -6,7 +6,7 @@ import type { Client } from "./client.ts";
 import { CommandFailure, exitCodes, exitCodeOfStatus, usageFailure } from "./exitCodes.ts";
 import { endLine, followRun } from "./followRun.ts";
 import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
-import { duration } from "./optionParsers.ts";
+import { duration, idOrEnd, idsOrEnds } from "./optionParsers.ts";
 import { untilInterrupted, type Output } from "./output.ts";
 import { remove } from "./removeCommand.ts";
 import { nameOf, resolveId, resolveIds } from "./sessionIds.ts";
@@ -29,14 +29,14 @@ interface TreeOptions extends CommonOptions {
 export function addSteerCommands(program: Command, bind: Bind): void {
   program
     .command("send")
-    .argument("<id>", "the session")
+    .argument("<id>", "the session", idOrEnd)
     .argument("<text...>", "the message, its words joined by blanks; - reads it from stdin")
     .description("send a message; a session that has ended runs again on it")
     .option("--interrupt", "end what it does now, then read the message")
     .action(bind(send));
   program
     .command("wait")
-    .argument("<ids...>", "the sessions")
+    .argument("<ids...>", "the sessions", idsOrEnds)
     .description("wait until they have ended; the first bad outcome is the exit code")
     .option("--any", "until the first of them has ended")
     .option("--first-error", "until one ends badly, or all have ended")
@@ -44,7 +44,7 @@ export function addSteerCommands(program: Command, bind: Bind): void {
     .action(bind(wait));
   program
     .command("cancel")
-    .argument("<ids...>", "the sessions")
+    .argument("<ids...>", "the sessions", idsOrEnds)
     .description("end sessions and everything below them")
     .option("--reason <text>", "why; it is shown with the outcome")
     .action(
@@ -60,7 +60,7 @@ export function addSteerCommands(program: Command, bind: Bind): void {
     );
   program
     .command("pause")
-    .argument("<ids...>", "the sessions")
+    .argument("<ids...>", "the sessions", idsOrEnds)
     .description("hold sessions: a queued one now, a live one at its next turn")
     .option("--tree", "with everything below")
     .action(
@@ -72,7 +72,7 @@ export function addSteerCommands(program: Command, bind: Bind): void {
     );
   program
     .command("resume")
-    .argument("<ids...>", "the sessions")
+    .argument("<ids...>", "the sessions", idsOrEnds)
     .description("queue paused sessions again")
     .option("--tree", "with everything below")
     .action(
@@ -84,13 +84,13 @@ export function addSteerCommands(program: Command, bind: Bind): void {
     );
   program
     .command("retry")
-    .argument("<id>", "the session")
+    .argument("<id>", "the session", idOrEnd)
     .description("run a session again that has ended without an answer")
     .option("-f, --follow", "follow the new run; its outcome is the exit code")
     .action(bind(retry));
   program
     .command("rm")
-    .argument("<ids...>", "the sessions")
+    .argument("<ids...>", "the sessions", idsOrEnds)
     .description("end and remove sessions with everything below them")
     .option("-y, --yes", "do not ask")
     .action(bind(remove));

@@ -348,8 +348,9 @@ describe("the runner command", () => {
   });
 
   it("says which formats there are", async () => {
-    const run = start("echo", [], { format: "codex-json" });
-    await checkRefused(run, "invalid_request", /"codex-json" is not supported. Supported: "text"/);
+    const unheardOf = "xml" as "text";
+    const run = start("echo", [], { format: unheardOf });
+    await checkRefused(run, "invalid_request", /"xml" is not supported. Supported: "text"/);
   });
 
   it("runs a hundred programs at once", async () => {

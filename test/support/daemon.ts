@@ -45,6 +45,8 @@ export interface TestClient {
   completion(sessionId: string, nth?: number): Promise<Completion>;
   /** `shutdown`, `exit`; resolves with the front's exit code. */
   close(): Promise<number | null>;
+  /** Ends the front without a word, as a crash of the editor would. */
+  crash(): Promise<void>;
 }
 
 export interface TestDaemon {
@@ -57,9 +59,12 @@ export interface TestDaemon {
   client(
     options?: ClientOptions & { subscribe?: "all" | "lifecycle" | "nothing" },
   ): Promise<TestClient>;
+  /** The pid of the core, or of the last one that a client has seen. */
   corePid(): Promise<number>;
-  /** kill -9, and waits until it is gone. */
+  /** kill -9, and waits until it is gone. A front that is still there starts another one. */
   killCore(): Promise<void>;
+  /** Stops the core in order, as SIGTERM does, and waits until it is gone. */
+  stopCore(): Promise<void>;
   log(): string;
   /** Ends all clients, stops the core in order and removes the folder. */
   stop(): Promise<void>;
@@ -103,8 +108,8 @@ export function startDaemon(config: Config = {}): TestDaemon {
     },
     async corePid() {
       const [client] = clients;
-      if (client === undefined) throw new Error("no client is connected");
-      lastCorePid = (await client.call("daemon/status", {})).pid;
+      if (client !== undefined) lastCorePid = (await client.call("daemon/status", {})).pid;
+      if (lastCorePid === undefined) throw new Error("no client was ever connected");
       return lastCorePid;
     },
     async killCore() {
@@ -112,12 +117,16 @@ export function startDaemon(config: Config = {}): TestDaemon {
       process.kill(pid, "SIGKILL");
       await waitFor(() => !isAlive(pid), `core ${pid} to be gone`);
     },
+    async stopCore() {
+      const pid = lastCorePid;
+      if (pid === undefined) return;
+      if (isAlive(pid)) process.kill(pid, "SIGTERM");
+      await waitFor(() => !isAlive(pid), "the core to be gone");
+    },
     log: () => readFileSync(join(stateDir, "core.log"), "utf8"),
     async stop() {
       await Promise.all([...clients].map((client) => client.close()));
-      const pid = lastCorePid;
-      if (pid !== undefined && isAlive(pid)) process.kill(pid, "SIGTERM");
-      if (pid !== undefined) await waitFor(() => !isAlive(pid), "the core to be gone");
+      await daemon.stopCore();
       for (const made of [folder, work]) rmSync(made, { recursive: true, force: true });
     },
   };
@@ -189,6 +198,10 @@ async function startClient(
         describe: () => received.filter(({ method }) => method !== "subAgent/heartbeat"),
       });
     },
+    async crash() {
+      const exit = once(front, "exit");
+      if (front.kill("SIGKILL")) await exit;
+    },
     async close() {
       if (front.exitCode !== null || front.signalCode !== null) return front.exitCode;
       await connection.sendRequest("shutdown");
@@ -207,10 +220,13 @@ async function startClient(
   return client;
 }
 
+/** A process that has ended and that nobody has asked about yet, a zombie, is not alive. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    if (process.platform !== "linux") return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return !stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
   } catch {
     return false;
   }

@@ -86,11 +86,11 @@ describe("the commands of the terminal", function () {
     await call("wait", id);
     const table = (await call("ls")).stdout.split("\n");
     assert.match(table[0] ?? "", /^ID +STATE +AGENT +TIME +AGE +TITLE +DETAIL$/);
-    assert.match(table[1] ?? "", new RegExp(`^${id.slice(-8)}  completed  shell .* first  three$`));
+    assert.match(table[1] ?? "", new RegExp(`^${id.slice(-8)}  completed  shell .* first +three$`));
     assert.match(table[2] ?? "", /root/);
     assert.equal((await call("ls", "--text", "nothing like it")).stdout, "");
     assert.equal((await call("ls", "--status", "running,queued")).stdout, "");
-    assert.match((await call("ls", "--root", id)).stderr, /offshoot: /);
+    assert.equal((await call("ls", "--root", id.slice(-8))).stdout.split("\n").length, 4);
 
     const tree = await call("tree", "--once");
     assert.match(tree.stdout, /^└─ ✓ first  completed  shell  .*three\n$/);
@@ -117,7 +117,7 @@ describe("the commands of the terminal", function () {
     assert.equal(code, 0);
     assert.match(stdout, new RegExp(`running +${ids[0]?.slice(-8)}  slow`));
     assert.match(stdout, new RegExp(`completed +${ids[0]?.slice(-8)}  slow`));
-    assert.doesNotMatch(stdout, /\u001b/u);
+    assert.ok(!stdout.includes("\u001b"));
 
     const done = await call("tree", "--json");
     assert.equal((JSON.parse(done.stdout) as { sessions: Session[] }).sessions.length, 3);
@@ -168,7 +168,6 @@ describe("the commands of the terminal", function () {
     assert.deepEqual(await json("send", second, "echo", "again"), { delivery: "run" });
     assert.equal((await call("wait", second)).code, 0);
     assert.match((await call("tail", second)).stdout, /again/);
-    assert.equal((await call("retry", "-f", first.slice(-8))).code, 0);
 
     async function statusOf(id: string): Promise<string | undefined> {
       const { sessions } = await json<{ sessions: Session[] }>("ls", "--limit", "0");
@@ -230,12 +229,12 @@ describe("the commands of the terminal", function () {
   it("names sessions by the end of their id", async () => {
     const ids = [await spawn("--no-run", "one"), await spawn("--no-run", "two")];
     const [first = "", second = ""] = ids;
-    assert.match((await call("ls")).stdout, new RegExp(`${first.slice(-8)}`));
+    assert.match((await call("ls")).stdout, new RegExp(first.slice(-8)));
     assert.equal((await call("cancel", first.slice(-12).toUpperCase())).code, 0);
     const none = await call("tail", "00000000-nope");
     assert.deepEqual([none.code, none.stdout], [2, ""]);
     const short = await call("tail", second.slice(-3));
-    assert.match(short.stderr, /is no session id: give a whole one, or at least the last four/);
+    assert.match(short.stderr, /Give a whole id, or at least the last four characters/);
     const unknown = await call("tail", "ffffffffffff");
     assert.match(unknown.stderr, /no session's id ends in "ffffffffffff"/);
     const gone = await json<{ error: unknown }>("tail", "01a1faa4-6ad4-764c-8aa5-60f205a3ad97");
@@ -251,7 +250,7 @@ describe("the commands of the terminal", function () {
       [["prune", "--size", "big"], 2, /A size looks like 500MB/],
       [["spawn", "--max-cost", "-1", "x"], 2, /A sum in US dollars/],
       [["spawn"], 2, /missing required argument 'prompt'/],
-      [["ls", "--status", "sleepy"], 2, /there is no state "sleepy"; the states are created, /],
+      [["ls", "--status", "sleepy"], 2, /The states are created, queued, /],
       [["run", "--agent", "nobody", "x"], 2, /there is no agent "nobody"/],
       [["run", "--cwd", "not/there", "x"], 2, /not\/there/],
       [["run", "--max-depth", "1", "--parent", "ffffffff", "x"], 2, /no session's id ends in/],

@@ -1,0 +1,158 @@
+/**
+ * Keeps a conversation within the model's context window: when it is 85 % full, its middle becomes
+ * a summary, down to 40 %. The task and the latest work stay word for word.
+ */
+import type { ModelMessage } from "ai";
+import { describeMessage, estimateTokens } from "./conversation.ts";
+import type { Model, Turn } from "./model/model.ts";
+
+const fullAt = 0.85;
+const emptyTo = 0.4;
+/** Part of the window that a summary may take. */
+const summaryPart = 0.08;
+/** Part of the window that the model gets to read for it. */
+const transcriptPart = 0.6;
+
+const summaryMark = "[Older turns were removed. What happened in them:]";
+
+export interface Compacted {
+  messages: ModelMessage[];
+  tokensBefore: number;
+  tokensAfter: number;
+  /** "cut" where the model could not summarise. */
+  by: "summary" | "cut";
+  /** The model's call for the summary, where it was made. */
+  turn?: Turn;
+}
+
+/**
+ * The shorter conversation, or undefined where it still fits. `tokensPerEstimate` corrects our
+ * estimates by what the provider counted; `overhead` is what goes along, in estimated tokens.
+ */
+export async function compactIfFull(parts: {
+  messages: readonly ModelMessage[];
+  overhead: number;
+  tokensPerEstimate: number;
+  model: Model;
+  signal: AbortSignal;
+}): Promise<Compacted | undefined> {
+  const { messages, overhead, tokensPerEstimate, model, signal } = parts;
+  const measure = (some: readonly ModelMessage[]) =>
+    Math.ceil((estimateTokens(some) + overhead) * tokensPerEstimate);
+  const tokensBefore = measure(messages);
+  if (tokensBefore <= model.contextWindow * fullAt) return undefined;
+
+  const { task, middle, latest } = divide(messages, (tail) => {
+    const room = model.contextWindow * (emptyTo - summaryPart);
+    return measure([...messages.slice(0, 1), ...tail]) <= room;
+  });
+  const mostCharacters = Math.floor(model.contextWindow * summaryPart * 3);
+  const turn = middle.length === 0 ? undefined : await summarise(middle, model, signal);
+  const summary = (turn?.text ?? cutDown(middle, mostCharacters)).slice(0, mostCharacters);
+  const first: ModelMessage = {
+    role: "user",
+    content: [
+      { type: "text", text: task },
+      { type: "text", text: `${summaryMark}\n${summary}` },
+    ],
+  };
+  const kept = shrinkResults([first, ...latest], (some) => {
+    return measure(some) <= model.contextWindow * emptyTo;
+  });
+  return {
+    messages: kept,
+    tokensBefore,
+    tokensAfter: measure(kept),
+    by: turn === undefined ? "cut" : "summary",
+    ...(turn === undefined ? {} : { turn }),
+  };
+}
+
+/** The latest part begins with a question or an answer, never with the result of a lost call. */
+function divide(
+  messages: readonly ModelMessage[],
+  fits: (tail: readonly ModelMessage[]) => boolean,
+): { task: string; middle: ModelMessage[]; latest: ModelMessage[] } {
+  const [first, ...others] = messages;
+  let start = others.findLastIndex(({ role }) => role !== "tool");
+  for (let index = start - 1; index >= 0; index -= 1) {
+    if (!fits(others.slice(index))) break;
+    if (others[index]?.role !== "tool") start = index;
+  }
+  const cut = Math.max(0, start);
+  return { task: taskOf(first), middle: others.slice(0, cut), latest: others.slice(cut) };
+}
+
+/** Without an earlier summary, which is in the second part of the first message. */
+function taskOf(first: ModelMessage | undefined): string {
+  if (first === undefined) return "";
+  if (typeof first.content === "string") return first.content;
+  const [part] = first.content;
+  return part?.type === "text" ? part.text : "";
+}
+
+const summaryInstructions =
+  "You shorten the record of an agent's work, so that the agent can go on with it. Keep: what was " +
+  "asked and every later wish of the user, decisions and their reasons, files that were read or " +
+  "changed and how, commands and their outcome, errors, what is still to do. Keep names, paths " +
+  "and numbers exactly. Write plain sentences, no greeting. Do not call tools.";
+
+async function summarise(
+  middle: readonly ModelMessage[],
+  model: Model,
+  signal: AbortSignal,
+): Promise<Turn | undefined> {
+  const room = Math.floor(model.contextWindow * transcriptPart * 3);
+  const each = Math.max(500, Math.floor(room / middle.length));
+  const record = middle.map((message) => describeMessage(message, each)).join("\n");
+  try {
+    const turn = await model.turn({
+      instructions: summaryInstructions,
+      messages: [{ role: "user", content: record.slice(0, room) }],
+      tools: [],
+      lastData: [],
+      signal,
+      sayText: () => undefined,
+      sayThought: () => undefined,
+      retrying: () => undefined,
+    });
+    return turn.text.trim() === "" ? undefined : turn;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // The task matters more than its summary: the mechanical cut takes over.
+    return undefined;
+  }
+}
+
+/** A line or two of everything, shorter the more there is. */
+function cutDown(middle: readonly ModelMessage[], mostCharacters: number): string {
+  const each = Math.max(40, Math.floor(mostCharacters / Math.max(1, middle.length)) - 20);
+  const lines = middle.map((message) => describeMessage(message, each));
+  return lines.join("\n");
+}
+
+/** Where even the latest work does not fit, its oldest results are cut first. */
+function shrinkResults(
+  messages: ModelMessage[],
+  fits: (some: readonly ModelMessage[]) => boolean,
+): ModelMessage[] {
+  const kept = [...messages];
+  for (const [index, message] of kept.entries()) {
+    if (fits(kept)) break;
+    if (message.role !== "tool") continue;
+    const content = message.content.map((part) =>
+      part.type === "tool-result" && JSON.stringify(part.output).length > 1_000
+        ? {
+            ...part,
+            output: { type: "text" as const, value: `${textOf(part.output).slice(0, 800)}\n[cut]` },
+          }
+        : part,
+    );
+    kept[index] = { ...message, content };
+  }
+  return kept;
+}
+
+function textOf(output: { type: string; value?: unknown }): string {
+  return typeof output.value === "string" ? output.value : JSON.stringify(output);
+}

@@ -1,0 +1,64 @@
+/** The conversation of a session as texts, and how many tokens it is about. */
+import type { ContentBlock } from "@agentclientprotocol/sdk";
+import type { ModelMessage } from "ai";
+import type { SessionMeta } from "./meta.ts";
+
+/** Code and JSON have fewer characters per token than prose; too high a guess is the safe one. */
+const charactersPerToken = 3.5;
+
+export function userMessage(text: string): ModelMessage {
+  return { role: "user", content: text };
+}
+
+export function messagesOf(history: NonNullable<SessionMeta["history"]>): ModelMessage[] {
+  return history
+    .filter(({ text }) => text !== "")
+    .map(({ role, text }) => ({ role, content: text }));
+}
+
+/** The words of a prompt. What is no text is named, so that the model knows of it. */
+export function textOfPrompt(blocks: readonly ContentBlock[]): string {
+  return blocks.map(textOfBlock).join("\n\n");
+}
+
+function textOfBlock(block: ContentBlock): string {
+  switch (block.type) {
+    case "text":
+      return block.text;
+    case "resource_link":
+      return `[${block.name}](${block.uri})`;
+    case "resource":
+      return "text" in block.resource
+        ? `<resource uri="${block.resource.uri}">\n${block.resource.text}\n</resource>`
+        : `[a binary resource: ${block.resource.uri}]`;
+    case "image":
+    case "audio":
+      return `[an ${block.type}, which this agent cannot take]`;
+    default:
+      return "[content of an unknown kind]";
+  }
+}
+
+/** In tokens, roughly. */
+export function estimateTokens(value: unknown): number {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return Math.ceil(text.length / charactersPerToken);
+}
+
+/** The text of a message, with calls and results named. `most` bounds each of its parts. */
+export function describeMessage({ role, content }: ModelMessage, most: number): string {
+  if (typeof content === "string") return `${role}: ${content.slice(0, most)}`;
+  const parts = content.map((part) => {
+    switch (part.type) {
+      case "text":
+        return `${role}: ${part.text.slice(0, most)}`;
+      case "tool-call":
+        return `call of ${part.toolName}: ${JSON.stringify(part.input).slice(0, most)}`;
+      case "tool-result":
+        return `result of ${part.toolName}: ${JSON.stringify(part.output).slice(0, most)}`;
+      default:
+        return "";
+    }
+  });
+  return parts.filter((part) => part !== "").join("\n");
+}

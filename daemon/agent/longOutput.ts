@@ -1,0 +1,31 @@
+/** Bounds what a tool hands to the model; the whole of it goes to a file that read_file may read. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** In bytes of UTF-8. */
+const mostBytes = 32 * 1024;
+const headBytes = 24 * 1024;
+const tailBytes = 7 * 1024;
+
+/** The text itself, or its beginning and end with the name of the file in between. */
+export async function boundOutput(parts: {
+  text: string;
+  scratchDir: string;
+  name: string;
+}): Promise<string> {
+  const { text, scratchDir, name } = parts;
+  const bytes = Buffer.from(text);
+  if (bytes.length <= mostBytes) return text;
+  const file = join(scratchDir, `${name}.txt`);
+  await mkdir(scratchDir, { recursive: true, mode: 0o700 });
+  await writeFile(file, bytes, { mode: 0o600 });
+  const head = withoutBrokenEnds(bytes.subarray(0, headBytes));
+  const tail = withoutBrokenEnds(bytes.subarray(-tailBytes));
+  const cut = bytes.length - headBytes - tailBytes;
+  return `${head}\n\n[${cut} bytes left out; all of it is in ${file}, for read_file]\n\n${tail}`;
+}
+
+/** A cut may go through a character. */
+function withoutBrokenEnds(bytes: Buffer): string {
+  return bytes.toString("utf8").replace(/^\uFFFD+|\uFFFD+$/g, "");
+}

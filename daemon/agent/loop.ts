@@ -1,0 +1,131 @@
+/** One prompt of a session: turns of the model and the tools that they call, until it is done. */
+import type { StopReason } from "@agentclientprotocol/sdk";
+import type { ModelMessage } from "ai";
+import type { RunErrorCode } from "../../protocol/session.ts";
+import { executeCalls } from "./calls.ts";
+import type { CallWorld } from "./calls.ts";
+import { compactIfFull } from "./compaction.ts";
+import { estimateTokens, userMessage } from "./conversation.ts";
+import type { Model, Turn } from "./model/model.ts";
+import type { Tool } from "./tools/tool.ts";
+import type { UsageCount } from "./usage.ts";
+
+export interface PromptWork {
+  model: Model;
+  instructions: string;
+  /** The conversation; what happens is added to it. Compaction replaces what is in it. */
+  messages: ModelMessage[];
+  world: CallWorld;
+  /** Turns of this prompt. */
+  maxTurns: number;
+  /** Input and output of the session; infinite without a limit. */
+  maxTokens: number;
+  usage: UsageCount;
+  signal: AbortSignal;
+  /** Messages that came meanwhile; taken are taken. */
+  takeInjected(): string[];
+  /** The conversation is whole: every call in it has its result. */
+  save(): Promise<void>;
+}
+
+export interface PromptEnd {
+  stopReason: StopReason;
+  /** Why, where the stop reason of the protocol does not say it. */
+  code?: RunErrorCode;
+}
+
+/**
+ * Rejects with a TypedError when the model fails, and with the signal's reason when aborted; what
+ * was said until then is in the conversation.
+ */
+export async function runPrompt(work: PromptWork): Promise<PromptEnd> {
+  const { model, messages, world, usage, signal } = work;
+  const tools = [...world.tools.values()];
+  const overhead = estimateTokens([work.instructions, tools]);
+  let tokensPerEstimate = 1;
+  let lastData: unknown[] = [];
+
+  for (let turns = 0; ; turns += 1) {
+    signal.throwIfAborted();
+    messages.push(...work.takeInjected().map(userMessage));
+    if (turns >= work.maxTurns) return { stopReason: "max_turn_requests", code: "max_turns" };
+    if (usage.session().inputTokens + usage.session().outputTokens >= work.maxTokens) {
+      return { stopReason: "max_tokens", code: "budget_exceeded" };
+    }
+    await compact({ work, overhead, tokensPerEstimate });
+    const estimated = estimateTokens(messages) + overhead;
+    const turn = await takeTurn(work, tools, lastData);
+    usage.addTurn(turn.usage, model.contextWindow);
+    if (turn.usage !== undefined && turn.usage.inputTokens > 0) {
+      tokensPerEstimate = Math.min(3, Math.max(0.5, turn.usage.inputTokens / estimated));
+    }
+    if (turn.calls.length > 0) {
+      usage.addToolCalls(turn.calls.length);
+      const executed = await executeCalls(turn.calls, world, signal);
+      messages.push(turn.message, { role: "tool", content: executed.map(({ part }) => part) });
+      lastData = executed.map(({ data }) => data);
+    } else if (turn.text !== "") messages.push(turn.message);
+    await work.save();
+    if (turn.finish === "refusal") return { stopReason: "refusal", code: "refused" };
+    if (turn.calls.length > 0) continue;
+    if (turn.finish === "length") return { stopReason: "max_tokens" };
+    const injected = work.takeInjected();
+    if (injected.length === 0) return { stopReason: "end_turn" };
+    messages.push(...injected.map(userMessage));
+  }
+}
+
+/** A turn that breaks leaves what it said in the conversation. */
+async function takeTurn(work: PromptWork, tools: Tool[], lastData: unknown[]): Promise<Turn> {
+  const { model, instructions, messages, world, signal } = work;
+  let said = "";
+  try {
+    return await model.turn({
+      instructions,
+      messages,
+      tools,
+      lastData,
+      signal,
+      sayText(text) {
+        if (text === "") return;
+        said += text;
+        const content = { type: "text", text } as const;
+        world.client.update({ sessionUpdate: "agent_message_chunk", content });
+      },
+      sayThought(text) {
+        if (text === "") return;
+        const content = { type: "text", text } as const;
+        world.client.update({ sessionUpdate: "agent_thought_chunk", content });
+      },
+      retrying({ attempt, inMs, error }) {
+        world.client.tell({ retry: { attempt, inMs, message: error.message } });
+        const seconds = Math.round(inMs / 100) / 10;
+        world.client.notice("warning", `Trying again in ${seconds} s: ${error.message}`);
+      },
+    });
+  } catch (error) {
+    if (said !== "") messages.push({ role: "assistant", content: said });
+    await work.save();
+    throw error;
+  }
+}
+
+async function compact(parts: {
+  work: PromptWork;
+  overhead: number;
+  tokensPerEstimate: number;
+}): Promise<void> {
+  const { work, overhead, tokensPerEstimate } = parts;
+  const { messages, model, signal, world, usage } = work;
+  const compacted = await compactIfFull({ messages, overhead, tokensPerEstimate, model, signal });
+  if (compacted === undefined) return;
+  const { tokensBefore, tokensAfter, by, turn } = compacted;
+  messages.splice(0, messages.length, ...compacted.messages);
+  if (turn !== undefined) usage.addTurn(turn.usage, model.contextWindow);
+  world.client.tell({ compaction: { tokensBefore, tokensAfter, by } });
+  world.client.notice(
+    "info",
+    `Older turns were shortened: about ${tokensBefore} tokens before, ${tokensAfter} now`,
+  );
+  await work.save();
+}

@@ -1,0 +1,148 @@
+/** Types the errors of providers: by status, by their own typed codes, by the socket's. */
+import type { RunErrorCode } from "../../../protocol/session.ts";
+import { TypedError, messageOf } from "../runErrors.ts";
+
+/** Any error of a call, typed. Texts are cut, since some providers answer with whole pages. */
+export function typeError(error: unknown, now: number): TypedError {
+  if (error instanceof TypedError) return error;
+  // The SDK wraps the last error of its own tries and errors of parsing; the cause says more.
+  for (const candidate of chainOf(error)) {
+    const code = codeOf(candidate);
+    if (code !== undefined) {
+      return new TypedError(code, describe(candidate), retryAfterOf(candidate, now));
+    }
+  }
+  return new TypedError("internal", describe(error));
+}
+
+const longestMessage = 2_000;
+
+const statusCodes: Record<number, RunErrorCode> = {
+  401: "auth",
+  402: "quota",
+  403: "auth",
+  408: "network",
+  409: "server_error",
+  429: "throttled",
+  503: "overloaded",
+  529: "overloaded",
+};
+
+/** What providers call their errors, in the body of an answer or in an event of a stream. */
+const providerCodes: Record<string, RunErrorCode> = {
+  insufficient_quota: "quota",
+  billing_error: "quota",
+  credit_balance_too_low: "quota",
+  authentication_error: "auth",
+  permission_error: "auth",
+  invalid_api_key: "auth",
+  rate_limit_error: "throttled",
+  rate_limit_exceeded: "throttled",
+  RESOURCE_EXHAUSTED: "throttled",
+  overloaded_error: "overloaded",
+  UNAVAILABLE: "overloaded",
+  api_error: "server_error",
+  server_error: "server_error",
+  INTERNAL: "server_error",
+  timeout_error: "network",
+  invalid_request_error: "invalid_request",
+  context_length_exceeded: "invalid_request",
+  not_found_error: "invalid_request",
+  model_not_found: "invalid_request",
+};
+
+const socketCodes = new Set([
+  "ECONNRESET",
+  "ECONNREFUSED",
+  "ECONNABORTED",
+  "EPIPE",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_SOCKET",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+  "ERR_STREAM_PREMATURE_CLOSE",
+]);
+
+interface ErrorFacts {
+  name?: unknown;
+  statusCode?: unknown;
+  code?: unknown;
+  type?: unknown;
+  status?: unknown;
+  data?: unknown;
+  error?: unknown;
+  cause?: unknown;
+  lastError?: unknown;
+  responseHeaders?: Record<string, string>;
+  url?: unknown;
+  message?: unknown;
+}
+
+/** The error, then whatever it wraps, nearest first. */
+function chainOf(error: unknown): unknown[] {
+  const chain: unknown[] = [];
+  for (let next = error; next !== undefined && next !== null && chain.length < 8;) {
+    chain.push(next);
+    const facts = factsOf(next);
+    next = facts.lastError ?? facts.cause ?? facts.error;
+  }
+  return chain;
+}
+
+function codeOf(error: unknown): RunErrorCode | undefined {
+  const facts = factsOf(error);
+  const data = factsOf(facts.data);
+  for (const place of [facts, factsOf(data.error), data]) {
+    for (const word of [place.code, place.type, place.status]) {
+      if (typeof word !== "string") continue;
+      if (socketCodes.has(word)) return "network";
+      const known = providerCodes[word];
+      // "invalid_request_error" is the type of nearly everything that OpenAI refuses.
+      if (known !== undefined && known !== "invalid_request") return known;
+    }
+  }
+  const { statusCode } = facts;
+  // A stream that breaks carries the 200 that it began with, and the socket's error as its cause.
+  if (typeof statusCode === "number" && statusCode >= 400) return codeOfStatus(statusCode);
+  if (facts.name === "AI_LoadAPIKeyError") return "auth";
+  if (facts.name === "AI_NoSuchModelError") return "invalid_request";
+  // The provider was called, and neither a status nor a cause came back.
+  if (facts.name === "AI_APICallError" && facts.cause === undefined) return "network";
+  // What undici throws when the other side closes in the middle of a body.
+  if (error instanceof TypeError && error.message === "terminated") return "network";
+  return typeof facts.type === "string" ? providerCodes[facts.type] : undefined;
+}
+
+function codeOfStatus(status: number): RunErrorCode {
+  const known = statusCodes[status];
+  if (known !== undefined) return known;
+  return status >= 500 ? "server_error" : "invalid_request";
+}
+
+function retryAfterOf(error: unknown, now: number): number | undefined {
+  const headers = factsOf(error).responseHeaders ?? {};
+  const ms = Number(headers["retry-after-ms"] ?? Number.NaN);
+  if (Number.isFinite(ms)) return ms;
+  const after = headers["retry-after"];
+  if (after === undefined) return undefined;
+  const seconds = Number(after);
+  if (Number.isFinite(seconds)) return seconds * 1_000;
+  const date = Date.parse(after);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+function describe(error: unknown): string {
+  const facts = factsOf(error);
+  const message = typeof facts.message === "string" ? facts.message : messageOf(error);
+  const status = typeof facts.statusCode === "number" ? ` (status ${facts.statusCode})` : "";
+  return `The model's provider: ${message.slice(0, longestMessage)}${status}`;
+}
+
+function factsOf(value: unknown): ErrorFacts {
+  return typeof value === "object" && value !== null ? value : {};
+}

@@ -1,0 +1,103 @@
+/**
+ * The provider "rehearsal": no language model, but a planner with fixed plans that does useful work
+ * with the real tools. It needs no key and no network, and shows everything that an agent does.
+ */
+import type { ModelMessage } from "ai";
+import type { Model, ToolCall, Turn, TurnRequest } from "../model/model.ts";
+import { choosePlan } from "./plans.ts";
+
+/** One turn of a plan: what it says, and the calls that it wants the results of. */
+export interface PlanStep {
+  say: string;
+  calls: { name: string; input: object }[];
+}
+
+export interface Reply {
+  text: string;
+  failed: boolean;
+  /** The answer as data, where the tool has it. */
+  data?: unknown;
+}
+
+/** Yields its turns, gets the results of each, and returns its last words. */
+export type Plan = Generator<PlanStep, string, Reply[]>;
+
+export interface PlanWorld {
+  has(tool: string): boolean;
+}
+
+export function createRehearsal(): Model {
+  let current: Plan | undefined;
+  let answered = 0;
+  let lastId = 0;
+
+  /** Goes on with the plan, or begins the one for the next message; undefined without either. */
+  const advance = (request: TurnRequest): PlanStep | string | undefined => {
+    const replies = current === undefined ? [] : lastReplies(request);
+    if (current === undefined) {
+      const users = request.messages.filter(({ role }) => role === "user");
+      // What came before this prompt was answered by another turn of the conversation.
+      answered = answered === 0 ? users.length - 1 : answered;
+      const next = users[answered];
+      if (next === undefined) return undefined;
+      answered += 1;
+      const names = new Set(request.tools.map(({ name }) => name));
+      current = choosePlan(textOf(next), { has: (tool) => names.has(tool) });
+    }
+    const result = current.next(replies);
+    if (result.done) current = undefined;
+    return result.value;
+  };
+
+  return {
+    name: "rehearsal/planner",
+    contextWindow: Infinity,
+    turn: async (request) => {
+      const texts: string[] = [];
+      const calls: ToolCall[] = [];
+      for (;;) {
+        const step = advance(request);
+        if (step === undefined) break;
+        texts.push(typeof step === "string" ? step : step.say);
+        if (typeof step === "string") continue;
+        for (const call of step.calls) calls.push({ id: `step-${(lastId += 1)}`, ...call });
+        break;
+      }
+      const text = texts.filter((one) => one !== "").join("\n\n");
+      request.sayText(text === "" || calls.length === 0 ? text : `${text}\n\n`);
+      return turnOf(text, calls);
+    },
+  };
+}
+
+function turnOf(text: string, calls: ToolCall[]): Turn {
+  if (calls.length === 0) {
+    return { message: { role: "assistant", content: text }, text, calls, finish: "stop" };
+  }
+  const content = [
+    ...(text === "" ? [] : [{ type: "text" as const, text }]),
+    ...calls.map(({ id, name, input }) => ({
+      type: "tool-call" as const,
+      toolCallId: id,
+      toolName: name,
+      input,
+    })),
+  ];
+  return { message: { role: "assistant", content }, text, calls, finish: "calls" };
+}
+
+function lastReplies({ messages, lastData }: TurnRequest): Reply[] {
+  const last = messages.findLast(({ role }) => role === "tool");
+  if (last?.role !== "tool") return [];
+  return last.content.flatMap((part, index) => {
+    if (part.type !== "tool-result") return [];
+    const { type } = part.output;
+    const text = "value" in part.output ? String(part.output.value) : "";
+    return [{ text, failed: type !== "text", data: lastData[index] }];
+  });
+}
+
+function textOf({ content }: ModelMessage): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => (part.type === "text" ? part.text : "")).join("\n");
+}

@@ -1,0 +1,193 @@
+/** One session of the agent: its conversation, its tools, and the prompt that runs. */
+import { stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { RequestError } from "@agentclientprotocol/sdk";
+import type { PromptResponse } from "@agentclientprotocol/sdk";
+import type { ModelMessage } from "ai";
+import type { CallWorld } from "./calls.ts";
+import { createCommands } from "./commands.ts";
+import { createConfinement } from "./confinement.ts";
+import { userMessage } from "./conversation.ts";
+import { instructionsFor } from "./instructions.ts";
+import { runPrompt } from "./loop.ts";
+import type { PromptEnd } from "./loop.ts";
+import type { McpLease } from "./mcp.ts";
+import type { SessionMeta } from "./meta.ts";
+import { createModel } from "./model/createModel.ts";
+import type { Mode } from "./permissions.ts";
+import type { Redaction } from "./redaction.ts";
+import { TypedError, messageOf, toRequestError } from "./runErrors.ts";
+import type { SessionFile } from "./sessionFile.ts";
+import { builtInTools } from "./tools/builtInTools.ts";
+import { findSkills } from "./tools/planTools.ts";
+import type { Tool } from "./tools/tool.ts";
+import type { SessionClient } from "./updates.ts";
+import { createUsageCount } from "./usage.ts";
+
+export interface AgentSession {
+  readonly mode: Mode;
+  setMode(mode: Mode): void;
+  /** Rejects with a RequestError. One at a time. */
+  prompt(text: string): Promise<PromptResponse>;
+  /** Whether the running prompt takes the message. */
+  inject(text: string): boolean;
+  /** Ends the running prompt; its answer says `cancelled`. */
+  cancel(): void;
+  /** Cancels, and ends every process. */
+  close(): Promise<void>;
+}
+
+export interface SessionParts {
+  cwd: string;
+  meta: SessionMeta;
+  /** Names the model that is asked for; `rehearsal/planner` for none. */
+  modelName: string;
+  messages: ModelMessage[];
+  scratchDir: string;
+  file: SessionFile;
+  client: SessionClient;
+  acquireMcp: () => McpLease;
+  redaction: Redaction;
+  environment: NodeJS.ProcessEnv;
+  now: () => number;
+}
+
+const defaultMaxTurns = 200;
+
+export async function createAgentSession(parts: SessionParts): Promise<AgentSession> {
+  const { cwd, meta, messages, client, redaction } = parts;
+  const facts = await stat(cwd).catch(() => undefined);
+  if (!facts?.isDirectory()) {
+    const data = { code: "cwd_not_found", retryable: false };
+    throw RequestError.invalidParams(data, `the folder ${cwd} does not exist`);
+  }
+  const confinement = await createConfinement(cwd, parts.scratchDir);
+  const mcp = parts.acquireMcp();
+  const commands = createCommands({ ...redaction.environmentWithoutKeys(), ...meta.environment });
+  const usage = createUsageCount(client);
+  const rules = [...(meta.permissions?.rules ?? [])];
+  const skillFolders = [cwd, homedir()].flatMap((folder) =>
+    [".agents/skills", ".claude/skills"].map((path) => join(folder, path)),
+  );
+  const toolWorld = {
+    confinement,
+    commands,
+    environment: parts.environment,
+    allowLocalFetch: meta.allowLocalFetch ?? false,
+    showPlan: (entries) => client.update({ sessionUpdate: "plan", entries }),
+  } satisfies Parameters<typeof builtInTools>[0];
+  let mode: Mode = meta.permissions?.mode ?? "ask";
+  let running: { cancel: AbortController; injected: string[]; done: Promise<unknown> } | undefined;
+
+  const collectTools = async () => {
+    const [skills, remote] = await Promise.all([findSkills(skillFolders), mcp.tools()]);
+    for (const fault of remote.faults) client.notice("warning", fault);
+    const all = [...builtInTools(toolWorld, skills), ...remote.tools];
+    return new Map(all.filter(isWanted(meta.tools)).map((tool) => [tool.name, tool]));
+  };
+
+  const work = async (text: string, injected: string[], signal: AbortSignal) => {
+    const save = async () => {
+      const { modelName: model } = parts;
+      await parts.file.save(redaction.redactValue({ model, cwd, messages }));
+    };
+    messages.push(userMessage(text));
+    const model = createModel({ ...parts, name: parts.modelName });
+    const world: CallWorld = {
+      tools: await collectTools(),
+      mode: () => mode,
+      rules,
+      client,
+      redaction,
+      scratchDir: parts.scratchDir,
+    };
+    const toolNames = [...world.tools.keys()];
+    const { prompt } = meta;
+    return await runPrompt({
+      model,
+      instructions: instructionsFor({ cwd, platform: process.platform, toolNames, mode, prompt }),
+      messages,
+      world,
+      maxTurns: meta.limits?.maxTurns ?? defaultMaxTurns,
+      maxTokens: meta.limits?.maxTokens ?? Infinity,
+      usage,
+      signal,
+      takeInjected: () => injected.splice(0),
+      save,
+    });
+  };
+
+  return {
+    get mode() {
+      return mode;
+    },
+    setMode(wanted) {
+      mode = wanted;
+    },
+    async prompt(text) {
+      if (running !== undefined) {
+        const data = { code: "invalid_request", retryable: false };
+        throw RequestError.invalidRequest(data, "a prompt of this session is running");
+      }
+      const cancel = new AbortController();
+      const injected: string[] = [];
+      const bounds = totalTime(meta.limits?.timeoutMs);
+      const signal = AbortSignal.any([cancel.signal, bounds.signal]);
+      const run = work(text, injected, signal);
+      running = { cancel, injected, done: run.catch(() => undefined) };
+      let end: PromptEnd;
+      const unread = () => (injected.length === 0 ? {} : { unread: [...injected] });
+      try {
+        end = await run;
+      } catch (error) {
+        if (!cancel.signal.aborted) {
+          const failure = bounds.signal.aborted ? bounds.signal.reason : cleaned(error, redaction);
+          throw toRequestError(failure, { usage: usage.takePrompt(), ...unread() });
+        }
+        end = { stopReason: "cancelled" };
+      } finally {
+        bounds.end();
+        running = undefined;
+      }
+      const { stopReason, code } = end;
+      const facts = { usage: usage.takePrompt(), ...unread(), ...(code ? { code } : {}) };
+      return { stopReason, _meta: { offshoot: facts } };
+    },
+    inject(text) {
+      if (running === undefined || running.cancel.signal.aborted) return false;
+      running.injected.push(text);
+      return true;
+    },
+    cancel: () => running?.cancel.abort(new DOMException("cancelled", "AbortError")),
+    async close() {
+      running?.cancel.abort(new DOMException("closed", "AbortError"));
+      await running?.done;
+      await Promise.all([commands.close(), mcp.release()]);
+    },
+  };
+}
+
+/** Names are exact, or end with `*`. Without a list every tool is wanted. */
+function isWanted(names: readonly string[] | undefined): (tool: Tool) => boolean {
+  if (names === undefined) return () => true;
+  return ({ name }) =>
+    names.some((wanted) =>
+      wanted.endsWith("*") ? name.startsWith(wanted.slice(0, -1)) : name === wanted,
+    );
+}
+
+function totalTime(timeoutMs: number | undefined) {
+  const controller = new AbortController();
+  if (timeoutMs === undefined) return { signal: controller.signal, end: () => undefined };
+  const timer = setTimeout(() => {
+    controller.abort(new TypedError("aborted", `the prompt took longer than ${timeoutMs} ms`));
+  }, timeoutMs);
+  return { signal: controller.signal, end: () => clearTimeout(timer) };
+}
+
+function cleaned(error: unknown, redaction: Redaction): TypedError {
+  const message = redaction.redact(messageOf(error));
+  if (!(error instanceof TypedError)) return new TypedError("internal", message);
+  return new TypedError(error.code, message, error.retryAfterMs);
+}

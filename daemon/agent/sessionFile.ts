@@ -1,0 +1,60 @@
+/** The agent's own memory of a session: one file with its conversation, replaced as a whole. */
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ModelMessage } from "ai";
+import * as z from "zod";
+
+export interface SessionRecord {
+  model: string;
+  cwd: string;
+  messages: ModelMessage[];
+}
+
+/** The messages are the SDK's own, written by us; whatever else is in the file is refused. */
+const SessionRecordFile = z.object({
+  version: z.literal(1),
+  model: z.string(),
+  cwd: z.string(),
+  messages: z.array(z.looseObject({ role: z.enum(["user", "assistant", "tool"]) })),
+});
+
+export interface SessionFile {
+  save(record: SessionRecord): Promise<void>;
+  /** Undefined where there is none. Rejects when it cannot be read. */
+  load(): Promise<SessionRecord | undefined>;
+}
+
+/** Ids become names of files, so they must be as we make them. */
+export function isSessionId(id: string): boolean {
+  return /^[\w-]{1,100}$/.test(id);
+}
+
+export function createSessionFile(folder: string, sessionId: string): SessionFile {
+  const file = join(folder, `${sessionId}.json`);
+  let lastSave: Promise<void> = Promise.resolve();
+
+  const write = async (text: string) => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(`${file}.new`, text, { mode: 0o600 });
+    await rename(`${file}.new`, file);
+  };
+  return {
+    save(record) {
+      const text = JSON.stringify({ version: 1, ...record });
+      // One after the other, since all of them go through the same name.
+      lastSave = lastSave.catch(() => undefined).then(() => write(text));
+      return lastSave;
+    },
+    async load() {
+      let text: string;
+      try {
+        text = await readFile(file, "utf8");
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+        throw error;
+      }
+      const { model, cwd, messages } = SessionRecordFile.parse(JSON.parse(text));
+      return { model, cwd, messages: messages as unknown as ModelMessage[] };
+    },
+  };
+}

@@ -1,0 +1,170 @@
+/** The tool that searches file contents: by ripgrep where it is installed, else by a walk. */
+import { spawn } from "node:child_process";
+import { access, constants, readFile, stat } from "node:fs/promises";
+import { basename, delimiter, join } from "node:path";
+import { createContext, Script } from "node:vm";
+import picomatch from "picomatch";
+import * as z from "zod";
+import { defineTool } from "./tool.ts";
+import type { Tool, ToolWorld } from "./tool.ts";
+import { walkFiles } from "./walk.ts";
+
+const mostMatches = 500;
+const longestLine = 500;
+const biggestFile = 4 * 1024 * 1024;
+/** An expression that backtracks for ever must not stop the other sessions of this process. */
+const longestSearchMs = 1_000;
+
+interface Search {
+  pattern: string;
+  ignoreCase: boolean;
+  include: string | undefined;
+  /** Absolute. */
+  place: string;
+  signal: AbortSignal;
+}
+
+export function grepTool({ confinement, environment }: ToolWorld): Tool {
+  return defineTool({
+    name: "grep",
+    description:
+      "Searches the contents of files for a regular expression. Answers path:line:text. " +
+      `What .gitignore leaves out is not searched. At most ${mostMatches} lines.`,
+    kind: "search",
+    input: z.object({
+      pattern: z.string().min(1).describe("regular expression"),
+      path: z.string().optional().describe("file or folder; the working folder"),
+      include: z.string().optional().describe("only files that match this glob, such as *.ts"),
+      ignoreCase: z.boolean().optional(),
+    }),
+    async prepare({ pattern, path = ".", include, ignoreCase = false }) {
+      const place = await confinement.inside(path);
+      const shown = confinement.shown(place);
+      return {
+        title: `Search ${shown} for ${pattern}`,
+        subject: shown,
+        act: async ({ signal }) => {
+          const search = { pattern, ignoreCase, include, place, signal };
+          const ripgrep = await findOnPath("rg", environment);
+          const lines =
+            ripgrep === undefined
+              ? await searchByWalk(search)
+              : await searchByRipgrep(ripgrep, search);
+          if (lines.length === 0) return { text: "[nothing found]" };
+          const root = `${confinement.cwd}/`;
+          const text = lines
+            .slice(0, mostMatches)
+            .map((line) => (line.startsWith(root) ? line.slice(root.length) : line));
+          if (lines.length > mostMatches) text.push("[more matches; use a narrower pattern]");
+          return { text: text.join("\n") };
+        },
+      };
+    },
+  });
+}
+
+async function searchByRipgrep(program: string, search: Search): Promise<string[]> {
+  const { pattern, ignoreCase, include, place, signal } = search;
+  const args = ["--line-number", "--with-filename", "--no-heading", "--color", "never", "--hidden"];
+  args.push("--sort", "path", "--max-columns", String(longestLine), "--glob", "!.git");
+  args.push("--no-require-git");
+  if (ignoreCase) args.push("--ignore-case");
+  if (include !== undefined) args.push("--glob", include);
+  const child = spawn(program, [...args, "--regexp", pattern, "--", place], {
+    stdio: ["ignore", "pipe", "pipe"],
+    signal,
+  });
+  const lines: string[] = [];
+  let rest = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop() ?? "";
+    lines.push(...parts);
+    if (lines.length > mostMatches) child.kill();
+  });
+  let fault = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (fault += text));
+  const exitCode = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject).once("close", resolve);
+  });
+  // 0: found, 1: nothing found, 2: a fault, perhaps with some files only.
+  if (exitCode === 2 && lines.length === 0) throw new Error(fault.trim().slice(0, 1_000));
+  return lines;
+}
+
+async function searchByWalk(search: Search): Promise<string[]> {
+  const { pattern, ignoreCase, include, place, signal } = search;
+  let expression: RegExp;
+  try {
+    expression = new RegExp(pattern, ignoreCase ? "iu" : "u");
+  } catch (error) {
+    throw new Error(`the pattern is no regular expression: ${(error as Error).message}`);
+  }
+  const wanted = include === undefined ? () => true : picomatch(include, { dot: true });
+  const facts = await stat(place).catch(() => undefined);
+  if (facts === undefined) throw new Error(`there is no file or folder ${place}`);
+  const matching = lineMatcher(expression);
+  const lines: string[] = [];
+  for await (const file of facts.isFile() ? [""] : walkFiles(place, signal)) {
+    signal.throwIfAborted();
+    if (file !== "" && !wanted(include?.includes("/") ? file : basename(file))) continue;
+    const path = join(place, file);
+    lines.push(...(await searchFile(path, matching)));
+    if (lines.length > mostMatches) break;
+  }
+  return lines;
+}
+
+async function searchFile(
+  path: string,
+  matching: (lines: string[]) => number[],
+): Promise<string[]> {
+  const facts = await stat(path).catch(() => undefined);
+  if (facts === undefined || facts.size > biggestFile) return [];
+  const text = await readFile(path, "utf8").catch(() => "");
+  if (text.slice(0, 8_192).includes("\0")) return [];
+  const lines = text.split("\n");
+  return matching(lines).map((index) => {
+    const line = lines[index] ?? "";
+    return `${path}:${index + 1}:${line.slice(0, longestLine).replace(/\r$/, "")}`;
+  });
+}
+
+/** Indexes of lines. In a context of its own, because only there a time-out can end the search. */
+function lineMatcher(expression: RegExp): (lines: string[]) => number[] {
+  const sandbox: { expression: RegExp; lines: string[]; found: number[] } = {
+    expression,
+    lines: [],
+    found: [],
+  };
+  const context = createContext(sandbox);
+  const script = new Script(
+    "lines.forEach((line, index) => { if (expression.test(line)) found.push(index); })",
+  );
+  return (lines) => {
+    Object.assign(sandbox, { lines, found: [] });
+    try {
+      script.runInContext(context, { timeout: longestSearchMs });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
+      throw new Error("the pattern takes too long to match; use a simpler one", { cause: error });
+    }
+    return sandbox.found;
+  };
+}
+
+async function findOnPath(
+  program: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
+  const name = process.platform === "win32" ? `${program}.exe` : program;
+  for (const folder of (environment["PATH"] ?? "").split(delimiter)) {
+    const path = join(folder, name);
+    const runs = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (folder !== "" && runs) return path;
+  }
+  return undefined;
+}

@@ -1,0 +1,74 @@
+/** What a session tells its client: `session/update` in the order of the calls, without keys. */
+import { methods } from "@agentclientprotocol/sdk";
+import type {
+  AgentContext,
+  ClientCapabilities,
+  PermissionOption,
+  RequestPermissionResponse,
+  SessionUpdate,
+  ToolCallUpdate,
+} from "@agentclientprotocol/sdk";
+import type { Redaction } from "./redaction.ts";
+
+export interface SessionClient {
+  update(update: SessionUpdate): void;
+  /** Facts of Offshoot's own that no update of the protocol has a place for. */
+  tell(facts: Record<string, unknown>): void;
+  /** A sentence for people, where the client can show one. */
+  notice(severity: "info" | "warning" | "error", title: string): void;
+  /** Rejects when the signal aborts, and when the client cannot be asked. */
+  askPermission(
+    toolCall: ToolCallUpdate,
+    more: { subject: string | undefined; signal: AbortSignal },
+  ): Promise<RequestPermissionResponse>;
+}
+
+export const permissionOptions: PermissionOption[] = [
+  { optionId: "allow-once", name: "Allow", kind: "allow_once" },
+  { optionId: "allow-always", name: "Always allow", kind: "allow_always" },
+  { optionId: "reject-once", name: "Deny", kind: "reject_once" },
+  { optionId: "reject-always", name: "Always deny", kind: "reject_always" },
+];
+
+export function createSessionClient(parts: {
+  client: AgentContext;
+  sessionId: string;
+  capabilities: () => ClientCapabilities | null | undefined;
+  redaction: Redaction;
+}): SessionClient {
+  const { client, sessionId, capabilities, redaction } = parts;
+
+  const update = (wanted: SessionUpdate) => {
+    const clean = redaction.redactValue(wanted);
+    // It fails only when the client has gone, and then the connection's end is what counts.
+    client.notify(methods.client.session.update, { sessionId, update: clean }).catch(() => undefined);
+  };
+
+  return {
+    update,
+    tell(facts) {
+      update({ sessionUpdate: "session_info_update", _meta: { offshoot: facts } });
+    },
+    notice(severity, title) {
+      if (capabilities()?.session?.notices == null) {
+        return update({
+          sessionUpdate: "session_info_update",
+          _meta: { offshoot: { note: { level: severity, text: title } } },
+        });
+      }
+      update({ sessionUpdate: "notice", severity, title });
+    },
+    askPermission(toolCall, { subject, signal }) {
+      const params = redaction.redactValue({
+        sessionId,
+        toolCall,
+        options: permissionOptions,
+        _meta: { offshoot: { subject } },
+      });
+      return client.request(methods.client.session.requestPermission, params, {
+        cancellationSignal: signal,
+        stopWaitingOnCancel: true,
+      });
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/** Counts what a session uses and tells the client of every turn. */
+import type { TurnUsage } from "./model/model.ts";
+import type { SessionClient } from "./updates.ts";
+
+export interface UsedUp extends TurnUsage {
+  turns: number;
+  toolCalls: number;
+}
+
+export interface UsageCount {
+  /** Tells `usage_update`: the fill of the context, and under `_meta` what this turn used. */
+  addTurn(usage: TurnUsage | undefined, contextWindow: number): void;
+  addToolCalls(count: number): void;
+  /** Of the session, as long as this process knows it. */
+  session(): UsedUp;
+  /** Since the last call of this; costUsd is absent where any turn's cost is unknown. */
+  takePrompt(): UsedUp;
+}
+
+export function createUsageCount(client: SessionClient): UsageCount {
+  const total = nothing();
+  let prompt = nothing();
+  return {
+    addTurn(usage, contextWindow) {
+      const known = usage ?? { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0 };
+      add(total, known);
+      add(prompt, known);
+      const cost =
+        total.costUsd === undefined ? {} : { cost: { amount: total.costUsd, currency: "USD" } };
+      const size = Number.isFinite(contextWindow) ? contextWindow : 0;
+      client.update({
+        sessionUpdate: "usage_update",
+        used: known.inputTokens + known.outputTokens,
+        size,
+        ...cost,
+        _meta: { offshoot: { usage: { ...known, turns: 1 } } },
+      });
+    },
+    addToolCalls(count) {
+      total.toolCalls += count;
+      prompt.toolCalls += count;
+    },
+    session: () => ({ ...total }),
+    takePrompt() {
+      const taken = prompt;
+      prompt = nothing();
+      return taken;
+    },
+  };
+}
+
+function nothing(): UsedUp {
+  return { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, turns: 0, toolCalls: 0 };
+}
+
+function add(sum: UsedUp, usage: TurnUsage): void {
+  const costIsKnown = sum.turns === 0 || sum.costUsd !== undefined;
+  sum.turns += 1;
+  sum.inputTokens += usage.inputTokens;
+  sum.outputTokens += usage.outputTokens;
+  sum.cachedInputTokens += usage.cachedInputTokens;
+  if (usage.costUsd !== undefined && costIsKnown) {
+    sum.costUsd = (sum.costUsd ?? 0) + usage.costUsd;
+  } else delete sum.costUsd;
+}

@@ -1,0 +1,326 @@
+/** The five tools, under the names that models know: spawn, send, wait, list, cancel. */
+import { randomUUID } from "node:crypto";
+import { resolve } from "node:path";
+import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import * as z from "zod";
+import { Limits } from "../../protocol/session.ts";
+import type { ParamsOf } from "../../protocol/messages.ts";
+import type { Client } from "../terminal/client.ts";
+import { usageFailure } from "../terminal/exitCodes.ts";
+import { agentStates, AgentState, textOf } from "./agentState.ts";
+import type { CoreAccess } from "./coreAccess.ts";
+import type { OwnSession } from "./ownSession.ts";
+import { answer, answerOf } from "./toolAnswer.ts";
+
+interface Parts {
+  core: CoreAccess;
+  own: OwnSession;
+  /** Absolute: relative folders start here. */
+  cwd: string;
+  longestWaitMs: number;
+}
+
+/** Parts, and the sub-agents with work whose end the model was not told of yet. */
+interface ToolParts extends Parts {
+  owed: Set<string>;
+}
+
+const mostListed = 50;
+
+const Id = z.string().min(1).describe("the sub-agent's id, or its shortId");
+const Hint = z.string().optional().describe("what to do next");
+
+export function addSubAgentTools(server: McpServer, given: Parts): void {
+  const parts: ToolParts = { ...given, owed: new Set() };
+  addSpawnAgent(server, parts);
+  addSendMessage(server, parts);
+  addWaitAgent(server, parts);
+  addListAgents(server, parts);
+  addCancelAgent(server, parts);
+}
+
+function addSpawnAgent(server: McpServer, parts: ToolParts): void {
+  const { core, own, owed, cwd: ownFolder } = parts;
+  const inputSchema = z.object({
+    prompt: z
+      .string()
+      .min(1)
+      .describe("the whole task: the sub-agent knows nothing of your conversation"),
+    agent: z.string().optional().describe("which agent, see list_agents; else the default"),
+    title: z.string().optional().describe("a few words that people see; else from the prompt"),
+    model: z.string().optional().describe("another model than the agent's own"),
+    cwd: z.string().optional().describe("folder to work in; else yours"),
+    limits: Limits.optional().describe("bounds of this sub-agent and of all below it"),
+    wait: z
+      .union([z.boolean(), z.number().nonnegative()])
+      .optional()
+      .describe("wait for its result: true, or for so many seconds, at most 45; else it is not"),
+  });
+  server.registerTool(
+    "spawn_agent",
+    {
+      title: "Spawn a sub-agent",
+      description:
+        "Hands a task to a new sub-agent, which works on it beside you, and answers at once with " +
+        "its id. Spawn what is independent of each other first, then call wait_agent for the " +
+        "results. Beyond the number that may run at once they are queued: spawn as many as needed.",
+      inputSchema,
+      outputSchema: z.object({ agent: AgentState, hint: Hint }),
+      annotations: { destructiveHint: false, openWorldHint: true },
+    },
+    ({ prompt, agent, title, model, cwd, limits, wait }, { signal }) => {
+      // One key for both tries, so that a connection that breaks makes no second sub-agent.
+      const requestKey = randomUUID();
+      const seconds = wait === true ? undefined : wait === false ? 0 : (wait ?? 0);
+      const deadline = deadlineAfter(seconds, parts);
+      return answerOf(() =>
+        core.use(async (client) => {
+          const { session } = await client.call("session/spawn", {
+            prompt,
+            parentId: await own.findOrMake(client),
+            requestKey,
+            ...(agent !== undefined && { agent }),
+            ...(title !== undefined && { title }),
+            ...(model !== undefined && { model }),
+            ...(cwd !== undefined && { cwd: resolve(ownFolder, cwd) }),
+            ...(limits !== undefined && { limits: withoutAbsent(limits) }),
+          });
+          const [state] = await waitFor(client, [session.id], { deadline, owed });
+          if (state === undefined) throw usageFailure("the sub-agent was deleted meanwhile");
+          const hint = state.finished
+            ? undefined
+            : "It works by itself; call wait_agent for its result when you need it.";
+          return answer([textOf([state]), hint], { agent: state, ...(hint && { hint }) });
+        }, signal),
+      );
+    },
+  );
+}
+
+function addWaitAgent(server: McpServer, parts: ToolParts): void {
+  const { core, own, owed } = parts;
+  server.registerTool(
+    "wait_agent",
+    {
+      title: "Wait for sub-agents",
+      description:
+        "Waits until sub-agents have ended and answers with what they said. It answers after 45 " +
+        "seconds at the latest, with the states so far: call it again while there is something " +
+        "pending. Waiting costs nothing.",
+      inputSchema: z.object({
+        ids: z
+          .array(Id)
+          .max(100)
+          .optional()
+          .describe("else all that have not ended, or ended since your last wait"),
+        until: z
+          .enum(["all", "any", "firstError"])
+          .optional()
+          .describe("all (default), the first that ends, or all unless one fails before"),
+        timeoutSeconds: z.number().nonnegative().optional().describe("at most 45, the default"),
+      }),
+      outputSchema: z.object({
+        agents: z.array(AgentState),
+        pending: z.array(z.string()).describe("ids of those that have not ended"),
+        hint: Hint,
+      }),
+      annotations: { readOnlyHint: true },
+    },
+    ({ ids, until, timeoutSeconds }, { signal }) => {
+      // Chosen once: what has ended when a broken connection is replaced was waited for as well.
+      let chosen: string[] | undefined;
+      const deadline = deadlineAfter(timeoutSeconds, parts);
+      return answerOf(() =>
+        core.use(async (client) => {
+          chosen ??= ids?.length
+            ? await own.resolve(client, ids)
+            : await withNews(client, own, owed);
+          const agents = await waitFor(client, chosen, { deadline, until, owed });
+          const pending = agents.filter(({ finished }) => !finished).map(({ id }) => id);
+          const hint = hintAfterWait(agents.length, pending.length);
+          const data = { agents, pending, ...(hint && { hint }) };
+          return answer([textOf(agents), hint], data);
+        }, signal),
+      );
+    },
+  );
+}
+
+function hintAfterWait(waitedFor: number, pending: number): string | undefined {
+  if (waitedFor === 0)
+    return "No sub-agent is at work, and you know of every end; name one by its id.";
+  if (pending === 0) return undefined;
+  return `${pending} of ${waitedFor} have not ended; call wait_agent again for them.`;
+}
+
+function addSendMessage(server: McpServer, { core, own, owed }: ToolParts): void {
+  const deliveries = {
+    injected: "The running sub-agent gets it at its next turn.",
+    queued: "It is kept and read in a new run when the present one has ended.",
+    run: "It has started a new run of the sub-agent, which remembers its conversation.",
+  };
+  server.registerTool(
+    "send_message",
+    {
+      title: "Send a message to a sub-agent",
+      description:
+        "Says something to one of your sub-agents: more facts or a correction while it works, or " +
+        "a new task when it has ended.",
+      inputSchema: z.object({
+        id: Id,
+        message: z.string().min(1),
+        interrupt: z.boolean().optional().describe("end what it does now; else it is not"),
+      }),
+      outputSchema: z.object({ delivery: z.enum(["injected", "queued", "run"]), hint: Hint }),
+      annotations: { destructiveHint: false },
+    },
+    ({ id, message, interrupt }, { signal }) =>
+      answerOf(async () => {
+        const [sessionId = id] = await core.use((client) => own.resolve(client, [id]), signal);
+        const params = { sessionId, text: message, ...(interrupt === true && { interrupt }) };
+        // Not tried again: nobody could tell whether the first one has arrived.
+        const { delivery } = await core.useOnce(
+          (client) => client.call("session/send", params),
+          signal,
+        );
+        owed.add(sessionId);
+        const hint = `${deliveries[delivery]} Call wait_agent for its answer.`;
+        return answer([`${delivery}: ${hint}`], { delivery, hint });
+      }),
+  );
+}
+
+function addListAgents(server: McpServer, { core, own }: ToolParts): void {
+  const Spawnable = z.object({
+    name: z.string(),
+    description: z.string(),
+    model: z.string().optional(),
+    available: z.boolean(),
+    reason: z.string().optional().describe("why it is not available"),
+  });
+  server.registerTool(
+    "list_agents",
+    {
+      title: "List sub-agents and agents",
+      description:
+        "Shows your sub-agents with their states, the newest first, and the agents that " +
+        "spawn_agent can use. For results call wait_agent.",
+      inputSchema: z.object({}),
+      outputSchema: z.object({ subAgents: z.array(AgentState), agents: z.array(Spawnable) }),
+      annotations: { readOnlyHint: true },
+    },
+    (_input, { signal }) =>
+      answerOf(() =>
+        core.use(async (client) => {
+          const children = await own.children(client, mostListed);
+          const states = agentStates(children).map(({ result: _said, ...state }) => state);
+          const { agents: all } = await client.call("agent/list", {});
+          const agents = all.map(({ name, description, model, available, reason }) => ({
+            name,
+            description,
+            available,
+            ...(model !== undefined && { model }),
+            ...(reason !== undefined && { reason }),
+          }));
+          const lines = agents.map(({ name, description, reason }) => {
+            const missing = reason === undefined ? "" : ` (not available: ${reason})`;
+            return `- ${name}: ${description}${missing}`;
+          });
+          const first = states.length === 0 ? "No sub-agents yet." : textOf(states);
+          const data = { subAgents: states, agents };
+          return answer([first, "Agents that spawn_agent can use:", ...lines], data);
+        }, signal),
+      ),
+  );
+}
+
+function addCancelAgent(server: McpServer, { core, own }: ToolParts): void {
+  server.registerTool(
+    "cancel_agent",
+    {
+      title: "Cancel a sub-agent",
+      description:
+        "Ends one of your sub-agents with everything below it. What it said so far is kept, and " +
+        "send_message can start it again.",
+      inputSchema: z.object({ id: Id, reason: z.string().optional() }),
+      outputSchema: z.object({ agent: AgentState, hint: Hint }),
+      annotations: { destructiveHint: true, idempotentHint: true },
+    },
+    ({ id, reason }, { signal }) =>
+      answerOf(() =>
+        core.use(async (client) => {
+          const [sessionId = id] = await own.resolve(client, [id]);
+          const params = { sessionId, ...(reason !== undefined && { reason }) };
+          await client.call("session/cancel", params);
+          const { session } = await client.call("session/get", { sessionId });
+          const [agent] = agentStates([session]);
+          if (agent === undefined) throw usageFailure("the sub-agent was deleted meanwhile");
+          const hint = agent.finished
+            ? undefined
+            : "It is being ended, which takes some seconds at most; wait_agent says when it is.";
+          return answer([textOf([agent]), hint], { agent, ...(hint && { hint }) });
+        }, signal),
+      ),
+  );
+}
+
+interface WaitOptions {
+  /** Epoch milliseconds. */
+  deadline: number;
+  until?: ParamsOf<"session/wait">["until"];
+  /** Brought up to date with what is answered. */
+  owed: Set<string>;
+}
+
+/** The states once the condition holds or the deadline has come. */
+async function waitFor(
+  client: Client,
+  sessionIds: string[],
+  { deadline, until, owed }: WaitOptions,
+): Promise<AgentState[]> {
+  if (sessionIds.length === 0) return [];
+  const timeoutMs = Math.max(0, deadline - Date.now());
+  const params = { sessionIds, timeoutMs, ...(until !== undefined && { until }) };
+  const waited = await client.call("session/wait", params);
+  const sessions = await Promise.all(
+    sessionIds.map(async (sessionId) => (await client.call("session/get", { sessionId })).session),
+  );
+  const states = agentStates(sessions, waited);
+  for (const { id, finished } of states) {
+    if (finished) owed.delete(id);
+    else owed.add(id);
+  }
+  return states;
+}
+
+/** The children that have not ended, and those whose end was not told yet. */
+async function withNews(client: Client, own: OwnSession, owed: Set<string>): Promise<string[]> {
+  const parentId = await own.find(client);
+  if (parentId === undefined) return [];
+  const { sessions } = await client.call("session/list", {
+    parentId,
+    status: ["queued", "running", "suspended", "paused"],
+    limit: 100,
+  });
+  const news = new Set(sessions.map(({ id }) => id));
+  for (const sessionId of owed) {
+    const isThere = await client.call("session/get", { sessionId }).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) news.add(sessionId);
+    else owed.delete(sessionId);
+  }
+  return [...news];
+}
+
+/** Epoch milliseconds, never further away than a host is patient. */
+function deadlineAfter(seconds: number | undefined, { longestWaitMs }: Parts): number {
+  return Date.now() + Math.min((seconds ?? Infinity) * 1000, longestWaitMs);
+}
+
+/** Absent means unchanged on the wire, and a key that holds undefined is not absent. */
+function withoutAbsent(limits: Limits): Limits {
+  const present = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as Limits;
+}

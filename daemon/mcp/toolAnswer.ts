@@ -1,0 +1,53 @@
+/** The one edge where what came of a call becomes the answer of a tool, failures included. */
+import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
+import { errors, type ErrorKind } from "../../protocol/errors.ts";
+import { JoinError } from "../join.ts";
+import { CommandFailure } from "../terminal/exitCodes.ts";
+
+/** Text for the model and the same as data. */
+export function answer(
+  lines: readonly (string | undefined)[],
+  structuredContent: Record<string, unknown>,
+): CallToolResult {
+  const text = lines.filter((line) => line !== undefined && line !== "").join("\n");
+  return { content: [{ type: "text", text }], structuredContent };
+}
+
+/** What `work` answers; a failure becomes a tool error that says what the model can do about it. */
+export async function answerOf(work: () => Promise<CallToolResult>): Promise<CallToolResult> {
+  try {
+    return await work();
+  } catch (error) {
+    const kind = error instanceof CommandFailure ? error.kind : undefined;
+    const known = error instanceof CommandFailure || error instanceof JoinError;
+    const message = error instanceof Error ? error.message : String(error);
+    const text = `${known ? "" : "unforeseen: "}${message}. ${adviceFor(kind, message)}`;
+    return { isError: true, content: [{ type: "text", text: text.trimEnd() }] };
+  }
+}
+
+function adviceFor(kind: string | undefined, message: string): string {
+  if (kind === "limitExceeded") return adviceForLimit(message);
+  if (kind !== undefined && Object.hasOwn(errors, kind)) return advice[kind as ErrorKind] ?? "";
+  return "";
+}
+
+/** A limit's message names it; a budget is whatever is neither depth nor children. */
+function adviceForLimit(message: string): string {
+  if (message.includes("maxDepth")) return "Do this work yourself: nothing may be nested deeper.";
+  if (message.includes("maxChildren")) {
+    return "Give the work to a sub-agent that you have: send_message starts it again.";
+  }
+  return "Finish with what you have: there is no budget for more sub-agents.";
+}
+
+const advice: Partial<Record<ErrorKind, string>> = {
+  sessionNotFound: "list_agents shows the sub-agents that there are.",
+  agentNotFound: "Take one of these, or none for the default; list_agents describes them.",
+  invalidState: "list_agents shows the states; wait_agent waits for an end.",
+  overloaded: "Call wait_agent until some have ended, then try again.",
+  notTrusted: "Tell the user: nothing is run until this workspace is trusted.",
+  storeUnavailable: "Tell the user; nothing was started.",
+  shuttingDown: "Nothing was started; try again in some seconds.",
+  cwdNotFound: "Give a folder that exists, or none for your own.",
+};

@@ -1,0 +1,65 @@
+/** Texts of what agents send as content: messages, outputs of tools, changes of files. */
+import { createTwoFilesPatch } from "diff";
+import { isJson, listIn, objectIn, textIn, type Json } from "../formats/json.ts";
+
+/** What can be read of one content block; other kinds are named. */
+export function textOfBlock(block: Json): string {
+  switch (block["type"]) {
+    case "text":
+      return textIn(block, "text") ?? "";
+    case "resource_link":
+      return `[${textIn(block, "title", "name") ?? "link"}](${textIn(block, "uri") ?? ""})`;
+    case "resource": {
+      const resource = objectIn(block, "resource");
+      return textIn(resource, "text") ?? `[resource ${textIn(resource, "uri") ?? ""}]`;
+    }
+    default:
+      return `[${textIn(block, "type") ?? "content"}]`;
+  }
+}
+
+export interface FileChange {
+  path: string;
+  newText: string;
+  /** As `diff -u` writes it. */
+  diff: string;
+}
+
+export interface ToolContent {
+  text: string;
+  changes: FileChange[];
+  terminalIds: string[];
+}
+
+/** What an update of a tool call carries; nothing where it carries no content at all. */
+export function toolContentOf(update: Json): ToolContent | undefined {
+  if (!Array.isArray(update["content"])) return undefined;
+  const content: ToolContent = { text: "", changes: [], terminalIds: [] };
+  for (const part of listIn(update, "content")) {
+    if (part["type"] === "diff") {
+      content.changes.push(changeOf(textIn(part, "path") ?? "", part["oldText"], part["newText"]));
+    } else if (part["type"] === "terminal") {
+      content.terminalIds.push(textIn(part, "terminalId") ?? "");
+    } else {
+      const block = isJson(part["content"]) ? part["content"] : part;
+      content.text += `${content.text === "" ? "" : "\n"}${textOfBlock(block)}`;
+    }
+  }
+  return content;
+}
+
+/** A diff of large texts that have little in common takes for ever: then it is not made. */
+const diffTimeoutMs = 200;
+
+export function changeOf(path: string, oldText: unknown, newText: unknown): FileChange {
+  const before = typeof oldText === "string" ? oldText : "";
+  const after = typeof newText === "string" ? newText : "";
+  const from = typeof oldText === "string" ? path : "/dev/null";
+  const options = { context: 3, timeout: diffTimeoutMs };
+  const diff = createTwoFilesPatch(from, path, before, after, "", "", options);
+  return {
+    path,
+    newText: after,
+    diff: diff ?? `(all of ${path} is replaced: ${after.length} characters)\n`,
+  };
+}

@@ -1,0 +1,82 @@
+/** Puts what an agent wants to do as a question to the core, and its answer back to the agent. */
+import { textIn, isJson, type Json } from "../formats/json.ts";
+import { labelOf } from "../outputLines.ts";
+import type { ApprovalAnswer, ApprovalQuestion } from "../runner.ts";
+import type { ToolCallFacts } from "./toolCalls.ts";
+
+const pathNames = ["file_path", "filePath", "absolute_path", "abs_path", "path"];
+
+/** `shown` writes a path as rules have it. */
+export function questionOf(
+  call: ToolCallFacts,
+  shown: (path: string) => string,
+): ApprovalQuestion {
+  const { id, name, kind, title } = call;
+  const subject = subjectOf(call, shown);
+  return {
+    toolName: name,
+    kind,
+    title: labelOf(title),
+    input: inputOf(call),
+    toolUseId: id,
+    ...(subject !== undefined && { subject }),
+  };
+}
+
+function inputOf({ kind, input, changes, title }: ToolCallFacts): unknown {
+  const [change] = changes;
+  if (change) {
+    return {
+      path: change.path,
+      diff: changes.map(({ diff }) => diff).join("\n"),
+    };
+  }
+  const command = commandOf(input);
+  if (kind === "execute" && command !== undefined) return { command };
+  return input ?? { title };
+}
+
+function subjectOf(
+  { kind, input, changes, locations }: ToolCallFacts,
+  shown: (path: string) => string,
+): string | undefined {
+  if (kind === "execute") return commandOf(input);
+  const fields = isJson(input) ? input : {};
+  if (kind === "fetch") return textIn(fields, "url");
+  const path = changes[0]?.path ?? locations[0]?.path ?? textIn(fields, ...pathNames);
+  return path === undefined ? undefined : shown(path);
+}
+
+/** The command line in a tool's input, where it has one. */
+export function commandOf(input: unknown): string | undefined {
+  if (!isJson(input)) return undefined;
+  const { command } = input;
+  if (typeof command === "string") return command;
+  if (!Array.isArray(command) || !command.every((word) => typeof word === "string")) {
+    return undefined;
+  }
+  // `bash -lc "line"` is what agents make of a line that they want to have run.
+  const [, option, line] = command as string[];
+  return command.length === 3 && /^-\w*c$/.test(option ?? "") ? line : command.join(" ");
+}
+
+/**
+ * The option that does what was answered, found by its kind; nothing where there is none.
+ *
+ * Offshoot keeps the rules itself, where they can be seen and removed: an agent that was told
+ * "always" would not ask again. So "once" is chosen where the agent has it.
+ */
+export function optionFor(
+  options: readonly Json[],
+  decision: Exclude<ApprovalAnswer["decision"], "expired">,
+): { optionId: string; kind: string } | undefined {
+  const isAllowed = decision === "allowOnce" || decision === "allowAlways";
+  const wanted = isAllowed ? ["allow_once", "allow_always"] : ["reject_once", "reject_always"];
+  for (const kind of wanted) {
+    const option = options.find((one) => one["kind"] === kind);
+    const optionId = option && textIn(option, "optionId");
+    if (optionId !== undefined) return { optionId, kind };
+  }
+  return undefined;
+}
+

@@ -1,0 +1,129 @@
+/**
+ * Sub-agents that an agent announces as sessions of its own: each is shown as an adopted child. A
+ * sub-agent that had come to rest and works again is taken up again.
+ */
+import { objectIn, textIn, type Json } from "../formats/json.ts";
+import { agentError } from "../formats/agentErrors.ts";
+import type { FormatContext } from "../formats/format.ts";
+import type { AdoptedSession, RunOutcome } from "../runner.ts";
+import type { AcpConnection, SessionSide } from "./connection.ts";
+import { createUpdates, type Updates } from "./updates.ts";
+
+export interface SubAgents {
+  /** An update that was sent in the parent's session. */
+  take(update: Json): void;
+  end(outcome: RunOutcome): void;
+}
+
+interface Parts {
+  context: FormatContext;
+  connection: AcpConnection;
+  /** The session that announces them; absent for the run's own. */
+  parentId?: string;
+  answer: (updates: Updates, method: string, params: Json) => Promise<object>;
+  ready: () => Promise<void>;
+}
+
+interface Child {
+  adopted?: AdoptedSession;
+  updates?: Updates;
+  below?: SubAgents;
+  title?: string;
+  prompt?: string;
+  detach: () => void;
+}
+
+export function createSubAgents(parts: Parts): SubAgents {
+  const { context, connection, parentId, answer, ready } = parts;
+  const children = new Map<string, Child>();
+
+  function open(id: string, child: Child): Updates {
+    if (child.updates) return child.updates;
+    const title = child.title ?? "Sub-agent";
+    const adopted = context.adopt({
+      toolUseId: id,
+      ...(parentId !== undefined && { parentToolUseId: parentId }),
+      title,
+      prompt: child.prompt ?? title,
+    });
+    const own: FormatContext = {
+      ...context,
+      emit: (event) => adopted.emit(event),
+      addUsage: (more) => adopted.addUsage(more),
+      describe: () => undefined,
+      setActivity: () => undefined,
+    };
+    const below = createSubAgents({ ...parts, context: own, parentId: id });
+    // A sub-agent's use is told with that of the turn that it works for.
+    const updates = createUpdates({ context: own, subAgent: below.take, usage: () => undefined });
+    Object.assign(child, { adopted, updates, below });
+    return updates;
+  }
+
+  function close(child: Child, outcome: RunOutcome): void {
+    const { adopted, updates, below } = child;
+    if (adopted === undefined || updates === undefined) return;
+    below?.end(outcome);
+    if (outcome.status === "completed") updates.toolCalls.settle();
+    updates.end(outcome);
+    const result = updates.narration.run.lastText();
+    adopted.end(outcome.result === undefined || outcome.result === "" ? { ...outcome, result } : outcome);
+    delete child.adopted;
+    delete child.updates;
+    delete child.below;
+  }
+
+  function announce(id: string): Child {
+    const child: Child = { detach: () => undefined };
+    children.set(id, child);
+    const side: SessionSide = {
+      update: (update) => open(id, child).take(update),
+      answer: (method, params) => answer(open(id, child), method, params),
+      ready,
+    };
+    child.detach = connection.attach(id, side);
+    return child;
+  }
+
+  return {
+    take(update) {
+      const id = textIn(update, "sessionId");
+      if (id === undefined) return;
+      const known = children.get(id);
+      const child = known ?? announce(id);
+      child.title = textIn(update, "title") ?? child.title ?? "Sub-agent";
+      child.prompt = textIn(update, "description") ?? child.prompt ?? child.title;
+      const state = objectIn(update, "state");
+      const isAtRest = state["state"] === "idle";
+      if (!known || state["state"] === "running") open(id, child);
+      if (isAtRest) close(child, outcomeOfState(state));
+    },
+    end(outcome) {
+      for (const child of children.values()) {
+        close(child, endedWithParent(outcome));
+        child.detach();
+      }
+    },
+  };
+}
+
+function outcomeOfState(state: Json): RunOutcome {
+  switch (state["stopReason"]) {
+    case "error": {
+      const message = textIn(state, "message") ?? textIn(objectIn(state, "error"), "message");
+      return { status: "error", error: agentError("internal", message ?? "The sub-agent failed.") };
+    }
+    case "refusal":
+      return { status: "error", error: agentError("refused", "The sub-agent refused.") };
+    case "cancelled":
+      return { status: "error", error: agentError("aborted", "The agent cancelled it.") };
+    default:
+      return { status: "completed", result: "" };
+  }
+}
+
+function endedWithParent(parent: RunOutcome): RunOutcome {
+  if (parent.status === "aborted") return { status: "aborted" };
+  const error = agentError("aborted", "The sub-agent had not ended when its parent did.");
+  return { status: "error", error };
+}

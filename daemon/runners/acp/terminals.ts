@@ -1,0 +1,206 @@
+/** Commands that an agent runs through its client: processes of the run, like the agent itself. */
+import type { spawn as spawnProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import type { Confinement } from "../../agent/confinement.ts";
+import type { Log } from "../../log.ts";
+import { markVariables } from "../environment.ts";
+import { listIn, numberIn, textIn, type Json } from "../formats/json.ts";
+import { endOfText, labelOf, outputLines } from "../outputLines.ts";
+import type { ProcessRecord, Processes } from "../processes.ts";
+import { faultOfFolder, startProgram } from "../programStart.ts";
+import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "../runner.ts";
+import { refuseUnlessAllowed } from "./files.ts";
+import { AcpError, errorCodes } from "./names.ts";
+
+export interface Terminals {
+  create(params: Json): Promise<{ terminalId: string }>;
+  output(params: Json): object;
+  waitForExit(params: Json): Promise<object>;
+  kill(params: Json): Promise<object>;
+  release(params: Json): Promise<object>;
+  /** Reads nothing more; the processes end with the run. */
+  close(): void;
+}
+
+interface Parts {
+  context: RunContext;
+  confinement: Confinement;
+  processes: Processes;
+  spawn: typeof spawnProcess;
+  log: Log;
+  ask: (question: ApprovalQuestion) => Promise<ApprovalAnswer>;
+  /** Whether this command line was allowed just before, as part of a tool call; it counts once. */
+  isAllowed: (commandLine: string) => boolean;
+  /** Output as it comes, for the tool call that shows the terminal. */
+  told: (terminalId: string, text: string) => void;
+}
+
+interface Terminal {
+  child: ChildProcess;
+  record: ProcessRecord | undefined;
+  kept: ReturnType<typeof endOfText>;
+  limitBytes: number;
+  totalBytes: number;
+  exit: { exitCode: number | null; signal: string | null } | undefined;
+  exited: Promise<void>;
+}
+
+/** Bytes of output that are kept of a terminal, also where the agent wants more. */
+const maxOutputBytes = 1024 * 1024;
+/** Terminals that an agent may hold at the same time. */
+const maxTerminals = 100;
+
+export function createTerminals(parts: Parts): Terminals {
+  const { context, confinement, processes, log } = parts;
+  const terminals = new Map<string, Terminal>();
+  let last = 0;
+
+  function find(params: Json): Terminal {
+    const id = textIn(params, "terminalId") ?? "";
+    const terminal = terminals.get(id);
+    if (terminal) return terminal;
+    throw new AcpError(errorCodes.resourceNotFound, `There is no terminal ${id}.`);
+  }
+
+  async function kill({ record, exit }: Terminal): Promise<object> {
+    if (exit || !record) return {};
+    await processes.endProcesses({
+      find: { records: [record] },
+      killAfterMs: context.grace.killAfterMs,
+    });
+    return {};
+  }
+
+  async function folderFor(params: Json): Promise<string> {
+    try {
+      const folder = await confinement.inside(textIn(params, "cwd") ?? confinement.cwd);
+      const fault = await faultOfFolder(folder);
+      if (fault === undefined) return folder;
+      throw new Error(fault);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new AcpError(errorCodes.invalidParams, message);
+    }
+  }
+
+  function watch(id: string, child: ChildProcess, limitBytes: number): Terminal {
+    const kept = endOfText(limitBytes);
+    let tellExit = () => {};
+    const exited = new Promise<void>((tell) => (tellExit = tell));
+    const record = processes.identify(child.pid ?? 0);
+    if (record) context.processStarted(record);
+    const base = { child, record, kept, limitBytes, totalBytes: 0, exit: undefined, exited };
+    const terminal: Terminal = base;
+    const take = (text: string) => {
+      terminal.totalBytes += Buffer.byteLength(text);
+      kept.add(text);
+      parts.told(id, text);
+    };
+    for (const stream of [child.stdout, child.stderr]) {
+      const lines = outputLines(take);
+      stream?.on("data", (chunk: Buffer) => {
+        lines.write(chunk);
+        stream.pause();
+        void context.ready().then(() => stream.resume());
+      });
+      stream?.on("end", () => lines.flush());
+      stream?.on("error", (err) => log.debug({ err }, "A terminal's output broke off."));
+    }
+    child.on("error", (err) => log.warn({ err, runId: context.runId }, "A terminal misbehaved."));
+    // "close" and not "exit": the output has to be complete; but not when it is held open for ever.
+    child.once("exit", (exitCode, signal) => {
+      const end = () => {
+        clearTimeout(late);
+        terminal.exit ??= { exitCode, signal };
+        tellExit();
+      };
+      const late = setTimeout(end, 500);
+      child.once("close", end);
+    });
+    terminals.set(id, terminal);
+    return terminal;
+  }
+
+  return {
+    async create(params) {
+      const command = textIn(params, "command");
+      if (command === undefined) {
+        throw new AcpError(errorCodes.invalidParams, "A command is missing.");
+      }
+      if (terminals.size >= maxTerminals) {
+        throw new AcpError(errorCodes.internalError, `${maxTerminals} terminals are open already.`);
+      }
+      const { args: given } = params;
+      const args = Array.isArray(given) ? given.map(String) : [];
+      const cwd = await folderFor(params);
+      const line = [command, ...args].join(" ");
+      if (!parts.isAllowed(commandLineOf(command, args))) {
+        const input = { command: line, cwd: confinement.shown(cwd) };
+        const question = { toolName: "terminal", kind: "execute", title: labelOf(line) } as const;
+        refuseUnlessAllowed(
+          await parts.ask({ ...question, input, subject: commandLineOf(command, args) }),
+        );
+      }
+      const started = await startProgram(parts.spawn, {
+        ...programOf(command, args),
+        cwd,
+        environment: environmentFor(context, params),
+        input: undefined,
+      });
+      if ("code" in started) throw new AcpError(errorCodes.internalError, started.message);
+      last += 1;
+      const terminalId = `terminal-${last}`;
+      const wanted = numberIn(params, "outputByteLimit") ?? maxOutputBytes;
+      watch(terminalId, started, Math.max(1, Math.min(wanted, maxOutputBytes)));
+      return { terminalId };
+    },
+    output(params) {
+      const { kept, exit, totalBytes, limitBytes } = find(params);
+      const truncated = totalBytes > limitBytes;
+      return { output: kept.text(), truncated, ...(exit && { exitStatus: exit }) };
+    },
+    async waitForExit(params) {
+      const terminal = find(params);
+      await terminal.exited;
+      return { ...terminal.exit };
+    },
+    kill: (params) => kill(find(params)),
+    async release(params) {
+      const terminal = find(params);
+      terminals.delete(textIn(params, "terminalId") ?? "");
+      return kill(terminal);
+    },
+    close() {
+      for (const { child } of terminals.values()) {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }
+      terminals.clear();
+    },
+  };
+}
+
+/** Without arguments the command is a line for a shell: most agents send such. */
+function programOf(command: string, args: readonly string[]) {
+  if (args.length > 0) return { program: command, args };
+  return process.platform === "win32"
+    ? { program: "cmd.exe", args: ["/d", "/s", "/c", command] }
+    : { program: "/bin/sh", args: ["-c", command] };
+}
+
+/** What `sh -c LINE` runs is the line. */
+function commandLineOf(command: string, args: readonly string[]): string {
+  const [option, line] = args;
+  const isShell = args.length === 2 && /^-\w*c$/.test(option ?? "") && line !== undefined;
+  return isShell ? line : [command, ...args].join(" ");
+}
+
+function environmentFor({ environment }: RunContext, params: Json): Record<string, string> {
+  const added = listIn(params, "env").flatMap((variable) => {
+    const name = textIn(variable, "name") ?? "";
+    const isMark = markVariables.some((mark) => mark === name.toUpperCase());
+    const { value } = variable;
+    return name === "" || isMark || typeof value !== "string" ? [] : [[name, value] as const];
+  });
+  return { ...environment, ...Object.fromEntries(added) };
+}

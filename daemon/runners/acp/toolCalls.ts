@@ -1,0 +1,188 @@
+/**
+ * The tool calls of one session of an agent, put together from what comes of them, in whatever
+ * order: an update may come before its call, lack any of its fields, or come after the end.
+ */
+import type { AgentEvent } from "../../../protocol/events.ts";
+import { listIn, numberIn, objectIn, textIn, isJson, type Json } from "../formats/json.ts";
+import type { Narration } from "../formats/narration.ts";
+import type { ToolKind } from "../runner.ts";
+import { toolContentOf, type FileChange } from "./contents.ts";
+
+type Location = NonNullable<
+  Extract<AgentEvent, { type: "tool.completed" }>["locations"]
+>[number];
+
+/** What is known so far. */
+export interface ToolCallFacts {
+  readonly id: string;
+  name: string;
+  title: string;
+  kind: ToolKind;
+  input: unknown;
+  changes: FileChange[];
+  locations: Location[];
+}
+
+export interface ToolCalls {
+  /** Takes a call or an update of one, also as part of a permission request. */
+  upsert(update: Json): ToolCallFacts | undefined;
+  /** The agent goes on with it: what is to be known before the start is known. */
+  start(id: string): void;
+  /** The output of a terminal that is shown in a call. */
+  terminalOutput(terminalId: string, text: string): void;
+  locationsOf(id: string): Location[];
+  /** The turn has ended well: calls that gave something and never said that they had ended have. */
+  settle(): void;
+}
+
+interface Call extends ToolCallFacts {
+  parentId: string | undefined;
+  state: "announced" | "started" | "ended";
+  text: string;
+  rawOutput: unknown;
+}
+
+const kinds: readonly ToolKind[] = [
+  "read",
+  "edit",
+  "delete",
+  "move",
+  "search",
+  "execute",
+  "think",
+  "fetch",
+];
+
+/** Calls of one session that are kept in mind, the oldest of the ended ones go first. */
+const maxCalls = 10_000;
+/** Output of a terminal that nobody has put into a call yet, in characters. */
+const maxEarlyOutput = 64 * 1024;
+
+export function createToolCalls(narration: Narration): ToolCalls {
+  const calls = new Map<string, Call>();
+  const callOfTerminal = new Map<string, string>();
+  const earlyOutput = new Map<string, string>();
+
+  function start(call: Call): void {
+    if (call.state !== "announced") return;
+    call.state = "started";
+    const { id, name, title, kind, input } = call;
+    narration.of(call.parentId).toolStarted({ id, name, title, kind, input });
+  }
+
+  function takeContent(call: Call, update: Json): void {
+    const content = toolContentOf(update);
+    if (content === undefined) return;
+    if (content.changes.length > 0) call.changes = content.changes;
+    for (const terminalId of content.terminalIds) {
+      callOfTerminal.set(terminalId, call.id);
+      narration.toolOutput(call.id, earlyOutput.get(terminalId) ?? "");
+      earlyOutput.delete(terminalId);
+    }
+    if (content.text === "") return;
+    // Content stands for all content so far; most agents let it grow.
+    const isMore = content.text.startsWith(call.text);
+    narration.toolOutput(call.id, isMore ? content.text.slice(call.text.length) : content.text);
+    call.text = content.text;
+  }
+
+  function end(call: Call, status: "completed" | "failed"): void {
+    call.state = "ended";
+    narration.toolCompleted(call.id, { status, output: outputOf(call) });
+    call.changes = [];
+    call.text = "";
+    call.rawOutput = undefined;
+  }
+
+  function callFor(id: string): Call {
+    const known = calls.get(id);
+    if (known) return known;
+    if (calls.size >= maxCalls) forgetOldest(calls);
+    const call: Call = {
+      ...{ id, name: "", title: "", kind: "other", input: undefined, changes: [], locations: [] },
+      ...{ parentId: undefined, state: "announced", text: "", rawOutput: undefined },
+    };
+    calls.set(id, call);
+    return call;
+  }
+
+  return {
+    upsert(update) {
+      const id = textIn(update, "toolCallId");
+      if (id === undefined) {
+        narration.unknown(update);
+        return undefined;
+      }
+      const call = callFor(id);
+      if (call.state === "ended") return call;
+      takeFacts(call, update);
+      const status = update["status"];
+      const isUnderWay = status === "in_progress" || status === "completed" || status === "failed";
+      const gives = update["rawOutput"] !== undefined || toolContentOf(update) !== undefined;
+      if (isUnderWay || gives || hasFields(call.input)) start(call);
+      if (call.state === "started") takeContent(call, update);
+      if (status === "completed" || status === "failed") end(call, status);
+      return call;
+    },
+    start(id) {
+      const call = calls.get(id);
+      if (call) start(call);
+    },
+    terminalOutput(terminalId, text) {
+      const id = callOfTerminal.get(terminalId);
+      if (id !== undefined) return narration.toolOutput(id, text);
+      const early = (earlyOutput.get(terminalId) ?? "") + text;
+      earlyOutput.set(terminalId, early.slice(-maxEarlyOutput));
+    },
+    locationsOf: (id) => calls.get(id)?.locations ?? [],
+    settle() {
+      for (const call of calls.values()) {
+        start(call);
+        const gave = call.text !== "" || call.rawOutput !== undefined || call.changes.length > 0;
+        if (call.state === "started" && gave) end(call, "completed");
+      }
+    },
+  };
+}
+
+/** Agents announce a call while its input is still being written; that is worth waiting for. */
+function hasFields(input: unknown): boolean {
+  if (isJson(input)) return Object.keys(input).length > 0;
+  return input !== undefined && input !== null;
+}
+
+function takeFacts(call: Call, update: Json): void {
+  const vendor = objectIn(objectIn(update, "_meta"), "claudeCode");
+  const kind = kinds.find((one) => one === update["kind"]);
+  if (kind) call.kind = kind;
+  if (update["rawInput"] !== undefined && update["rawInput"] !== null) {
+    call.input = update["rawInput"];
+  }
+  if (update["rawOutput"] !== undefined && update["rawOutput"] !== null) {
+    call.rawOutput = update["rawOutput"];
+  }
+  const name = textIn(update, "name") ?? textIn(vendor, "toolName");
+  call.name = name ?? (call.name || call.kind);
+  call.title = textIn(update, "title") ?? (call.title || call.name);
+  call.parentId ??= textIn(vendor, "parentToolUseId");
+  const locations = listIn(update, "locations").flatMap((location) => {
+    const path = textIn(location, "path");
+    const line = numberIn(location, "line");
+    if (path === undefined) return [];
+    return [{ path, ...(line !== undefined && Number.isInteger(line) && { line }) }];
+  });
+  if (locations.length > 0) call.locations = locations;
+}
+
+function outputOf({ changes, text, rawOutput }: Call): unknown {
+  const plain = rawOutput ?? (text === "" ? null : text);
+  if (changes.length === 0) return plain;
+  const diffs = changes.map(({ path, diff }) => ({ path, diff }));
+  return { diffs, ...(plain !== null && { output: plain }) };
+}
+
+function forgetOldest(calls: Map<string, Call>): void {
+  for (const [id, { state }] of calls) {
+    if (state === "ended") return void calls.delete(id);
+  }
+}

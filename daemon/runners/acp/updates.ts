@@ -1,0 +1,150 @@
+/**
+ * What an agent says in one session, as events: of the run itself, or of a sub-agent that the agent
+ * has announced. Everything is told in the order of its arrival.
+ */
+import type { AgentEvent } from "../../../protocol/events.ts";
+import type { FormatContext } from "../formats/format.ts";
+import { isJson, listIn, objectIn, textIn, type Json } from "../formats/json.ts";
+import { createNarration, type Narration } from "../formats/narration.ts";
+import type { RunOutcome } from "../runner.ts";
+import { textOfBlock } from "./contents.ts";
+import { createToolCalls, type ToolCalls } from "./toolCalls.ts";
+
+export interface Updates {
+  readonly narration: Narration;
+  readonly toolCalls: ToolCalls;
+  take(update: Json): void;
+  /** A turn begins: what it says is counted anew. */
+  turnStarted(): void;
+  /** The turn was answered; what comes later still belongs to it. */
+  turnEnded(how: "well" | "badly"): void;
+  /** What the turn has come to so far. */
+  said(): { text: string; toolCalls: number };
+  end(outcome: RunOutcome): void;
+}
+
+interface Parts {
+  context: FormatContext;
+  /** Announces a sub-agent, or tells how it is. */
+  subAgent: (update: Json) => void;
+  /** What the agent says that its session has used. */
+  usage: (update: Json) => void;
+}
+
+export function createUpdates({ context, subAgent, usage }: Parts): Updates {
+  const turn = { toolCalls: 0, ended: false, text: "", late: "" };
+  let messageId: string | undefined;
+
+  const narration = createNarration({
+    ...context,
+    emit(event) {
+      if (event.type === "tool.started") turn.toolCalls += 1;
+      context.emit(withLocations(event, toolCalls));
+    },
+  });
+  const toolCalls: ToolCalls = createToolCalls(narration);
+
+  function chunk(update: Json): void {
+    const text = textOfBlock(objectIn(update, "content"));
+    const voice = narration.of(parentOf(update));
+    const id = textIn(update, "messageId");
+    if (id !== undefined && messageId !== undefined && id !== messageId) voice.flush();
+    messageId = id ?? messageId;
+    voice.delta(text);
+    if (turn.ended && voice === narration.run) turn.late += text;
+  }
+
+  function thought(update: Json): void {
+    const voice = narration.of(parentOf(update));
+    voice.flush();
+    voice.reasoningDelta(textOfBlock(objectIn(update, "content")));
+  }
+
+  function take(update: Json): void {
+    switch (update["sessionUpdate"]) {
+      case "agent_message_chunk":
+        return chunk(update);
+      case "agent_thought_chunk":
+        return thought(update);
+      case "tool_call":
+      case "tool_call_update":
+        return void toolCalls.upsert(update);
+      case "plan":
+        return narration.run.emit({ type: "plan", entries: planOf(update) });
+      case "usage_update":
+        return usage(update);
+      case "subagent_update":
+        return subAgent(update);
+      case "session_info_update":
+        return describe(update);
+      case "current_mode_update":
+        return note(`The agent's mode is now ${textIn(update, "currentModeId") ?? "unknown"}.`);
+      case "notice":
+        return note(textIn(update, "title", "message") ?? "", update["severity"]);
+      case "user_message_chunk":
+      case "available_commands_update":
+      case "config_option_update":
+        return;
+      default:
+        return narration.unknown(update);
+    }
+  }
+
+  function note(text: string, severity: unknown = "info"): void {
+    const level = severity === "warning" || severity === "error" ? severity : "info";
+    if (text !== "") narration.run.emit({ type: "note", level, text });
+  }
+
+  function describe(update: Json): void {
+    const title = textIn(update, "title");
+    if (title !== undefined) context.describe({ title });
+    // What Offshoot's own agent says besides.
+    const own = objectIn(objectIn(update, "_meta"), "offshoot");
+    note(textIn(objectIn(own, "note"), "text") ?? "", objectIn(own, "note")["level"]);
+    const retry = textIn(objectIn(own, "retry"), "message");
+    if (retry !== undefined) note(`The agent asks its model again: ${retry}`);
+    if (isJson(own["compaction"])) note("The agent has shortened its conversation.");
+  }
+
+  return {
+    narration,
+    toolCalls,
+    take,
+    turnStarted() {
+      Object.assign(turn, { toolCalls: 0, ended: false, text: "", late: "" });
+    },
+    turnEnded(how) {
+      if (how === "well") toolCalls.settle();
+      const before = narration.run.lastText();
+      narration.run.flush();
+      Object.assign(turn, { ended: true, text: before });
+    },
+    said: () => ({
+      text: turn.ended ? turn.text + turn.late : narration.run.lastText(),
+      toolCalls: turn.toolCalls,
+    }),
+    end: (outcome) => narration.end(outcome),
+  };
+}
+
+/** Agents that show their sub-agents' tool calls among their own name the call that they belong to. */
+function parentOf(update: Json): string | undefined {
+  return textIn(objectIn(objectIn(update, "_meta"), "claudeCode"), "parentToolUseId");
+}
+
+function withLocations(event: AgentEvent, toolCalls: ToolCalls): AgentEvent {
+  if (event.type !== "tool.completed") return event;
+  const locations = toolCalls.locationsOf(event.toolUseId);
+  return locations.length === 0 ? event : { ...event, locations };
+}
+
+function planOf(update: Json): Extract<AgentEvent, { type: "plan" }>["entries"] {
+  return listIn(update, "entries").flatMap((entry) => {
+    const { status, priority } = entry;
+    const text = textIn(entry, "content");
+    if (text === undefined) return [];
+    const isStatus = status === "in_progress" || status === "completed";
+    const isPriority = priority === "high" || priority === "medium" || priority === "low";
+    return [{ text, status: isStatus ? status : "pending", ...(isPriority && { priority }) }];
+  });
+}

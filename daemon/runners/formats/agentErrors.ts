@@ -1,0 +1,53 @@
+/** Makes typed errors of what agents say of their failures. */
+import { retryableCodes, type RunError, type RunErrorCode } from "../../../protocol/session.ts";
+
+export function agentError(
+  code: RunErrorCode,
+  message: string,
+  more: Pick<RunError, "retryAfterMs" | "exitCode" | "signal"> = {},
+): RunError {
+  const retryable = (retryableCodes as readonly string[]).includes(code);
+  return { code, message, retryable, ...more };
+}
+
+/** The code for an HTTP status of a model's provider. */
+export function codeOfStatus(status: number | undefined): RunErrorCode | undefined {
+  if (status === undefined || status < 400) return undefined;
+  if (status === 401 || status === 403) return "auth";
+  if (status === 402) return "quota";
+  if (status === 408) return "network";
+  if (status === 429) return "throttled";
+  if (status === 503 || status === 529) return "overloaded";
+  return status >= 500 ? "server_error" : "invalid_request";
+}
+
+/** In this order: a used-up quota, too, is often told with the status 429. */
+const sentences: readonly [RegExp, RunErrorCode][] = [
+  [/usage.?limit|quota|credit balance|out of credits|billing/i, "quota"],
+  [
+    /too long|context (window|length)|invalid.?request|model\b.*not (found|supported)/i,
+    "invalid_request",
+  ],
+  [/rate.?limit|too many requests|resource.?exhausted/i, "throttled"],
+  [/overloaded|at capacity|high demand|unavailable/i, "overloaded"],
+  [/unauthorized|unauthenticated|authentication|api key|not logged in|\/login/i, "auth"],
+  [
+    /stream disconnected|connection (failed|error|refused|reset)|econn|enotfound|etimedout|fetch failed|socket hang up|timed out/i,
+    "network",
+  ],
+];
+
+const statusInText = /(?:^|\b(?:status|error|code)\W{0,12}(?:code\W{0,3})?)([45]\d\d)\b/i;
+
+/**
+ * For agents that give nothing but a sentence (codex, pi, gemini): first by the HTTP status in it,
+ * then by words of theirs. What says neither is `internal`, which is not tried again.
+ */
+export function errorOfText(message: string): RunError {
+  const [, quota] = sentences[0] ?? [];
+  const isQuota = quota !== undefined && sentences[0]?.[0].test(message) === true;
+  const status = Number(statusInText.exec(message)?.[1] ?? "0");
+  const known = sentences.find(([words]) => words.test(message))?.[1];
+  const code = isQuota ? quota : (codeOfStatus(status) ?? known ?? "internal");
+  return agentError(code, message);
+}

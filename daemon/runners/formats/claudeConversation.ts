@@ -1,0 +1,94 @@
+/**
+ * Speaks to a `claude` that reads lines of JSON: messages while it works, answers to its questions
+ * whether it may use a tool, and the polite word to stop.
+ */
+import { titleOf, kindOf, subjectOf } from "./toolFacts.ts";
+import type { Format, FormatParts } from "./format.ts";
+import { objectIn, textIn, type Json } from "./json.ts";
+
+type Conversation = NonNullable<Format["conversation"]> & {
+  /** Takes a line of the conversation; false when it is none. */
+  takes(json: Json): boolean;
+};
+
+export function claudeConversation(parts: Required<FormatParts>): Conversation {
+  const { context, narration, stdin } = parts;
+  /** Questions that wait for an answer, by their id. */
+  const open = new Set<string>();
+
+  const say = (content: string) =>
+    stdin.send({
+      type: "user",
+      session_id: "",
+      parent_tool_use_id: null,
+      message: { role: "user", content },
+    });
+
+  const answer = (requestId: string, response: Json) => {
+    // A question that was withdrawn meanwhile takes no answer.
+    if (!open.delete(requestId)) return;
+    stdin.send({
+      type: "control_response",
+      response: { subtype: "success", request_id: requestId, response },
+    });
+  };
+
+  const askForTool = async (requestId: string, request: Json) => {
+    const toolName = textIn(request, "tool_name") ?? "tool";
+    const input = request["input"] ?? {};
+    const toolUseId = textIn(request, "tool_use_id");
+    const subject = subjectOf(input) ?? textIn(request, "blocked_path");
+    const reply = await context.ask({
+      toolName,
+      kind: kindOf(toolName),
+      title: textIn(request, "title") ?? titleOf(toolName, input),
+      input,
+      ...(toolUseId !== undefined && { toolUseId }),
+      ...(subject !== undefined && { subject }),
+    });
+    if (reply.decision === "allowOnce" || reply.decision === "allowAlways") {
+      // Older versions want to have the input, changed or not.
+      answer(requestId, { behavior: "allow", updatedInput: reply.input ?? input });
+      return;
+    }
+    if (toolUseId !== undefined && open.has(requestId)) narration.denied(toolUseId);
+    const isOver = reply.decision === "expired";
+    const message = isOver ? "The run ended before anybody answered." : "This was not allowed.";
+    answer(requestId, { behavior: "deny", message: reply.message ?? message });
+  };
+
+  const takeRequest = (json: Json) => {
+    const requestId = textIn(json, "request_id");
+    const request = objectIn(json, "request");
+    if (requestId === undefined) return;
+    if (request["subtype"] === "can_use_tool") {
+      open.add(requestId);
+      askForTool(requestId, request).catch((error: unknown) => {
+        answer(requestId, { behavior: "deny", message: `Nobody could be asked: ${String(error)}` });
+      });
+      return;
+    }
+    const error = `${textIn(request, "subtype") ?? "This request"} is not answered here.`;
+    stdin.send({
+      type: "control_response",
+      response: { subtype: "error", request_id: requestId, error },
+    });
+  };
+
+  context.onMessage((text) => (say(text) ? "injected" : "queued"));
+
+  return {
+    open: (prompt) => void say(prompt),
+    interrupt() {
+      const request = { subtype: "interrupt" };
+      stdin.send({ type: "control_request", request_id: "offshoot-interrupt", request });
+    },
+    takes(json) {
+      if (json["type"] === "control_request") takeRequest(json);
+      else if (json["type"] === "control_cancel_request") {
+        open.delete(textIn(json, "request_id") ?? "");
+      } else if (json["type"] !== "control_response") return false;
+      return true;
+    },
+  };
+}

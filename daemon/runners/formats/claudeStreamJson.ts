@@ -1,0 +1,227 @@
+/**
+ * `claude -p --output-format stream-json --verbose [--include-partial-messages]`, and what speaks
+ * alike. With `--input-format stream-json --permission-prompt-tool stdio` it is used both ways.
+ * https://code.claude.com/docs/en/headless and the types of @anthropic-ai/claude-agent-sdk 0.3.
+ */
+import { claudeConversation } from "./claudeConversation.ts";
+import { claudeVerdict, type ClaudeTrouble } from "./claudeVerdict.ts";
+import type { RunOutcome } from "../runner.ts";
+import type { Format, FormatParts } from "./format.ts";
+import { contentOf, isJson, listIn, numberIn, objectIn, textIn, type Json } from "./json.ts";
+import { parentOf, type Voice } from "./narration.ts";
+import { createUsageLedger, minus, sinceEarlierRuns, type Spent } from "./usageLedger.ts";
+
+/** Where Claude Code and those that speak like it differ. */
+export interface ClaudeDialect {
+  /** What one call of a model used, by the `usage` of its message. */
+  usageOfMessage(usage: Json): Spent;
+  /** What the program used so far, by its result line; nothing where that does not say it. */
+  usageOfResult(result: Json): Spent | undefined;
+  /** Every message has one call of the model behind it; else every round of tool results has. */
+  messagesAreCalls: boolean;
+  /** The totals go on when a later program continues the session. */
+  totalsGoOn: boolean;
+}
+
+/** Lines that tell nothing which is not told otherwise. */
+const silentTypes = new Set(["keep_alive", "tool_progress", "tool_use_summary", "auth_status"]);
+const silentSubtypes = new Set([
+  "status",
+  "hook_started",
+  "hook_progress",
+  "hook_response",
+  "task_progress",
+  "task_updated",
+  "thinking_tokens",
+  "session_state_changed",
+  "background_tasks_changed",
+  "commands_changed",
+  "files_persisted",
+]);
+
+export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format {
+  const { context, narration, stdin } = parts;
+  const { run } = narration;
+  const ledger = createUsageLedger(context);
+  const calls = new Map<Voice, { id: string; counted: Spent; isAnswered: boolean }>();
+  const trouble: ClaudeTrouble = {};
+  const conversation = stdin && claudeConversation({ context, narration, stdin });
+  let own: ((total: Spent) => Spent) | undefined;
+  let verdict: RunOutcome | undefined;
+  let model: string | undefined;
+
+  /** A message comes in several lines, and each says what the call has used until then. */
+  const countCall = (voice: Voice, message: Json) => {
+    const id = textIn(message, "id") ?? calls.get(voice)?.id ?? "";
+    const last = calls.get(voice);
+    const isNew = last?.id !== id;
+    const spent = dialect.usageOfMessage(objectIn(message, "usage"));
+    if (isNew && (dialect.messagesAreCalls || last?.isAnswered !== false)) {
+      voice.addUsage({ turns: 1 });
+    }
+    ledger.add(voice, isNew ? spent : minus(spent, last.counted));
+    const counted = isNew ? spent : greater(spent, last.counted);
+    calls.set(voice, { id, counted, isAnswered: false });
+  };
+
+  const streamEvent = (voice: Voice, event: Json) => {
+    const delta = objectIn(event, "delta");
+    if (event["type"] === "message_start") countCall(voice, objectIn(event, "message"));
+    else if (event["type"] === "message_delta" && isJson(event["usage"])) countCall(voice, event);
+    else if (delta["type"] === "text_delta") voice.delta(textIn(delta, "text") ?? "");
+    else if (delta["type"] === "thinking_delta")
+      voice.reasoningDelta(textIn(delta, "thinking") ?? "");
+  };
+
+  const assistant = (voice: Voice, json: Json) => {
+    const message = objectIn(json, "message");
+    // The program goes on after what looked like its end: a turn for a message that had waited.
+    if (voice === run) verdict = undefined;
+    trouble.apiError = textIn(json, "error") ?? trouble.apiError;
+    // What the program says in place of the model has no call behind it.
+    if (textIn(message, "model") !== "<synthetic>") countCall(voice, message);
+    for (const block of listIn(message, "content")) {
+      if (block["type"] === "text") voice.message(textIn(block, "text") ?? "");
+      else if (block["type"] === "thinking") voice.reasoning(textIn(block, "thinking") ?? "");
+      else if (block["type"] === "tool_use" || block["type"] === "server_tool_use") {
+        const id = textIn(block, "id");
+        const name = textIn(block, "name") ?? "tool";
+        if (id !== undefined) voice.toolStarted({ id, name, input: block["input"] ?? {} });
+      }
+    }
+  };
+
+  const user = (voice: Voice, json: Json) => {
+    const last = calls.get(voice);
+    if (last) last.isAnswered = true;
+    const isLaunched = objectIn(json, "tool_use_result")["status"] === "async_launched";
+    for (const block of listIn(objectIn(json, "message"), "content")) {
+      const id = textIn(block, "tool_use_id");
+      if (block["type"] !== "tool_result" || id === undefined) continue;
+      if (isLaunched) narration.inBackground(id);
+      const status = block["is_error"] === true ? "failed" : "completed";
+      narration.toolCompleted(id, { status, output: contentOf(block["content"]) });
+    }
+  };
+
+  const system = (json: Json) => {
+    const toolUseId = textIn(json, "tool_use_id");
+    const subtype = textIn(json, "subtype") ?? "";
+    switch (subtype) {
+      case "init": {
+        const sessionId = textIn(json, "session_id");
+        verdict = undefined;
+        if (sessionId !== undefined) context.remember("sessionId", sessionId);
+        own ??= dialect.totalsGoOn ? sinceEarlierRuns(context, sessionId) : (total) => total;
+        model = textIn(json, "model") ?? model;
+        if (model !== undefined) context.describe({ model });
+        return run.emit({ type: "turn.started" });
+      }
+      case "api_retry":
+        return run.emit({
+          type: "retry",
+          attempt: Math.trunc(numberIn(json, "attempt") ?? 0) + 1,
+          inMs: numberIn(json, "retry_delay_ms") ?? 0,
+          error: claudeVerdict.ofRetry(json),
+        });
+      case "compact_boundary":
+        return run.emit({ type: "note", level: "info", text: "The conversation was compacted." });
+      case "informational":
+      case "local_command_output":
+        return run.emit({ type: "note", level: "info", text: textIn(json, "content") ?? subtype });
+      case "permission_denied":
+        return toolUseId === undefined ? undefined : narration.denied(toolUseId);
+      case "task_started":
+        if (toolUseId !== undefined && json["is_backgrounded"] === true) {
+          narration.inBackground(toolUseId);
+        }
+        return;
+      case "task_notification": {
+        const status = json["status"] === "completed" ? "completed" : "failed";
+        const output = textIn(json, "summary") ?? null;
+        return toolUseId === undefined
+          ? undefined
+          : narration.childEnded(toolUseId, { status, output });
+      }
+      default:
+        if (!silentSubtypes.has(subtype)) narration.unknown(json);
+    }
+  };
+
+  const result = (json: Json) => {
+    run.flush();
+    const total = dialect.usageOfResult(json);
+    if (total) ledger.settle(own ? own(total) : total);
+    const finishReason = textIn(json, "stop_reason", "subtype") ?? "unknown";
+    run.emit({ type: "turn.completed", finishReason });
+    verdict = claudeVerdict.ofResult(json, trouble, run.lastText());
+    // Messages that it has read but not worked on begin another turn by themselves.
+    if ((numberIn(json, "queued_turn_count") ?? 0) > 0) verdict = undefined;
+    else stdin?.close();
+  };
+
+  const line = (json: Json) => {
+    const voice = narration.of(parentOf(json));
+    const type = textIn(json, "type") ?? "";
+    if (type === "assistant") assistant(voice, json);
+    else if (type === "user") user(voice, json);
+    else if (type === "stream_event") streamEvent(voice, objectIn(json, "event"));
+    else if (type === "result") result(json);
+    else if (type === "system") system(json);
+    else if (type === "rate_limit_event") {
+      const info = objectIn(json, "rate_limit_info");
+      if (info["status"] !== "rejected") return;
+      trouble.isOverQuota = true;
+      run.emit({ type: "note", level: "warning", text: "The usage limit of the plan is reached." });
+    } else if (conversation?.takes(json) !== true && !silentTypes.has(type))
+      narration.unknown(json);
+  };
+
+  return {
+    line,
+    verdict: () => verdict,
+    isOver: () => verdict !== undefined,
+    ...(conversation && { conversation }),
+  };
+}
+
+/** Claude Code counts cached input apart, and its result line sums up all models. */
+export function claudeStreamJson(parts: FormatParts): Format {
+  return claudeFormat(parts, {
+    messagesAreCalls: true,
+    totalsGoOn: true,
+    usageOfMessage: (usage) => ({
+      inputTokens:
+        (numberIn(usage, "input_tokens") ?? 0) +
+        (numberIn(usage, "cache_read_input_tokens") ?? 0) +
+        (numberIn(usage, "cache_creation_input_tokens") ?? 0),
+      cachedInputTokens: numberIn(usage, "cache_read_input_tokens") ?? 0,
+      outputTokens: numberIn(usage, "output_tokens") ?? 0,
+    }),
+    usageOfResult(result) {
+      const costUsd = numberIn(result, "total_cost_usd");
+      const total: Spent = costUsd === undefined ? {} : { costUsd };
+      const models = Object.values(objectIn(result, "modelUsage")).filter(isJson);
+      if (models.length === 0) return total;
+      const sum = (name: string) =>
+        models.reduce((soFar, model) => soFar + (numberIn(model, name) ?? 0), 0);
+      const cachedInputTokens = sum("cacheReadInputTokens");
+      const written = sum("cacheCreationInputTokens");
+      return {
+        ...total,
+        inputTokens: sum("inputTokens") + cachedInputTokens + written,
+        cachedInputTokens,
+        outputTokens: sum("outputTokens"),
+      };
+    },
+  });
+}
+
+function greater(spent: Spent, counted: Spent): Spent {
+  const max = (field: keyof Spent) => Math.max(spent[field] ?? 0, counted[field] ?? 0);
+  return {
+    inputTokens: max("inputTokens"),
+    outputTokens: max("outputTokens"),
+    cachedInputTokens: max("cachedInputTokens"),
+  };
+}

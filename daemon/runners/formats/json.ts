@@ -1,0 +1,41 @@
+/** Looks into JSON of which nobody promises anything: what has another type than expected is absent. */
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export function isJson(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The object under a name, an empty one where there is none. */
+export function objectIn(json: Json, name: string): Json {
+  const value = json[name];
+  return isJson(value) ? value : {};
+}
+
+/** The objects of a list under a name, none where there is no list. */
+export function listIn(json: Json, name: string): Json[] {
+  const value = json[name];
+  return Array.isArray(value) ? value.filter(isJson) : [];
+}
+
+/** A text that is not empty. */
+export function textIn(json: Json, ...names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const value = json[name];
+    if (typeof value === "string" && value !== "") return value;
+  }
+  return undefined;
+}
+
+export function numberIn(json: Json, name: string): number | undefined {
+  const value = json[name];
+  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
+}
+
+/** What a tool gave back: texts of content blocks joined, anything else as it came. */
+export function contentOf(content: unknown): unknown {
+  if (!Array.isArray(content)) return content ?? null;
+  const blocks = content.filter(isJson);
+  const areTexts = blocks.length > 0 && blocks.every((block) => block["type"] === "text");
+  return areTexts ? blocks.map((block) => textIn(block, "text") ?? "").join("\n") : content;
+}

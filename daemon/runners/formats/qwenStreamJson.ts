@@ -1,0 +1,29 @@
+/**
+ * `qwen -o stream-json`: the lines of Claude Code, with sums of its own. Verified against
+ * packages/cli/src/nonInteractive of QwenLM/qwen-code and the types of @qwen-code/sdk 0.1.
+ */
+import { claudeFormat } from "./claudeStreamJson.ts";
+import type { Format, FormatParts } from "./format.ts";
+import { isJson, numberIn, type Json } from "./json.ts";
+import type { Spent } from "./usageLedger.ts";
+
+/**
+ * Each block of an answer is a message of its own. Its input tokens contain the cached ones; its result line counts from the
+ * start of the program.
+ */
+export function qwenStreamJson(parts: FormatParts): Format {
+  return claudeFormat(parts, {
+    messagesAreCalls: false,
+    totalsGoOn: false,
+    usageOfMessage: spentOf,
+    usageOfResult: ({ usage }) => (isJson(usage) ? spentOf(usage) : undefined),
+  });
+}
+
+function spentOf(usage: Json): Spent {
+  return {
+    inputTokens: numberIn(usage, "input_tokens") ?? 0,
+    cachedInputTokens: numberIn(usage, "cache_read_input_tokens") ?? 0,
+    outputTokens: numberIn(usage, "output_tokens") ?? 0,
+  };
+}

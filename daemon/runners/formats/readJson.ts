@@ -1,0 +1,150 @@
+/**
+ * Reads a program that prints lines of JSON. Whatever such a program prints, nothing of it is fatal:
+ * only its own result line, and its exit, decide how the run ended.
+ */
+import type { RunErrorCode } from "../../../protocol/session.ts";
+import type { Log } from "../../log.ts";
+import { endOfText, labelOf, outputLines } from "../outputLines.ts";
+import type { RunOutcome } from "../runner.ts";
+import { agentError } from "./agentErrors.ts";
+import { claudeStreamJson } from "./claudeStreamJson.ts";
+import { codexJson } from "./codexJson.ts";
+import type {
+  Exit,
+  Format,
+  FormatContext,
+  FormatName,
+  FormatParts,
+  ProgramInput,
+} from "./format.ts";
+import { geminiStreamJson } from "./geminiStreamJson.ts";
+import type { Json } from "./json.ts";
+import { jsonLines, maxLineBytes } from "./jsonLines.ts";
+import { createNarration } from "./narration.ts";
+import { opencodeJson } from "./opencodeJson.ts";
+import { piJson } from "./piJson.ts";
+import { qwenStreamJson } from "./qwenStreamJson.ts";
+import { describeExit, exitFacts, kept, type Reading } from "./reading.ts";
+
+/** Every format, and how to read it. */
+export const jsonFormats: { readonly [Name in FormatName]: (parts: FormatParts) => Format } = {
+  "claude-stream-json": claudeStreamJson,
+  "codex-json": codexJson,
+  "gemini-stream-json": geminiStreamJson,
+  "opencode-json": opencodeJson,
+  "qwen-stream-json": qwenStreamJson,
+  "pi-json": piJson,
+};
+
+/** A prompt on stdin makes this format a conversation; to the others it is given as it is. */
+export function isConversation(format: string, promptVia: string | undefined): boolean {
+  return format === "claude-stream-json" && promptVia === "stdin";
+}
+
+export function readJson(parts: {
+  name: FormatName;
+  context: FormatContext;
+  /** Only for a conversation. */
+  stdin?: ProgramInput;
+  /** How long a program may stay silent, and not exit, after its result line. */
+  lingerMs: number;
+  log: Log;
+}): Reading {
+  const { name, context, stdin, lingerMs, log } = parts;
+  const narration = createNarration(context);
+  const format = jsonFormats[name]({ context, narration, ...(stdin && { stdin }) });
+  const complaint = endOfText(1024);
+  const linger = createLinger(lingerMs);
+  let hasBegun = false;
+
+  const takeLine = (json: Json) => {
+    hasBegun = true;
+    try {
+      format.line(json);
+    } catch (err) {
+      log.warn({ err, runId: context.runId, format: name }, "A line could not be understood.");
+      narration.unknown(json);
+    }
+    linger.restart(format.isOver());
+  };
+
+  const other = outputLines((text) => context.emit({ type: "output", stream: "stdout", text }));
+  const lines = jsonLines({
+    object: takeLine,
+    other: (text) => other.write(Buffer.from(text)),
+    tooLong: (beginning, bytes) => {
+      const text = `A line of ${bytes} bytes was left out, ${maxLineBytes} at most are read: ${beginning}…`;
+      context.emit({ type: "note", level: "warning", text });
+    },
+  });
+  const stderr = outputLines((text) => {
+    context.emit({ type: "output", stream: "stderr", text });
+    complaint.add(text);
+  });
+
+  return {
+    stdout: {
+      write: (chunk) => lines.write(chunk),
+      flush() {
+        lines.flush();
+        other.flush();
+      },
+    },
+    stderr,
+    over: linger.over,
+    needsAllOutput: true,
+    open: (input) => format.conversation?.open(input ?? ""),
+    interrupt() {
+      format.conversation?.interrupt();
+      return format.conversation !== undefined;
+    },
+    outcome(exit) {
+      const lastWords = labelOf(complaint.text());
+      return (
+        format.verdict(exit) ??
+        withoutVerdict({ name, exit, hasBegun, lastWords }, narration.run.lastText())
+      );
+    },
+    result: () => narration.run.lastText(),
+    end(outcome) {
+      linger.stop();
+      narration.end(outcome);
+    },
+  };
+}
+
+/** The program ended and has not said how: that is never a success. */
+function withoutVerdict(
+  facts: { name: FormatName; exit: Exit | undefined; hasBegun: boolean; lastWords: string },
+  lastText: string,
+): RunOutcome {
+  const { name, exit = [0, null], hasBegun, lastWords } = facts;
+  const words = lastWords === "" ? "" : `: ${lastWords}`;
+  const message = `${describeExit(exit)} without the result line of ${name}${words}`;
+  const code = codeWithoutVerdict(exit, hasBegun);
+  return { status: "error", error: agentError(code, message, exitFacts(exit)), ...kept(lastText) };
+}
+
+/** What has said nothing at all was not started right, and would not be the next time. */
+function codeWithoutVerdict([exitCode]: Exit, hasBegun: boolean): RunErrorCode {
+  if (exitCode === 0) return "protocol_error";
+  return hasBegun || exitCode === null ? "runner_crashed" : "exit_nonzero";
+}
+
+/** Some programs never exit: after the last line of one that is over, its exit is not awaited long. */
+function createLinger(ms: number): {
+  over: Promise<void>;
+  restart(isOver: boolean): void;
+  stop(): void;
+} {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    over: promise,
+    restart(isOver) {
+      clearTimeout(timer);
+      timer = isOver ? setTimeout(resolve, ms) : undefined;
+    },
+    stop: () => clearTimeout(timer),
+  };
+}

@@ -1,0 +1,45 @@
+/** The format `text`: every output is an event, and the end of stdout is the result. */
+import type { RunError } from "../../../protocol/session.ts";
+import { activityLabel, endOfText, labelOf, outputLines } from "../outputLines.ts";
+import type { RunContext } from "../runner.ts";
+import { describeExit, exitFacts, kept, type Reading } from "./reading.ts";
+
+/** A run's result is this much of the end of its stdout, in bytes of UTF-8. */
+const resultBytes = 16 * 1024;
+
+export function readText(context: Pick<RunContext, "emit" | "setActivity">): Reading {
+  const activity = activityLabel((label) => context.setActivity({ kind: "process", label }));
+  const result = endOfText(resultBytes);
+  const complaint = endOfText(1024);
+  const read = (stream: "stdout" | "stderr") =>
+    outputLines((text) => {
+      context.emit({ type: "output", stream, text });
+      (stream === "stdout" ? result : complaint).add(text);
+      activity.add(text);
+    });
+
+  return {
+    stdout: read("stdout"),
+    stderr: read("stderr"),
+    over: new Promise(() => {}),
+    needsAllOutput: false,
+    open: () => {},
+    interrupt: () => false,
+    outcome(exit) {
+      if (exit === undefined || exit[0] === 0) {
+        return { status: "completed", result: result.text() };
+      }
+      const how = describeExit(exit);
+      const lastWords = labelOf(complaint.text());
+      const error: RunError = {
+        code: "exit_nonzero",
+        message: lastWords === "" ? how : `${how}: ${lastWords}`,
+        retryable: false,
+        ...exitFacts(exit),
+      };
+      return { status: "error", error, ...kept(result.text()) };
+    },
+    result: () => result.text(),
+    end: () => activity.stop(),
+  };
+}

@@ -1,0 +1,102 @@
+import { deepEqual, equal } from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import type { Store } from "../../daemon/store/sessionStore.ts";
+import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
+import { openParts } from "../support/inProcess.ts";
+import { checkLeaks } from "../support/leaks.ts";
+import { gate, outcome, refusal, sessionOf, until, words } from "../support/runs.ts";
+import { waitFor } from "../support/waitFor.ts";
+
+const holdsTheStore = `
+  const { DatabaseSync } = require("node:sqlite");
+  const database = new DatabaseSync(process.argv[1]);
+  database.exec("BEGIN IMMEDIATE");
+  console.log("held");
+  process.stdin.once("end", () => database.close()).resume();
+`;
+
+/** Another program has the store's file locked: nothing can be written while it lives. */
+async function lockStore(file: string): Promise<ChildProcess> {
+  const holder = spawn(process.execPath, ["-e", holdsTheStore, file], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  await once(holder.stdout, "data");
+  return holder;
+}
+
+describe("while the store takes nothing", () => {
+  checkLeaks();
+  let daemon: TestDaemon;
+  let client: TestClient;
+  before(async () => {
+    daemon = startDaemon({ concurrency: { total: 1, perRoot: 1 } });
+    client = await daemon.client();
+  });
+  after(() => daemon.stop());
+
+  it("a run ends and says that it is not stored, nothing new begins, and all is stored later", async () => {
+    const held = gate(daemon.work);
+    const id = await client.shell(`echo before; ${held.wait}; echo after`);
+    const queued = await client.shell("echo queued");
+    await held.reached();
+    const holder = await lockStore(join(daemon.folder, "store.sqlite"));
+    held.open();
+    const completion = await client.completion(id);
+    deepEqual([completion.status, completion.stored], ["completed", false]);
+    const shown = await sessionOf(client, id);
+    equal("stored" in shown && shown.stored, false);
+    equal((await client.call("daemon/status", {})).health, "degraded");
+    equal((await refusal(client.shell("echo refused"))).code, 1006);
+    equal((await refusal(client.call("session/run", { sessionId: id }))).code, 1006);
+    equal((await sessionOf(client, id)).status, "completed");
+    equal((await sessionOf(client, queued)).status, "queued");
+    deepEqual(words(client, queued), []);
+    holder.stdin?.end();
+    await once(holder, "exit");
+    await waitFor(async () => {
+      const session = await sessionOf(client, id);
+      return "stored" in session && session.stored;
+    }, "it to be stored after all");
+    equal((await client.completion(queued)).result, "queued\n");
+    deepEqual(
+      client.of("subAgent/completed").map(({ completionSeq, stored }) => [completionSeq, stored]),
+      [
+        [1, false],
+        [2, true],
+      ],
+    );
+    const said = words(client, id).filter((word) => word !== "heartbeat");
+    equal(said.at(-1), "completed");
+    const later = await daemon.client({ subscribe: "nothing" });
+    await later.call("tree/subscribe", { afterCompletion: 0 });
+    equal((await later.completion(id)).stored, true);
+    const { events } = await client.call("session/events", { sessionId: id });
+    equal(events.map(({ event }) => ("text" in event ? event.text : "")).join(""), "before\nafter\n");
+    await until(client, id, "completed");
+  });
+
+  it("a run whose messages cannot be read ends with the cause, and is not tried for ever", async () => {
+    const broken = (store: Store): Store => ({
+      ...store,
+      messages: async () => {
+        throw new Error("the row is torn");
+      },
+    });
+    const parts = await openParts({
+      run: async () => ({ status: "completed", result: "" }),
+      store: broken,
+    });
+    const { id } = await parts.spawn("x");
+    deepEqual(outcome(await parts.completion(id)), [
+      "error",
+      "internal",
+      "failed to load child session: the row is torn",
+    ]);
+    await parts.store.flush();
+    deepEqual(parts.words(id), ["completed"]);
+    equal(parts.tree.get(id).session.status, "error");
+    await parts.stop();
+  });
+});

@@ -1,0 +1,219 @@
+/**
+ * The parts of a core, put together as core.ts does it, but in the test's own process: for what no
+ * program can do, such as using tokens, failing with a typed error or never returning. The store,
+ * the scheduler and all else are the real ones; only the runner is the test's.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { createAdoption } from "../../daemon/adoption.ts";
+import { createAgents } from "../../daemon/agents.ts";
+import { createAgentServices } from "../../daemon/agentServices.ts";
+import { createApprovals } from "../../daemon/approvals.ts";
+import { createAttempts, type Attempts } from "../../daemon/attempts.ts";
+import { createCompletions, type Completions } from "../../daemon/completions.ts";
+import { createConfiguration } from "../../daemon/config.ts";
+import type { Client, News } from "../../daemon/hub.ts";
+import { createQueue } from "../../daemon/queue.ts";
+import { createProcesses } from "../../daemon/runners/processes.ts";
+import type { Runner } from "../../daemon/runners/runner.ts";
+import { createScheduler, type Scheduler } from "../../daemon/scheduler.ts";
+import { createSessionTree, type SessionTree } from "../../daemon/sessions.ts";
+import { settingsOf, type Settings } from "../../daemon/settings.ts";
+import { createSpawning } from "../../daemon/spawn.ts";
+import { stateFolder } from "../../daemon/stateFolder.ts";
+import { openStore } from "../../daemon/store/openStore.ts";
+import type { Store } from "../../daemon/store/sessionStore.ts";
+import type { AgentProfile } from "../../protocol/config.ts";
+import type { AgentEvent } from "../../protocol/events.ts";
+import type {
+  Completion,
+  NotificationMethod,
+  NotificationParams,
+  ParamsOf,
+} from "../../protocol/messages.ts";
+import type { Session, SessionStatus } from "../../protocol/session.ts";
+import { quickConfig } from "./daemon.ts";
+import { logInto, type LogLine } from "./storeRecords.ts";
+import { testFolder } from "./testFolder.ts";
+import { waitFor } from "./waitFor.ts";
+
+export interface TestPartsOptions {
+  run: Runner["run"];
+  /** Of the agent `test`, which every spawn uses. */
+  profile?: Partial<AgentProfile>;
+  settings?: (settings: Settings) => Settings;
+  monotonicMs?: () => number;
+  random?: () => number;
+  /** Puts something between the parts and the real store. */
+  store?: (store: Store) => Store;
+}
+
+export interface TestParts {
+  readonly tree: SessionTree;
+  readonly store: Store;
+  readonly scheduler: Scheduler;
+  readonly completions: Completions;
+  readonly log: readonly LogLine[];
+  /** Everything that clients would have been told, in its order. */
+  readonly told: readonly News[];
+  spawn(prompt: string, more?: Partial<ParamsOf<"session/spawn">>): Promise<Session>;
+  of<M extends NotificationMethod>(method: M): NotificationParams<M>[];
+  /** Resolves with the completion of the session's nth run. */
+  completion(sessionId: string, nth?: number): Promise<Completion>;
+  until(sessionId: string, status: SessionStatus): Promise<Session>;
+  /** The events of a session that were told. */
+  events(sessionId: string): AgentEvent[];
+  /** What was told of the session's runs, heartbeats left out: methods and types of events. */
+  words(sessionId: string): string[];
+  stop(): Promise<void>;
+}
+
+export async function openParts(options: TestPartsOptions): Promise<TestParts> {
+  const dir = mkdtempSync(join(testFolder, "p-"));
+  const folder = stateFolder(dir, {});
+  const lines: LogLine[] = [];
+  const log = logInto(lines);
+  const now = Date.now;
+  const told: News[] = [];
+  const tell = (news: News) => void told.push(structuredClone(news));
+  const settings = () => (options.settings ?? ((same) => same))(settingsOf(quickConfig));
+
+  const opened = await openStore({ uri: `sqlite://${folder.storeFile}`, log, now, retryMs: 20 });
+  const store = options.store?.(opened) ?? opened;
+  const queue = createQueue();
+  const tree = createSessionTree({ store, queue, now, tell, loaded: [] });
+  const completions = createCompletions({
+    tree,
+    now,
+    last: 0,
+    ended: (session, fresh) => scheduler.ended(session, fresh),
+  });
+  const environment = process.env;
+  const selfCommand = [process.execPath];
+  const adoption = createAdoption({
+    tree,
+    completions: () => completions,
+    countUsage: (run, more, sessionId) => attempts.countUsage(run, more, sessionId),
+    now,
+  });
+  const approvals = createApprovals({
+    tree,
+    store,
+    tell,
+    now,
+    timeoutMs: () => settings().approvalTimeoutMs,
+    hasClients: () => true,
+    last: 0,
+  });
+  const attempts: Attempts = createAttempts({
+    tree,
+    store,
+    processes: createProcesses({ log }),
+    runners: { command: { run: options.run } },
+    settings,
+    folder,
+    environment,
+    services: createAgentServices({
+      tree,
+      approvals,
+      adoption,
+      folder,
+      selfCommand,
+      permissions: () => ({}),
+      emit: (run, event) => attempts.emit(run, event),
+      now,
+    }),
+    endAdopted: (run) => adoption.endAll(run),
+    now,
+    log,
+  });
+  const scheduler: Scheduler = createScheduler({
+    tree,
+    store,
+    queue,
+    attempts,
+    completions: () => completions,
+    settings,
+    tell,
+    now,
+    monotonicMs: options.monotonicMs ?? (() => performance.now()),
+    random: options.random ?? Math.random,
+    log,
+  });
+  const configuration = createConfiguration(join(dir, "config.json"));
+  const agents = createAgents({ configuration, environment, runners: ["command"] });
+  const spawning = createSpawning({
+    tree,
+    store,
+    queue,
+    scheduler,
+    agents,
+    settings,
+    isStopping: () => false,
+    now,
+  });
+  const client = testClient(dir, options.profile);
+  scheduler.pump();
+
+  const parts: TestParts = {
+    tree,
+    store,
+    scheduler,
+    completions,
+    log: lines,
+    told,
+    spawn: (prompt, more = {}) =>
+      spawning.spawn({ prompt, agent: "test", cwd: dir, ...more }, client),
+    of: (method) => told.flatMap((one) => (one.method === method ? [one.params] : [])) as never,
+    completion: (sessionId, nth = 1) =>
+      waitFor(
+        () =>
+          parts.of("subAgent/completed").filter((one) => one.childSessionId === sessionId)[nth - 1],
+        `completion ${nth} of ${sessionId}`,
+        { describe: () => parts.words(sessionId) },
+      ),
+    until: (sessionId, status) =>
+      waitFor(
+        () => tree.peek(sessionId)?.status === status && tree.show(sessionId),
+        `${sessionId} to be ${status}`,
+        { describe: () => tree.peek(sessionId) },
+      ),
+    events: (sessionId) =>
+      parts
+        .of("subAgent/event")
+        .flatMap(({ childSessionId, event }) => (childSessionId === sessionId ? [event] : [])),
+    words: (sessionId) =>
+      told.flatMap(({ method, params }) => {
+        if (!("childSessionId" in params) || params.childSessionId !== sessionId) return [];
+        if (method === "subAgent/heartbeat") return [];
+        return [method === "subAgent/event" ? params.event.type : method.replace(/.*\//, "")];
+      }),
+    async stop() {
+      await scheduler.stop("interrupt");
+      approvals.stop();
+      await store.flush();
+      await store.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  return parts;
+}
+
+/** Somebody who is connected, as far as spawning wants to know. */
+function testClient(folder: string, more: Partial<AgentProfile> = {}): Client {
+  const profile: AgentProfile = {
+    name: "test",
+    runner: { kind: "command", command: process.execPath },
+    ...more,
+  };
+  return {
+    id: 1,
+    name: "test",
+    options: {},
+    settings: { source: "client", config: { agents: [profile] }, faults: [] },
+    folders: [folder],
+    outbound: undefined as never,
+    tree: undefined,
+    sessions: new Map(),
+  };
+}

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import type { Session } from "../../protocol/session.ts";
+import { offshoot, startDaemon, type TestDaemon } from "../support/daemon.ts";
+import { checkLeaks } from "../support/leaks.ts";
+import { waitFor } from "../support/waitFor.ts";
+import { startOnTerminal, startTerminal } from "./terminalProcess.ts";
+
+describe("a command that stays", function () {
+  this.timeout(60_000);
+  checkLeaks();
+  let daemon: TestDaemon;
+
+  beforeEach(() => {
+    daemon = startDaemon();
+  });
+  afterEach(async () => {
+    await call("stop");
+    await daemon.stop();
+  });
+
+  const call = (...args: string[]) => offshoot(args, daemon.environment, daemon.work);
+  const start = (...args: string[]) => startTerminal(args, daemon.environment, daemon.work);
+
+  async function sessions(): Promise<Session[]> {
+    const { stdout } = await call("ls", "--json");
+    return (JSON.parse(stdout) as { sessions: Session[] }).sessions;
+  }
+
+  it("run leaves the run going at Ctrl-C and says how to come back", async () => {
+    const run = start("run", "echo started; while [ ! -f go ]; do sleep 0.05; done; echo ended");
+    await waitFor(() => run.stdout() === "started\n", "the first line", { describe: run.stderr });
+    run.child.kill("SIGINT");
+    assert.equal(await run.code, 130);
+    const [, id = ""] = /It goes on.*offshoot tail -f ([0-9a-f]{8})/.exec(run.stderr()) ?? [];
+    assert.match(run.stderr(), new RegExp(`offshoot cancel ${id}`));
+    assert.ok((await sessions()).some(({ status }) => status === "running"));
+
+    const back = start("tail", "-f", id);
+    await waitFor(() => back.stdout() === "started\n", "the first line again");
+    assert.equal((await call("run", "touch go")).code, 0);
+    assert.equal(await back.code, 0);
+    assert.equal(back.stdout(), "started\nended\n");
+    assert.match(back.stderr(), /✓ completed/);
+  });
+
+  it("wait and events -f let go at Ctrl-C", async () => {
+    const id = (await call("spawn", "echo hi; sleep 30")).stdout.trim();
+    const wait = start("wait", id);
+    const events = start("events", "-f", id);
+    await waitFor(() => events.stdout().includes("hi"), "the event");
+    events.child.kill("SIGINT");
+    assert.equal(await events.code, 130);
+    const clients = async () =>
+      (JSON.parse((await call("status", "--json")).stdout) as { clients: number }).clients;
+    await waitFor(async () => (await clients()) === 2, "the wait to be there");
+    wait.child.kill("SIGINT");
+    assert.equal(await wait.code, 130);
+    assert.match(wait.stderr(), /They go on\.\n$/);
+  });
+
+  it("ends quietly when nobody reads any more", async () => {
+    const run = start("run", "while :; do echo line; sleep 0.01; done");
+    await waitFor(() => run.stdout().includes("line"), "the first line");
+    run.child.stdout.destroy();
+    assert.equal(await run.code, 0);
+    assert.equal(run.stderr(), "");
+  });
+
+  it("says so when the core is lost", async () => {
+    const client = await daemon.client({ subscribe: "nothing" });
+    const run = start("run", "echo started; sleep 30");
+    await waitFor(() => run.stdout() === "started\n", "the first line");
+    await daemon.killCore();
+    assert.equal(await run.code, 6);
+    assert.match(run.stderr(), /^offshoot: the connection to the core has ended/);
+    await client.call("daemon/status", {});
+  });
+
+  it("inside a run: what it spawns are its children, and its wait gives the slot back", async () => {
+    daemon.configure({ concurrency: { total: 1, perRoot: 1 } });
+    const parent = await call(
+      "run",
+      'a=$(offshoot spawn "echo one") && b=$(offshoot spawn "echo two") && offshoot wait $a $b && offshoot tail $b',
+    );
+    assert.equal(parent.code, 0, parent.stderr);
+    assert.match(parent.stdout, /✓ completed.* echo one\n✓ completed.* echo two\ntwo\n$/);
+    const all = await sessions();
+    const top = all.find((session) => session.depth === 1);
+    assert.deepEqual(
+      all.filter((session) => session.depth === 2).map((session) => session.parentId),
+      [top?.id, top?.id],
+    );
+  });
+
+  it("run waits for a session that is kept busy, and shows output of megabytes whole", async () => {
+    const program = "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo line $i of the flood; done";
+    const { code, stdout } = await call("run", program);
+    const lines = stdout.split("\n");
+    assert.deepEqual(
+      [code, lines.length, lines[0], lines[39_999]],
+      [0, 40_001, "line 1 of the flood", "line 40000 of the flood"],
+    );
+  });
+
+  it("tree on a terminal draws in place, and gives the cursor back at Ctrl-C", async function () {
+    if (process.platform !== "linux") this.skip();
+    const id = (
+      await call("spawn", "--title", "the sleeper", "echo hello; sleep 30")
+    ).stdout.trim();
+    const tree = startOnTerminal(["tree"], daemon.environment, daemon.work);
+    await waitFor(() => tree.stdout().includes("● the sleeper"), "the row", {
+      describe: tree.stdout,
+    });
+    await call("cancel", id);
+    await waitFor(() => tree.stdout().includes("⊘ the sleeper"), "the row to change");
+    const pid = Number((await children(tree.child.pid ?? 0))[0]);
+    process.kill(pid, "SIGINT");
+    assert.equal(await tree.code, 0);
+    assert.ok(tree.stdout().includes("\u001b[?25l"), "the cursor was hidden");
+    assert.ok(tree.stdout().lastIndexOf("\u001b[?25h") > tree.stdout().lastIndexOf("⊘"));
+  });
+});
+
+/** The processes that a process has started. */
+async function children(pid: number): Promise<string[]> {
+  const { readFile } = await import("node:fs/promises");
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.trim().split(" ");
+}
