@@ -6,7 +6,7 @@ import { delimiter, isAbsolute, join } from "node:path";
 import { accessSync, constants, statSync } from "node:fs";
 import type { AgentProfile, Config } from "../protocol/config.ts";
 import { OffshootError } from "../protocol/errors.ts";
-import type { AgentInfo } from "../protocol/messages.ts";
+import type { AgentInfo } from "../protocol/daemon.ts";
 import type { Limits } from "../protocol/session.ts";
 import { faultText, type Configuration, type LoadedConfig } from "./config.ts";
 import type { Client } from "./hub.ts";

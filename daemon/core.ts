@@ -5,7 +5,7 @@
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Socket } from "node:net";
-import type { DaemonStatus } from "../protocol/messages.ts";
+import type { DaemonStatus } from "../protocol/daemon.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import { createAdoption } from "./adoption.ts";
 import { createAgents } from "./agents.ts";

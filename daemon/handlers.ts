@@ -1,6 +1,6 @@
 /** One handler per request, total over the method table. What they do stands in the parts. */
 import { OffshootError } from "../protocol/errors.ts";
-import type { DaemonStatus } from "../protocol/messages.ts";
+import type { DaemonStatus } from "../protocol/daemon.ts";
 import type { Agents } from "./agents.ts";
 import type { Approvals } from "./approvals.ts";
 import type { Completions } from "./completions.ts";

@@ -2,11 +2,8 @@
  * Who hears what. A piece of news is serialised once and goes to every client that asked for it;
  * how fast that client reads is the business of its Outbound.
  */
-import type {
-  ClientOptions,
-  NotificationMethod,
-  NotificationParams,
-} from "../protocol/messages.ts";
+import type { ClientOptions } from "../protocol/daemon.ts";
+import type { NotificationMethod, NotificationParams } from "../protocol/messages.ts";
 import type { Session } from "../protocol/session.ts";
 import type { LoadedConfig } from "./config.ts";
 import { frame } from "./framing.ts";

@@ -6,13 +6,13 @@
  */
 import * as z from "zod";
 import { AgentOverrides, Config } from "./config.ts";
+import { AgentInfo, DaemonStatus, Health, InitializeParams, InitializeResult } from "./daemon.ts";
 import { AgentEvent, StoredEvent } from "./events.ts";
 import {
   Activity,
   Limits,
   Message,
   RunError,
-  RunnerKind,
   Session,
   SessionStatus,
   TerminalStatus,
@@ -60,109 +60,6 @@ export const Approval = z
   })
   .meta({ id: "Approval", description: "A question of an agent that a person has to answer." });
 export type Approval = z.infer<typeof Approval>;
-
-export const AgentInfo = z
-  .object({
-    name: z.string(),
-    description: z.string(),
-    runner: RunnerKind,
-    model: z.string().optional(),
-    source: z.string().describe("built-in, client, or the file that the profile comes from"),
-    available: z.boolean(),
-    reason: z.string().optional().describe("why it is not available, and what to do"),
-  })
-  .meta({ id: "AgentInfo", description: "An agent, and whether it can be used here." });
-export type AgentInfo = z.infer<typeof AgentInfo>;
-
-export const Health = z.enum(["ok", "degraded"]);
-export type Health = z.infer<typeof Health>;
-
-export const DaemonStatus = z
-  .object({
-    version: z.string(),
-    protocolVersion: z.number().int(),
-    pid: z.number().int(),
-    startedAt: z.number(),
-    stateDir: z.string(),
-    logFile: z.string(),
-    storeFile: z.string(),
-    storeBytes: z.number(),
-    clients: z.number().int(),
-    queued: z.number().int(),
-    running: z.number().int(),
-    suspended: z.number().int(),
-    sessions: z.number().int(),
-    rssBytes: z.number(),
-    limits: z.object({
-      concurrency: z.object({ total: z.number(), perRoot: z.number() }),
-      queue: z.object({ perRoot: z.number(), total: z.number() }),
-      maxDepth: z.number(),
-      maxChildren: z.number(),
-      heartbeatMs: z.number(),
-      stalledMs: z.number(),
-      totalMs: z.number(),
-      idleMs: z.number(),
-      idleExitMs: z.number(),
-    }),
-    health: Health,
-    message: z.string().optional().describe("what is wrong and what to do, when degraded"),
-  })
-  .meta({ id: "DaemonStatus", description: "How the core is." });
-export type DaemonStatus = z.infer<typeof DaemonStatus>;
-
-/** The part of `initialize` that is Offshoot's own. */
-export const ClientOptions = z
-  .object({
-    protocolVersion: z.number().int().optional(),
-    clientName: z.string().optional(),
-    ui: z.enum(["tree", "lsp"]).optional(),
-    workspaceTrusted: z
-      .boolean()
-      .optional()
-      .describe("false: looks but runs nothing; absent: the user's agents; true: the workspace's"),
-    settings: z
-      .unknown()
-      .optional()
-      .describe("a Config; applies to what this client spawns, faults do not fail the request"),
-    run: z
-      .object({ sessionId: id, runId: id })
-      .optional()
-      .describe("the run that this client is part of: its waits give the run's slot back"),
-  })
-  .meta({ id: "ClientOptions", description: "initializationOptions.offshoot" });
-export type ClientOptions = z.infer<typeof ClientOptions>;
-
-const InitializeParams = z.object({
-  processId: z.number().int().nullish(),
-  clientInfo: z.object({ name: z.string(), version: z.string().optional() }).nullish(),
-  rootUri: z.string().nullish(),
-  rootPath: z.string().nullish(),
-  workspaceFolders: z
-    .array(z.object({ uri: z.string(), name: z.string() }))
-    .nullish()
-    .describe("file: URIs"),
-  capabilities: z.unknown().optional(),
-  initializationOptions: z
-    .object({ offshoot: ClientOptions.optional() })
-    .nullish()
-    .describe("Offshoot's own options stand under its name"),
-  trace: z.string().nullish(),
-});
-
-const InitializeResult = z.object({
-  capabilities: z.object({
-    executeCommandProvider: z.object({ commands: z.array(z.string()) }),
-    workspace: z.unknown().optional(),
-    experimental: z.object({
-      offshoot: z.object({
-        protocolVersion: z.number().int(),
-        features: z.array(z.string()).describe("the requests that this core knows"),
-        settingsFaults: z.array(z.string()).optional().describe("what is wrong in the settings"),
-      }),
-    }),
-  }),
-  serverInfo: z.object({ name: z.literal("offshoot"), version: z.string() }),
-});
 
 const request = <Params extends z.ZodType, Result extends z.ZodType>(
   params: Params,

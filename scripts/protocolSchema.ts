@@ -3,6 +3,7 @@ import * as z from "zod";
 import * as config from "../protocol/config.ts";
 import { errors } from "../protocol/errors.ts";
 import * as events from "../protocol/events.ts";
+import * as daemon from "../protocol/daemon.ts";
 import * as messages from "../protocol/messages.ts";
 import * as session from "../protocol/session.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
@@ -46,7 +47,7 @@ export function protocolSchema(): ProtocolSchema {
     return { $ref: `#/$defs/${name}` };
   };
 
-  for (const module of [session, events, config, messages]) {
+  for (const module of [session, events, config, daemon, messages]) {
     for (const [name, value] of Object.entries(module)) {
       // Keys of the module object, so that a schema keeps the name that TypeScript knows it by.
       if (value instanceof z.ZodType) define(name, value);

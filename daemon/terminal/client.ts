@@ -13,8 +13,8 @@ import {
   type MessageConnection,
 } from "vscode-jsonrpc/node";
 import type { Config } from "../../protocol/config.ts";
+import type { ClientOptions } from "../../protocol/daemon.ts";
 import type {
-  ClientOptions,
   NotificationMethod,
   NotificationParams,
   ParamsOf,

@@ -1,6 +1,6 @@
 /** The commands about the core itself: `status`, `prune`, `stop`, `doctor`, and `demo`. */
 import type { Command } from "commander";
-import type { DaemonStatus } from "../../protocol/messages.ts";
+import type { DaemonStatus } from "../../protocol/daemon.ts";
 import { runDemo } from "./demo.ts";
 import { doctorChecks } from "./doctor.ts";
 import { exitCodes, unreachableFailure, usageFailure } from "./exitCodes.ts";

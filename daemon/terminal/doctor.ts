@@ -3,7 +3,7 @@
  * it makes no file, changes none and starts nothing.
  */
 import { existsSync } from "node:fs";
-import type { AgentInfo, DaemonStatus } from "../../protocol/messages.ts";
+import type { AgentInfo, DaemonStatus } from "../../protocol/daemon.ts";
 import { RunnerKind } from "../../protocol/session.ts";
 import { createAgents } from "../agents.ts";
 import { createConfiguration } from "../config.ts";

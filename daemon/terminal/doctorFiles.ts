@@ -2,7 +2,7 @@
 import { constants, existsSync, type Stats } from "node:fs";
 import { access, open, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { DaemonStatus } from "../../protocol/messages.ts";
+import type { DaemonStatus } from "../../protocol/daemon.ts";
 import type { StateFolder } from "../stateFolder.ts";
 import { cleanLine, formatBytes } from "./values.ts";
 

@@ -14,7 +14,7 @@ type Conversation = NonNullable<Format["conversation"]> & {
 export function claudeConversation(parts: Required<FormatParts>): Conversation {
   const { context, narration, stdin } = parts;
   /** Questions that wait for an answer, by their id. */
-  const open = new Set<string>();
+  const open = new Map<string, AbortController>();
 
   const say = (content: string) =>
     stdin.send({
@@ -33,19 +33,20 @@ export function claudeConversation(parts: Required<FormatParts>): Conversation {
     });
   };
 
-  const askForTool = async (requestId: string, request: Json) => {
+  const askForTool = async (requestId: string, request: Json, withdrawn: AbortSignal) => {
     const toolName = textIn(request, "tool_name") ?? "tool";
     const input = request["input"] ?? {};
     const toolUseId = textIn(request, "tool_use_id");
     const subject = subjectOf(input) ?? textIn(request, "blocked_path");
-    const reply = await context.ask({
+    const question = {
       toolName,
       kind: kindOf(toolName),
       title: textIn(request, "title") ?? titleOf(toolName, input),
       input,
       ...(toolUseId !== undefined && { toolUseId }),
       ...(subject !== undefined && { subject }),
-    });
+    };
+    const reply = await context.ask(question, withdrawn);
     if (reply.decision === "allowOnce" || reply.decision === "allowAlways") {
       // Older versions want to have the input, changed or not.
       answer(requestId, { behavior: "allow", updatedInput: reply.input ?? input });
@@ -62,8 +63,9 @@ export function claudeConversation(parts: Required<FormatParts>): Conversation {
     const request = objectIn(json, "request");
     if (requestId === undefined) return;
     if (request["subtype"] === "can_use_tool") {
-      open.add(requestId);
-      askForTool(requestId, request).catch((error: unknown) => {
+      const withdrawn = new AbortController();
+      open.set(requestId, withdrawn);
+      askForTool(requestId, request, withdrawn.signal).catch((error: unknown) => {
         answer(requestId, { behavior: "deny", message: `Nobody could be asked: ${String(error)}` });
       });
       return;
@@ -86,7 +88,9 @@ export function claudeConversation(parts: Required<FormatParts>): Conversation {
     takes(json) {
       if (json["type"] === "control_request") takeRequest(json);
       else if (json["type"] === "control_cancel_request") {
-        open.delete(textIn(json, "request_id") ?? "");
+        const requestId = textIn(json, "request_id") ?? "";
+        open.get(requestId)?.abort();
+        open.delete(requestId);
       } else if (json["type"] !== "control_response") return false;
       return true;
     },
