@@ -117,13 +117,13 @@ export function createAttempts(parts: AttemptParts): Attempts {
     });
   }
 
-  function contextOf(run: LiveRun, record: StoredSession, attempt: number): RunContext {
+  function contextOf(run: LiveRun, record: StoredSession, number: number): RunContext {
     const { session, profile } = record;
     if (profile === undefined) throw new Error(`session ${session.id} has no agent`);
     return {
       session,
       runId: run.runId,
-      attempt,
+      attempt: number,
       prompt: run.prompt,
       profile,
       limits: session.limits,
@@ -248,6 +248,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
     });
     const outcome = await Promise.race([running, hung(signal, giveUp.signal)]);
     giveUp.abort();
+    delete run.takeMessage;
     if (run.phase === "open" && !signal.aborted) run.phase = "ended";
     await parts.endAdopted(run);
     await endLeftBehind(run, undefined);

@@ -98,6 +98,8 @@ export function createHandlers(parts: Parts): CoreHandlers {
     "session/wait": async (params, { client, signal }) => {
       const result = await scheduler.wait(params, client.options.run, signal);
       signal.throwIfAborted();
+      // Whoever watches as well hears of the ends before the answer that rests on them.
+      await client.outbound.caughtUp();
       return result;
     },
     "session/delete": async ({ sessionId }) => {

@@ -252,7 +252,11 @@ async function supervise(run: LiveRun, parts: LifeParts): Promise<Ending> {
       decision.type === "restart"
         ? await restartAfter(run, decision.inMs, outcome.error, parts)
         : await escalate(run, outcome.error, parts);
-    if (!goesOn) return endingOf({ ...outcome, status: "aborted" }, run.causes);
+    // It reads again what it has not answered, with whatever came meanwhile.
+    const unable = goesOn ? await load(run, parts) : undefined;
+    if (run.causes.length > 0) return endingOf({ ...outcome, status: "aborted" }, run.causes);
+    if (unable !== undefined) return unable;
+    await countAttempt(run, parts);
     restarts = decision.type === "restart" ? restarts + 1 : 0;
   }
 }
@@ -263,8 +267,7 @@ async function restartAfter(
   error: RunError,
   parts: LifeParts,
 ): Promise<boolean> {
-  const attempt = attemptOf(run, parts) + 1;
-  parts.emit(run, { type: "retry", attempt, inMs, error });
+  parts.emit(run, { type: "retry", attempt: attemptOf(run, parts) + 1, inMs, error });
   try {
     await delay(inMs, undefined, { signal: run.controller.signal });
   } catch {
@@ -272,8 +275,7 @@ async function restartAfter(
   }
   // It may have failed while it waited for its children: whoever waited is gone.
   run.waits.clear();
-  if (!(await wake(run, parts))) return false;
-  return await countAttempt(run, attempt, parts);
+  return await wake(run, parts);
 }
 
 function attemptOf(run: LiveRun, { tree }: LifeParts): number {
@@ -281,11 +283,11 @@ function attemptOf(run: LiveRun, { tree }: LifeParts): number {
   return "attempt" in session ? session.attempt : 1;
 }
 
-async function countAttempt(run: LiveRun, attempt: number, parts: LifeParts): Promise<boolean> {
+async function countAttempt(run: LiveRun, parts: LifeParts): Promise<void> {
+  const attempt = attemptOf(run, parts) + 1;
   const { ending: _failed, ...record } = parts.tree.get(run.sessionId);
   const session = transition(record.session, { type: "restart", attempt }, parts.now());
   await parts.tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
-  return !run.controller.signal.aborted;
 }
 
 /** Hands the error to the parent and waits, alive and without a slot, for a new message. */
@@ -304,10 +306,7 @@ async function escalate(run: LiveRun, error: RunError, parts: LifeParts): Promis
   else parts.noticed(run.sessionId);
   await answer.promise;
   delete run.escalated;
-  if (!(await wake(run, parts))) return false;
-  const unable = await load(run, parts);
-  if (unable !== undefined) return false;
-  return await countAttempt(run, attemptOf(run, parts) + 1, parts);
+  return await wake(run, parts);
 }
 
 /** The run waits, or waits for something else now, and gives its slot back. */
@@ -330,9 +329,9 @@ export async function suspend(
 
 /** The run has what it waited for: it takes a slot again. False when it was aborted instead. */
 export async function wake(run: LiveRun, parts: LifeParts): Promise<boolean> {
-  if (!isSuspended(run, parts)) return run.phase !== "closed";
-  if (!(await parts.slots.acquire(run))) return false;
-  if (run.phase === "closed" || run.waits.size > 0) {
+  const isClosed = () => run.phase === "closed";
+  if (isClosed() || !(await parts.slots.acquire(run))) return false;
+  if (isClosed() || run.waits.size > 0) {
     // It has ended, or another of its programs has begun to wait.
     parts.slots.release(run);
     return false;

@@ -40,6 +40,8 @@ export interface Outbound {
   replayCompletions(after: number, upTo: number, of: TreeSubscription): void;
   /** The client has not read so much that nothing should be done for it now. */
   readonly congested: boolean;
+  /** Resolves when what waited so far has been sent: an answer after it comes behind it. */
+  caughtUp(): Promise<void>;
   /** Resolves when everything was handed to the system, or the socket is gone. */
   drained(): Promise<void>;
 }
@@ -79,6 +81,8 @@ type Item =
 const fullBytes = 1024 * 1024;
 /** With more unread bytes than this, the client counts as slow. */
 const slowBytes = 8 * 1024 * 1024;
+/** So many sent items are taken from what waits at once: each alone would move all the others. */
+const itemsPerTidying = 256;
 /** With more bytes of waiting frames than this, the client is dropped. */
 const mostWaitingBytes = 32 * 1024 * 1024;
 
@@ -91,6 +95,8 @@ export function createOutbound(
   let unwritten: Buffer[] = [];
   let unwrittenBytes = 0;
   let waiting: Item[] = [];
+  /** How many of them have been sent. */
+  let sent = 0;
   let waitingBytes = 0;
   /** Settles when nothing waits any more; undefined while nothing does. */
   let pumping: Promise<void> | undefined;
@@ -117,6 +123,7 @@ export function createOutbound(
 
   function drop(why: string): void {
     waiting = [];
+    sent = 0;
     waitingBytes = 0;
     openRanges.clear();
     if (socket.destroyed) return;
@@ -139,7 +146,7 @@ export function createOutbound(
       await nextTurn();
       for (;;) {
         if (isFull()) await makeRoom();
-        const item = waiting.shift();
+        const item = nextItem();
         if (item === undefined) break;
         const reading = send(item);
         if (reading !== undefined) await reading;
@@ -149,6 +156,16 @@ export function createOutbound(
       drop(`what it missed cannot be read: ${String(error)}`);
     }
     pumping = undefined;
+  }
+
+  function nextItem(): Item | undefined {
+    if (sent === itemsPerTidying || sent === waiting.length) {
+      waiting.splice(0, sent);
+      sent = 0;
+    }
+    const item = waiting[sent];
+    if (item !== undefined) sent += 1;
+    return item;
   }
 
   /** At once for a frame; asynchronous only where the store is read. */
@@ -178,7 +195,7 @@ export function createOutbound(
     range: Exclude<Item, { kind: "frame" }>,
     read: (from: number, to: number) => Promise<ReplayPage>,
   ): Promise<void> {
-    while (range.from <= range.to && range.of.isWanted() && !socket.destroyed) {
+    while (range.from <= range.to && !socket.destroyed) {
       if (isFull()) await makeRoom();
       const { frames, next } = await read(range.from, range.to);
       if (!range.of.isWanted()) break;
@@ -226,6 +243,7 @@ export function createOutbound(
     get congested() {
       return isFull();
     },
+    caughtUp: () => pumping ?? Promise.resolve(),
     async drained() {
       while (!socket.destroyed && (pumping !== undefined || socket.writableLength > 0)) {
         await (pumping ?? socketDrained(socket));

@@ -4,22 +4,15 @@
  */
 import { v7 as newId } from "uuid";
 import { OffshootError } from "../protocol/errors.ts";
-import type { ParamsOf, ResultOf } from "../protocol/messages.ts";
+import type { ParamsOf } from "../protocol/messages.ts";
 import { isLive, isTerminal, type Session } from "../protocol/session.ts";
 import type { Attempts } from "./attempts.ts";
 import { completionOf, type Completions } from "./completions.ts";
 import { beforeStart, messageOf, runError, type EndCause } from "./endings.ts";
-import {
-  endRun,
-  isUnwanted,
-  live,
-  suspend,
-  wake,
-  type LifeParts,
-  type LiveRun,
-} from "./life.ts";
+import { endRun, live, suspend, wake, type LifeParts, type LiveRun } from "./life.ts";
+import { createMessaging, storeUnavailable, type Messaging } from "./messaging.ts";
 import { notRunning, type RunQueue } from "./queue.ts";
-import type { SessionTree } from "./sessions.ts";
+import { createRunWaits, type Wait } from "./runWaits.ts";
 import { createSlots } from "./slots.ts";
 import type { StoredSession } from "./store/records.ts";
 import { isOpen, transition } from "./transition.ts";
@@ -38,16 +31,12 @@ export interface Scheduler {
   add(record: StoredSession): void;
   /** Queues a new run of a session that has none. */
   run(sessionId: string): Promise<Session>;
-  send(params: ParamsOf<"session/send">): Promise<ResultOf<"session/send">["delivery"]>;
+  send: Messaging["send"];
   /** Ends the subtree, children first. `byRunOf`: the session whose run asks for it. */
   cancel(sessionId: string, reason: string | undefined, byRunOf: string | undefined): void;
   pause(params: ParamsOf<"session/pause">): Promise<void>;
   resume(params: ParamsOf<"session/resume">): Promise<void>;
-  wait(
-    params: ParamsOf<"session/wait">,
-    ofRun: { sessionId: string; runId: string } | undefined,
-    signal: AbortSignal,
-  ): Promise<ResultOf<"session/wait">>;
+  wait: Wait;
   /** Whether the session, or one above it, is being made to end: nothing new belongs below it. */
   isEnding(sessionId: string): boolean;
   /** Ends what is open of the sessions, then removes them; nothing new begins there meanwhile. */
@@ -74,6 +63,23 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
   const runs = new Map<string, LiveRun>();
   const slots = createSlots(() => settings().concurrency);
   const waits = createWaits(waitState);
+  const liveRun = (sessionId: string) => runs.get(sessionId);
+  const wait = createRunWaits({
+    tree,
+    waits,
+    longestMs: () => settings().longestWaitMs,
+    liveRun,
+    suspend: (run, ids) => suspend(run, { kind: "children", ids }, lifeParts()),
+    wake: (run) => wake(run, lifeParts()),
+    takeSlot: (run) => slots.take(run),
+  });
+  const messaging = createMessaging({
+    ...parts,
+    liveRun,
+    child: runOf,
+    refuse,
+    add: (record) => scheduler.add(record),
+  });
   /** Sessions whose subtree is being cancelled, and those that are being deleted. */
   const ending = new Set<string>();
   const doomed = new Set<string>();
@@ -148,7 +154,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     if (record?.session.status !== "queued" || stopping) return;
     const [cause] = run.causes;
     if (cause === undefined) scheduler.add(record);
-    else endUnstarted(record.session.id, reasonOf(cause));
+    else void endUnstarted(record.session.id, reasonOf(cause));
   }
 
   function lifeParts(): LifeParts {
@@ -221,7 +227,10 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     const record = tree.find(sessionId);
     if (record === undefined || record.session.kind === "root") return;
     if (record.session.status === "created") await endCreated(record, reasonOf(cause));
-    else if (isOpen(record.session)) await endUnstarted(sessionId, reasonOf(cause));
+    // What is live without a run of its own is adopted, and ends with its parent's run.
+    else if (isOpen(record.session) && !isLive(record.session)) {
+      await endUnstarted(sessionId, reasonOf(cause));
+    }
   }
 
   async function endBelow(sessionId: string, cause: EndCause): Promise<void> {
@@ -239,46 +248,19 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     );
   }
 
-  function refuseDeleted({ session }: StoredSession): void {
-    if (!doomed.has(session.id)) return;
-    const message = `session ${session.id} is being deleted`;
+  /** Throws where nothing new may begin in the session. */
+  function refuse(record: StoredSession): void {
+    refuseAdopted(record);
+    if (!doomed.has(record.session.id)) return;
+    const message = `session ${record.session.id} is being deleted`;
+    throw new OffshootError("invalidState", message, { status: record.session.status });
+  }
+
+  /** What an outside agent started, that agent alone can steer. */
+  function refuseAdopted({ session }: StoredSession): void {
+    if (session.adopted !== true) return;
+    const message = `session ${session.id} is part of its parent's run and goes with that`;
     throw new OffshootError("invalidState", message, { status: session.status });
-  }
-
-  async function enqueue(record: StoredSession, message: string | undefined): Promise<Session> {
-    const moved = transition(record.session, { type: "enqueue", runId: newId() }, now());
-    refuseDeleted(record);
-    queue.admit(record.session.rootId, settings().queue);
-    const added = message === undefined ? {} : appended(record, message);
-    const session = { ...moved, messageCount: record.session.messageCount + (message ? 1 : 0) };
-    const queued: StoredSession = { ...record, session, started: false };
-    const stored = await tree.commit([{ records: [queued], ...added }], { ifFailing: "giveUp" });
-    if (!stored) throw storeUnavailable();
-    scheduler.add(tree.get(session.id));
-    return tree.show(session.id);
-  }
-
-  function appended({ session }: StoredSession, text: string) {
-    const n = session.messageCount + 1;
-    const message = { n, at: now(), role: "user" as const, text };
-    return { messages: [{ sessionId: session.id, message }] };
-  }
-
-  function storeUnavailable(): OffshootError {
-    const cause = store.health.ok ? "the write failed" : store.health.cause;
-    return new OffshootError("storeUnavailable", `the store cannot take it: ${cause}`, { cause });
-  }
-
-  /** Keeps a message for the run that is under way, or for the next one. */
-  async function keepMessage(record: StoredSession, text: string): Promise<void> {
-    const messageCount = record.session.messageCount + 1;
-    const session = { ...record.session, messageCount };
-    const fields = {};
-    const next = { ...record, session: transition(session, { type: "update", fields }, now()) };
-    const stored = await tree.commit([{ records: [next], ...appended(record, text) }], {
-      ifFailing: "giveUp",
-    });
-    if (!stored) throw storeUnavailable();
   }
 
   async function moveAll(
@@ -291,33 +273,6 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     const ids = [sessionId, ...tree.descendantsOf(sessionId)];
     const chosen = ids.filter((id) => tree.get(id).session.status === from && !runs.has(id));
     await Promise.all(chosen.map((id) => move(tree.get(id))));
-  }
-
-  /** While any program of the run waits, the run is suspended and holds no slot. */
-  async function waitOfRun(
-    run: LiveRun,
-    pending: readonly string[],
-    wait: () => ReturnType<Waits["wait"]>,
-  ): ReturnType<Waits["wait"]> {
-    const token = Symbol("wait");
-    const suspendForAll = () => {
-      const ids = [...new Set([...run.waits.values()].flat())];
-      return suspend(run, { kind: "children", ids }, lifeParts());
-    };
-    run.waits.set(token, pending);
-    let answer: Awaited<ReturnType<Waits["wait"]>> | undefined;
-    try {
-      await suspendForAll();
-      answer = await wait();
-      return answer;
-    } finally {
-      // Where a restart has cleared the waits, this one no longer has a say.
-      const isLast = run.waits.delete(token) && run.waits.size === 0;
-      // A time-out is kept, even if the run is one too many for a while.
-      if (isLast && answer?.timedOut === true && run.phase !== "closed") slots.take(run);
-      if (isLast) await wake(run, lifeParts());
-      else if (run.waits.size > 0) await suspendForAll();
-    }
   }
 
   const scheduler: Scheduler = {
@@ -341,37 +296,22 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       if (!isRebuilding) pump();
     },
 
-    run: (sessionId) => enqueue(runOf(sessionId), undefined),
+    run: async (sessionId) => await messaging.enqueue(runOf(sessionId), undefined),
 
-    async send({ sessionId, text, interrupt }) {
-      const last = runs.get(sessionId);
-      // It reads no more, and no run follows it that would: the message starts one.
-      if (last !== undefined && (last.phase === "closed" || isUnwanted(last))) await last.done;
-      const record = runOf(sessionId);
+    async send(params) {
       if (stopping) throw new OffshootError("shuttingDown", notRunning, {});
-      if (!isOpen(record.session)) {
-        await enqueue(record, text);
-        return "run";
-      }
-      refuseDeleted(record);
-      await keepMessage(record, text);
-      const run = runs.get(sessionId);
-      if (run?.escalated !== undefined) {
-        run.escalated.answered();
-        return "injected";
-      }
-      if (interrupt === true && run !== undefined) endRun(run, { kind: "replaced" });
-      return "queued";
+      return await messaging.send(params);
     },
 
     cancel(sessionId, reason, byRunOf) {
-      tree.get(sessionId);
+      const target = tree.get(sessionId);
+      if (isLive(target.session)) refuseAdopted(target);
       const isParent = byRunOf !== undefined && tree.isWithin(sessionId, byRunOf);
       const by = isParent && byRunOf !== sessionId ? "parent" : "user";
       ending.add(sessionId);
-      void endTree(sessionId, { kind: "cancelled", by, ...(reason && { reason }) }).finally(() =>
-        ending.delete(sessionId),
-      );
+      void endTree(sessionId, { kind: "cancelled", by, ...(reason && { reason }) })
+        .catch((err: unknown) => log.error({ err, sessionId }, "a cancel failed"))
+        .finally(() => ending.delete(sessionId));
     },
 
     pause: (params) =>
@@ -388,7 +328,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
         queue.remove(session.id);
         if (await tree.commit([{ records: [paused] }], { ifFailing: "giveUp" })) return;
         scheduler.add(tree.get(session.id));
-        throw storeUnavailable();
+        throw storeUnavailable(store);
       }),
 
     resume: (params) =>
@@ -397,22 +337,14 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
         queue.admit(record.session.rootId, settings().queue);
         const resumed = { ...record, session };
         if (!(await tree.commit([{ records: [resumed] }], { ifFailing: "giveUp" }))) {
-          throw storeUnavailable();
+          throw storeUnavailable(store);
         }
         scheduler.add(tree.get(session.id));
       }),
 
     async wait(params, ofRun, signal) {
       for (const id of params.sessionIds) runOf(id);
-      const longest = settings().longestWaitMs;
-      const run = ofRun === undefined ? undefined : runs.get(ofRun.sessionId);
-      const isOver = async () => await waits.wait({ ...params, timeoutMs: 0 }, longest, signal);
-      const first = await isOver();
-      if (!first.timedOut || params.timeoutMs === 0) return first;
-      if (run === undefined || run.runId !== ofRun?.runId) {
-        return await waits.wait(params, longest, signal);
-      }
-      return await waitOfRun(run, first.pending, () => waits.wait(params, longest, signal));
+      return await wait(params, ofRun, signal);
     },
 
     isEnding(sessionId) {
@@ -425,6 +357,12 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     },
 
     async endForDeletion(sessionIds, remove) {
+      const all = new Set(sessionIds);
+      for (const id of all) {
+        const record = tree.find(id);
+        if (record === undefined || !isLive(record.session)) continue;
+        if (!all.has(record.session.parentId ?? "")) refuseAdopted(record);
+      }
       for (const id of sessionIds) doomed.add(id);
       try {
         await Promise.all(sessionIds.map((id) => endTree(id, { kind: "deleted" })));

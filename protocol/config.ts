@@ -71,6 +71,7 @@ export const AcpRunner = z
     mcpServers: McpServers.optional(),
   })
   .meta({ id: "AcpRunner", description: "Runs an agent over the Agent Client Protocol." });
+export type AcpRunner = z.infer<typeof AcpRunner>;
 
 export const ModelRunner = z
   .strictObject({
@@ -79,6 +80,7 @@ export const ModelRunner = z
     mcpServers: McpServers.optional(),
   })
   .meta({ id: "ModelRunner", description: "Runs the built-in agent on a model." });
+export type ModelRunner = z.infer<typeof ModelRunner>;
 
 export const RunnerConfig = z
   .discriminatedUnion("kind", [CommandRunner, AcpRunner, ModelRunner])

@@ -3,33 +3,27 @@
  * once and knows nothing of the core; any ACP editor can start it.
  */
 import { randomUUID } from "node:crypto";
-import { isAbsolute, join } from "node:path";
 import { Readable, Writable } from "node:stream";
-import { agent, methods, ndJsonStream, PROTOCOL_VERSION, RequestError } from "@agentclientprotocol/sdk";
+import {
+  agent,
+  methods,
+  ndJsonStream,
+  PROTOCOL_VERSION,
+  RequestError,
+} from "@agentclientprotocol/sdk";
 import type {
   AgentContext,
   ClientCapabilities,
   LoadSessionRequest,
   NewSessionRequest,
-  PromptRequest,
-  PromptResponse,
   SessionModeState,
 } from "@agentclientprotocol/sdk";
-import type { ModelMessage } from "ai";
-import envPaths from "env-paths";
-import { messagesOf, textOfPrompt } from "./conversation.ts";
 import { createMcpPool } from "./mcp.ts";
-import { PromptMeta, SessionMeta, readMeta } from "./meta.ts";
-import { keyNamesOf } from "./model/providers.ts";
 import { modes } from "./permissions.ts";
+import type { OpenedSession } from "./openSession.ts";
 import type { Mode } from "./permissions.ts";
 import { createRedaction } from "./redaction.ts";
-import { replayConversation } from "./replay.ts";
-import { messageOf, toRequestError } from "./runErrors.ts";
-import { createAgentSession } from "./session.ts";
-import type { AgentSession } from "./session.ts";
-import { createSessionFile, isSessionId } from "./sessionFile.ts";
-import { createSessionClient } from "./updates.ts";
+import { invalidParams, messageOf } from "./runErrors.ts";
 
 export interface AgentParts {
   stdin: Readable;
@@ -41,14 +35,12 @@ export interface AgentParts {
   version: string;
 }
 
-const defaultModel = "rehearsal/planner";
-
 /** Resolves to the exit code when the client has gone and every process has ended. */
 export async function runAgent(parts: AgentParts): Promise<number> {
   const { stdin, stdout, stderr, environment, version } = parts;
   const redaction = createRedaction(environment);
-  const pool = createMcpPool({ environment: redaction.environmentWithoutKeys(), version });
-  const sessions = new Map<string, AgentSession>();
+  const pool = createMcpPool({ environment: redaction.environmentWithoutKeys, version });
+  const sessions = new Map<string, OpenedSession>();
   let capabilities: ClientCapabilities | null | undefined;
 
   const open = async (request: {
@@ -57,42 +49,16 @@ export async function runAgent(parts: AgentParts): Promise<number> {
     client: AgentContext;
     isLoaded: boolean;
   }): Promise<{ modes: SessionModeState }> => {
-    const { sessionId, params, isLoaded } = request;
-    const meta = readMeta(SessionMeta, params._meta);
-    for (const name of keyNamesOf(meta.providers)) redaction.addKeyName(name);
-    if (!isAbsolute(params.cwd)) throw invalid("cwd must be an absolute path");
-    const folder = meta.stateDir ?? environment["OFFSHOOT_AGENT_DIR"] ?? defaultFolder();
-    const file = createSessionFile(folder, sessionId);
-    const client = createSessionClient({
-      client: request.client,
-      sessionId,
-      capabilities: () => capabilities,
-      redaction,
-    });
-    let messages: ModelMessage[] = messagesOf(meta.history ?? []);
-    let modelName = meta.model ?? environment["OFFSHOOT_MODEL"] ?? defaultModel;
-    if (isLoaded && meta.history === undefined) {
-      const record = await file.load();
-      if (record === undefined) throw RequestError.sessionNotFound(sessionId);
-      messages = record.messages;
-      modelName = meta.model ?? record.model;
-      replayConversation(messages, client);
-    }
-    const session = await createAgentSession({
-      cwd: params.cwd,
-      meta,
-      modelName,
-      messages,
-      scratchDir: join(folder, "scratch", sessionId),
-      file,
-      client,
-      acquireMcp: () => pool.acquire(params.mcpServers, params.cwd),
+    const { openSession } = await import("./openSession.ts");
+    const session = await openSession({
+      ...request,
+      pool,
       redaction,
       environment,
-      now: () => Date.now(),
+      capabilities: () => capabilities,
     });
-    sessions.set(sessionId, session);
-    return { modes: { currentModeId: session.mode, availableModes: [...modes] } };
+    sessions.set(request.sessionId, session);
+    return { modes: { currentModeId: session.mode(), availableModes: [...modes] } };
   };
 
   const known = (sessionId: string) => {
@@ -128,11 +94,11 @@ export async function runAgent(parts: AgentParts): Promise<number> {
     })
     .onRequest(methods.agent.session.load, async ({ params, client }) => {
       const { sessionId } = params;
-      if (!isSessionId(sessionId)) throw RequestError.sessionNotFound(sessionId);
       await close(sessionId);
       return await open({ sessionId, params, client, isLoaded: true });
     })
-    .onRequest(methods.agent.session.prompt, ({ params }) => answer(known(params.sessionId), params))
+    // Without a wait before it runs, so that a cancel that follows at once finds it.
+    .onRequest(methods.agent.session.prompt, ({ params }) => known(params.sessionId).answer(params))
     .onRequest(methods.agent.session.setMode, ({ params }) => {
       known(params.sessionId).setMode(modeOf(params.modeId));
       return {};
@@ -160,33 +126,15 @@ export async function runAgent(parts: AgentParts): Promise<number> {
   } finally {
     process.off("SIGTERM", stop).off("SIGINT", stop);
     await Promise.all([...sessions.keys()].map(close));
+    // After a signal it is still open, and would keep the process.
+    stdin.destroy();
   }
-}
-
-async function answer(session: AgentSession, params: PromptRequest): Promise<PromptResponse> {
-  const meta = readMeta(PromptMeta, params._meta);
-  const text = textOfPrompt(params.prompt);
-  try {
-    if (meta.inject !== true) return await session.prompt(text);
-  } catch (error) {
-    throw toRequestError(error, {});
-  }
-  const injected = session.inject(text);
-  return { stopReason: "end_turn", _meta: { offshoot: { injected } } };
 }
 
 function modeOf(id: string): Mode {
   const mode = modes.find((candidate) => candidate.id === id);
   if (mode !== undefined) return mode.id;
-  throw invalid(`there is no mode "${id}"; there are: ${modes.map((one) => one.id).join(", ")}`);
-}
-
-function invalid(sentence: string): RequestError {
-  return RequestError.invalidParams({ code: "invalid_request", retryable: false }, sentence);
-}
-
-function defaultFolder(): string {
-  const paths = envPaths("offshoot", { suffix: "" });
-  // env-paths puts Linux's XDG_STATE_HOME under the name "log".
-  return join(process.platform === "linux" ? paths.log : paths.data, "agent");
+  throw invalidParams(
+    `there is no mode "${id}"; there are: ${modes.map((one) => one.id).join(", ")}`,
+  );
 }

@@ -52,7 +52,7 @@ export function createCommands(environment: Record<string, string>): Commands {
   let lastHandle = 0;
 
   const begin = ({ command, cwd, onOutput }: CommandTask): Running => {
-    const group = startGroup({ command, cwd, environment });
+    const group = startGroup({ line: { command }, cwd, environment });
     groups.add(group);
     const output = createCollector();
     for (const stream of [group.child.stdout, group.child.stderr]) {

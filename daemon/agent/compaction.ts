@@ -3,7 +3,7 @@
  * a summary, down to 40 %. The task and the latest work stay word for word.
  */
 import type { ModelMessage } from "ai";
-import { describeMessage, estimateTokens } from "./conversation.ts";
+import { describeMessage, estimateTokens, textOfOutput } from "./conversation.ts";
 import type { Model, Turn } from "./model/model.ts";
 
 const fullAt = 0.85;
@@ -42,7 +42,7 @@ export async function compactIfFull(parts: {
   const tokensBefore = measure(messages);
   if (tokensBefore <= model.contextWindow * fullAt) return undefined;
 
-  const { task, middle, latest } = divide(messages, (tail) => {
+  const { task, middle, wish, latest } = divide(messages, (tail) => {
     const room = model.contextWindow * (emptyTo - summaryPart);
     return measure([...messages.slice(0, 1), ...tail]) <= room;
   });
@@ -56,7 +56,7 @@ export async function compactIfFull(parts: {
       { type: "text", text: `${summaryMark}\n${summary}` },
     ],
   };
-  const kept = shrinkResults([first, ...latest], (some) => {
+  const kept = shrinkResults([first, ...wish, ...latest], (some) => {
     return measure(some) <= model.contextWindow * emptyTo;
   });
   return {
@@ -68,11 +68,14 @@ export async function compactIfFull(parts: {
   };
 }
 
-/** The latest part begins with a question or an answer, never with the result of a lost call. */
+/**
+ * The latest part begins with a question or an answer, never with the result of a lost call. What
+ * the user wished last is what the agent works on now, so it stays even where it is long ago.
+ */
 function divide(
   messages: readonly ModelMessage[],
   fits: (tail: readonly ModelMessage[]) => boolean,
-): { task: string; middle: ModelMessage[]; latest: ModelMessage[] } {
+): { task: string; middle: ModelMessage[]; wish: ModelMessage[]; latest: ModelMessage[] } {
   const [first, ...others] = messages;
   let start = others.findLastIndex(({ role }) => role !== "tool");
   for (let index = start - 1; index >= 0; index -= 1) {
@@ -80,7 +83,12 @@ function divide(
     if (others[index]?.role !== "tool") start = index;
   }
   const cut = Math.max(0, start);
-  return { task: taskOf(first), middle: others.slice(0, cut), latest: others.slice(cut) };
+  const middle = others.slice(0, cut);
+  const latest = others.slice(cut);
+  const isAsked = latest.some(({ role }) => role === "user");
+  const wishAt = isAsked ? -1 : middle.findLastIndex(({ role }) => role === "user");
+  const wish = wishAt === -1 ? [] : middle.splice(wishAt, 1);
+  return { task: taskOf(first), middle, wish, latest };
 }
 
 /** Without an earlier summary, which is in the second part of the first message. */
@@ -144,15 +152,14 @@ function shrinkResults(
       part.type === "tool-result" && JSON.stringify(part.output).length > 1_000
         ? {
             ...part,
-            output: { type: "text" as const, value: `${textOf(part.output).slice(0, 800)}\n[cut]` },
+            output: {
+              type: "text" as const,
+              value: `${textOfOutput(part.output).slice(0, 800)}\n[cut]`,
+            },
           }
         : part,
     );
     kept[index] = { ...message, content };
   }
   return kept;
-}
-
-function textOf(output: { type: string; value?: unknown }): string {
-  return typeof output.value === "string" ? output.value : JSON.stringify(output);
 }

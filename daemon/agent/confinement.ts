@@ -49,7 +49,8 @@ async function realPathOf(path: string): Promise<string> {
 /** A link whose target is missing would be followed by a write, to wherever it points. */
 async function refuseDanglingLink(path: string): Promise<void> {
   const entry = await lstat(path).catch(() => undefined);
-  if (entry?.isSymbolicLink()) throw new Error(`${path} is a link to something that does not exist`);
+  if (entry?.isSymbolicLink())
+    throw new Error(`${path} is a link to something that does not exist`);
 }
 
 function liesIn(folder: string, path: string): boolean {

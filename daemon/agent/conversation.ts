@@ -45,20 +45,21 @@ export function estimateTokens(value: unknown): number {
   return Math.ceil(text.length / charactersPerToken);
 }
 
+/** What a tool answered, as text. */
+export function textOfOutput(output: { type: string; value?: unknown }): string {
+  return typeof output.value === "string" ? output.value : JSON.stringify(output);
+}
+
 /** The text of a message, with calls and results named. `most` bounds each of its parts. */
 export function describeMessage({ role, content }: ModelMessage, most: number): string {
   if (typeof content === "string") return `${role}: ${content.slice(0, most)}`;
   const parts = content.map((part) => {
-    switch (part.type) {
-      case "text":
-        return `${role}: ${part.text.slice(0, most)}`;
-      case "tool-call":
-        return `call of ${part.toolName}: ${JSON.stringify(part.input).slice(0, most)}`;
-      case "tool-result":
-        return `result of ${part.toolName}: ${JSON.stringify(part.output).slice(0, most)}`;
-      default:
-        return "";
+    if (part.type === "text") return `${role}: ${part.text.slice(0, most)}`;
+    if (part.type === "tool-call") {
+      return `call of ${part.toolName}: ${JSON.stringify(part.input).slice(0, most)}`;
     }
+    if (part.type !== "tool-result") return "";
+    return `result of ${part.toolName}: ${textOfOutput(part.output).slice(0, most)}`;
   });
   return parts.filter((part) => part !== "").join("\n");
 }

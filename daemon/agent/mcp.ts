@@ -26,6 +26,8 @@ export interface McpLease {
 
 interface Shared {
   users: number;
+  /** Aborted with the last user, so that nobody waits for a server that never answers. */
+  end: AbortController;
   connection: Promise<{ client: Client; tools: Tool[] }> | undefined;
 }
 
@@ -34,8 +36,8 @@ const connectMs = 30_000;
 const ownServer = "offshoot";
 
 export function createMcpPool(parts: {
-  /** Without keys. */
-  environment: Record<string, string>;
+  /** What servers start with; without keys. */
+  environment: () => Record<string, string>;
   version: string;
 }): McpPool {
   const shared = new Map<string, Shared>();
@@ -43,14 +45,16 @@ export function createMcpPool(parts: {
   const connect = async (server: McpServer, cwd: string, entry: Shared) => {
     const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
     const client = new Client({ name: "offshoot", version: parts.version });
-    const { transport, readFault } = await openTransport(server, cwd, parts.environment);
+    const { transport, readFault } = await openTransport(server, cwd, parts.environment());
     try {
-      await client.connect(transport, { timeout: connectMs });
+      await client.connect(transport, { timeout: connectMs, signal: entry.end.signal });
       const tools = await listTools(client, server.name);
+      // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a client is no event target
       client.onclose = () => (entry.connection = undefined);
       return { client, tools };
     } catch (error) {
-      await client.close().catch(() => undefined);
+      // The client closes it as well, but does not wait.
+      await transport.close().catch(() => undefined);
       throw new Error(`${messageOf(error)}${readFault()}`, { cause: error });
     }
   };
@@ -59,7 +63,11 @@ export function createMcpPool(parts: {
     acquire(servers, cwd) {
       const used = servers.map((server) => {
         const key = hashOf([server, "command" in server ? cwd : ""]);
-        const entry = shared.get(key) ?? { users: 0, connection: undefined };
+        const entry = shared.get(key) ?? {
+          users: 0,
+          end: new AbortController(),
+          connection: undefined,
+        };
         shared.set(key, entry);
         entry.users += 1;
         return { key, entry, server };
@@ -98,6 +106,7 @@ export function createMcpPool(parts: {
               entry.users -= 1;
               if (entry.users > 0) return;
               shared.delete(key);
+              entry.end.abort();
               const connection = await entry.connection?.catch(() => undefined);
               await connection?.client.close().catch(() => undefined);
             }),
@@ -120,23 +129,19 @@ async function openTransport(
     const headers = Object.fromEntries(server.headers.map(({ name, value }) => [name, value]));
     const options = { requestInit: { headers } };
     const transport = new StreamableHTTPClientTransport(new URL(server.url), options);
-    return { transport: transport as Transport, readFault: () => "" };
+    return { transport, readFault: () => "" };
   }
-  const { StdioClientTransport } = await import("@modelcontextprotocol/sdk/client/stdio.js");
-  const { command, args, env } = server;
+  const { createStdioTransport } = await import("./mcpStdio.ts");
+  const { command: program, args, env } = server;
   const own = Object.fromEntries(env.map(({ name, value }) => [name, value]));
-  const transport = new StdioClientTransport({
-    command,
+  const { transport, lastWords } = createStdioTransport({
+    program,
     args,
     cwd,
-    env: { ...environment, ...own },
-    stderr: "pipe",
+    environment: { ...environment, ...own },
   });
-  let lastWords = "";
-  transport.stderr?.on("data", (chunk: Buffer) => {
-    lastWords = (lastWords + chunk.toString()).slice(-1_000);
-  });
-  return { transport, readFault: () => (lastWords === "" ? "" : `; it said: ${lastWords.trim()}`) };
+  const readFault = () => (lastWords() === "" ? "" : `; it said: ${lastWords().trim()}`);
+  return { transport, readFault };
 }
 
 async function listTools(client: Client, server: string): Promise<Tool[]> {

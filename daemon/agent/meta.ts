@@ -2,10 +2,10 @@
  * What Offshoot's built-in agent adds to the Agent Client Protocol: the facts that a client may
  * send under `_meta.offshoot`. A client that knows nothing of them gets a working agent as well.
  */
-import { RequestError } from "@agentclientprotocol/sdk";
 import * as z from "zod";
 import { Config, Permissions } from "../../protocol/config.ts";
 import { Limits } from "../../protocol/session.ts";
+import { invalidParams } from "./runErrors.ts";
 
 export type Meta = Record<string, unknown> | null | undefined;
 
@@ -51,14 +51,11 @@ export type PermissionMeta = z.infer<typeof PermissionMeta>;
 export function readMeta<Schema extends z.ZodType>(schema: Schema, meta: Meta): z.infer<Schema> {
   const parsed = schema.safeParse(meta?.["offshoot"] ?? {});
   if (parsed.success) return parsed.data;
-  throw RequestError.invalidParams(
-    { code: "invalid_request", retryable: false },
-    `_meta.offshoot: ${faultsOf(parsed.error)}`,
-  );
+  throw invalidParams(`_meta.offshoot: ${faultsOf(parsed.error)}`);
 }
 
 /** One sentence that names every fault with its place. */
-export function faultsOf(error: z.ZodError): string {
+function faultsOf(error: z.ZodError): string {
   return error.issues
     .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
     .join("; ");

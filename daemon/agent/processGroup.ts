@@ -6,11 +6,11 @@ import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readFile, readdir } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 
 export interface ProcessGroup {
-  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly child: ChildProcessByStdio<Writable | null, Readable, Readable>;
   /** Whether any process of it may still run. */
   isAlive(): Promise<boolean>;
   /** TERM, then KILL after the grace. Resolves when nothing of it is left, within about 3 s. */
@@ -22,29 +22,36 @@ const killTakesMs = 1_000;
 const lookEveryMs = 20;
 const markName = "OFFSHOOT_COMMAND";
 
-/** Through the shell of the platform. `environment` is all that the command gets. */
+/** A line for the shell of the platform, or a program with its arguments. */
+export type CommandLine = { command: string } | { program: string; args: readonly string[] };
+
+/** `environment` is all that it gets. Without `input` its stdin is empty. */
 export function startGroup(task: {
-  command: string;
+  line: CommandLine;
+  input?: "pipe";
   cwd: string;
   environment: Record<string, string>;
 }): ProcessGroup {
   const mark = randomUUID();
-  const child = spawn(task.command, {
+  const { line } = task;
+  const [program, args] = "command" in line ? [line.command, []] : [line.program, line.args];
+  const child = spawn(program, args, {
     cwd: task.cwd,
-    shell: true,
+    shell: "command" in line,
     detached: process.platform !== "win32",
     windowsHide: true,
     env: { ...task.environment, [markName]: mark },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+    stdio: [task.input ?? "ignore", "pipe", "pipe"],
+  }) as ProcessGroup["child"];
   const { pid } = child;
   let ending: Promise<void> | undefined;
 
   const alive = async (): Promise<number[]> => {
     if (pid === undefined) return [];
-    if (process.platform === "linux") return await findMarked(`${markName}=${mark}`);
-    if (process.platform === "win32") return child.exitCode === null ? [pid] : [];
-    return canSignal(-pid) ? [pid] : [];
+    const leader = child.exitCode === null && child.signalCode === null ? [pid] : [];
+    if (process.platform === "win32") return leader;
+    if (process.platform !== "linux") return canSignal(-pid) ? [pid] : [];
+    return [...new Set([...leader, ...(await findMarked(`${markName}=${mark}`))])];
   };
   const tell = async (signal: NodeJS.Signals) => {
     if (pid === undefined) return;
@@ -83,14 +90,17 @@ async function goneWithin(ms: number, alive: () => Promise<number[]>): Promise<b
 /** Processes with this entry in the environment that they were started with; no zombies. */
 async function findMarked(entry: string): Promise<number[]> {
   const names = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const marked = await Promise.all(
-    names.map(async (name) => {
+  const marked: number[] = [];
+  // Not all at once: a machine with many processes has more of them than we may open files.
+  const look = async () => {
+    for (let name = names.pop(); name !== undefined; name = names.pop()) {
       // A zombie's is empty, another user's cannot be read, and an ended one's is not there.
       const environment = await readFile(`/proc/${name}/environ`, "latin1").catch(() => "");
-      return environment.includes(entry) ? [Number(name)] : [];
-    }),
-  );
-  return marked.flat();
+      if (environment.includes(entry)) marked.push(Number(name));
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, look));
+  return marked;
 }
 
 function canSignal(target: number): boolean {

@@ -3,13 +3,11 @@ import type { ModelMessage } from "ai";
 import type { SessionClient } from "./updates.ts";
 
 /** Texts only: what the tools did then can be read in them, and calls of old are over. */
-export function replayConversation(
-  messages: readonly ModelMessage[],
-  client: SessionClient,
-): void {
+export function replayConversation(messages: readonly ModelMessage[], client: SessionClient): void {
   for (const { role, content } of messages) {
     if (role !== "user" && role !== "assistant") continue;
-    const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : content;
+    const parts =
+      typeof content === "string" ? [{ type: "text" as const, text: content }] : content;
     for (const part of parts) {
       if (part.type !== "text" || part.text === "") continue;
       client.update({

@@ -26,7 +26,7 @@ import type { SessionClient } from "./updates.ts";
 import { createUsageCount } from "./usage.ts";
 
 export interface AgentSession {
-  readonly mode: Mode;
+  mode(): Mode;
   setMode(mode: Mode): void;
   /** Rejects with a RequestError. One at a time. */
   prompt(text: string): Promise<PromptResponse>;
@@ -95,7 +95,7 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
     messages.push(userMessage(text));
     const model = createModel({ ...parts, name: parts.modelName });
     const world: CallWorld = {
-      tools: await collectTools(),
+      tools: await unlessAborted(collectTools(), signal),
       mode: () => mode,
       rules,
       client,
@@ -119,9 +119,7 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
   };
 
   return {
-    get mode() {
-      return mode;
-    },
+    mode: () => mode,
     setMode(wanted) {
       mode = wanted;
     },
@@ -151,8 +149,8 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
         running = undefined;
       }
       const { stopReason, code } = end;
-      const facts = { usage: usage.takePrompt(), ...unread(), ...(code ? { code } : {}) };
-      return { stopReason, _meta: { offshoot: facts } };
+      const more = { usage: usage.takePrompt(), ...unread(), ...(code ? { code } : {}) };
+      return { stopReason, _meta: { offshoot: more } };
     },
     inject(text) {
       if (running === undefined || running.cancel.signal.aborted) return false;
@@ -175,6 +173,18 @@ function isWanted(names: readonly string[] | undefined): (tool: Tool) => boolean
     names.some((wanted) =>
       wanted.endsWith("*") ? name.startsWith(wanted.slice(0, -1)) : name === wanted,
     );
+}
+
+/** A server that does not start must not hold a cancel up. */
+async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }
 
 function totalTime(timeoutMs: number | undefined) {

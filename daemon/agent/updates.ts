@@ -41,7 +41,9 @@ export function createSessionClient(parts: {
   const update = (wanted: SessionUpdate) => {
     const clean = redaction.redactValue(wanted);
     // It fails only when the client has gone, and then the connection's end is what counts.
-    client.notify(methods.client.session.update, { sessionId, update: clean }).catch(() => undefined);
+    client
+      .notify(methods.client.session.update, { sessionId, update: clean })
+      .catch(() => undefined);
   };
 
   return {

@@ -4,13 +4,12 @@ import { resolve } from "node:path";
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import * as z from "zod";
 import { Limits } from "../../protocol/session.ts";
-import type { ParamsOf } from "../../protocol/messages.ts";
-import type { Client } from "../terminal/client.ts";
 import { usageFailure } from "../terminal/exitCodes.ts";
 import { agentStates, AgentState, textOf } from "./agentState.ts";
 import type { CoreAccess } from "./coreAccess.ts";
 import type { OwnSession } from "./ownSession.ts";
 import { answer, answerOf } from "./toolAnswer.ts";
+import { waitFor, withNews } from "./waiting.ts";
 
 interface Parts {
   core: CoreAccess;
@@ -262,56 +261,6 @@ function addCancelAgent(server: McpServer, { core, own }: ToolParts): void {
         }, signal),
       ),
   );
-}
-
-interface WaitOptions {
-  /** Epoch milliseconds. */
-  deadline: number;
-  until?: ParamsOf<"session/wait">["until"];
-  /** Brought up to date with what is answered. */
-  owed: Set<string>;
-}
-
-/** The states once the condition holds or the deadline has come. */
-async function waitFor(
-  client: Client,
-  sessionIds: string[],
-  { deadline, until, owed }: WaitOptions,
-): Promise<AgentState[]> {
-  if (sessionIds.length === 0) return [];
-  const timeoutMs = Math.max(0, deadline - Date.now());
-  const params = { sessionIds, timeoutMs, ...(until !== undefined && { until }) };
-  const waited = await client.call("session/wait", params);
-  const sessions = await Promise.all(
-    sessionIds.map(async (sessionId) => (await client.call("session/get", { sessionId })).session),
-  );
-  const states = agentStates(sessions, waited);
-  for (const { id, finished } of states) {
-    if (finished) owed.delete(id);
-    else owed.add(id);
-  }
-  return states;
-}
-
-/** The children that have not ended, and those whose end was not told yet. */
-async function withNews(client: Client, own: OwnSession, owed: Set<string>): Promise<string[]> {
-  const parentId = await own.find(client);
-  if (parentId === undefined) return [];
-  const { sessions } = await client.call("session/list", {
-    parentId,
-    status: ["queued", "running", "suspended", "paused"],
-    limit: 100,
-  });
-  const news = new Set(sessions.map(({ id }) => id));
-  for (const sessionId of owed) {
-    const isThere = await client.call("session/get", { sessionId }).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) news.add(sessionId);
-    else owed.delete(sessionId);
-  }
-  return [...news];
 }
 
 /** Epoch milliseconds, never further away than a host is patient. */

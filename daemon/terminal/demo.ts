@@ -119,15 +119,18 @@ async function show(
         sessionIds: spawned.map(({ sessionId }) => sessionId),
         timeoutMs: longestDemoMs,
       })
-      .then(() => exitCodes.ok);
+      .then(async ({ timedOut }) => {
+        // The answer can be here before the last news of the runs is.
+        if (!timedOut) await live.allEnded();
+        return exitCodes.ok;
+      });
     const code = await untilInterrupted(work, () => {
       live.stop();
       output.note("The demo is stopped.");
     });
     live.stop();
     if (code !== exitCodes.ok) return code;
-    const { sessions } = await client.call("session/list", { rootId: root.id, limit: 1000 });
-    return tellResults(invocation, spawned, sessions, terminal.now() - startedAt);
+    return tellResults(invocation, spawned, live.model.sessions, terminal.now() - startedAt);
   } finally {
     stopping.abort();
     live.stop();
@@ -178,16 +181,15 @@ async function cancelWhenStarted(
 function tellResults(
   { output, folder, terminal }: Invocation,
   spawned: readonly Spawned[],
-  sessions: readonly Session[],
+  sessions: ReadonlyMap<string, Session>,
   elapsedMs: number,
 ): number {
-  const byId = new Map(sessions.map((session) => [session.id, session]));
-  const children = sessions.filter((session) => session.kind === "child");
+  const children = [...sessions.values()].filter((session) => session.kind === "child");
   const surprises: string[] = [];
   const planned: string[] = [];
   output.line("");
   for (const { task, sessionId } of spawned) {
-    const session = byId.get(sessionId);
+    const session = sessions.get(sessionId);
     if (session === undefined) continue;
     const asPlanned = isAsPlanned(task, session);
     if (!asPlanned) surprises.push(`"${task.title}" is ${session.status}, not ${task.expected}`);
@@ -197,7 +199,7 @@ function tellResults(
       output.line(cutTo(line, output.stdout.columns ?? 200));
     }
   }
-  output.value({ results: sessions, surprises });
+  output.value({ results: children, surprises });
   const completed = children.filter((session) => session.status === "completed").length;
   output.line("");
   output.line(

@@ -39,7 +39,7 @@ const countCode = `${listFiles}files | each wc -l | awk '
 
 // The brackets keep these very lines from being found.
 const findMarks = `${listFiles}found=$(files | grep -E '[.](c|m)?(t|j)sx?$|[.]py$|[.]go$|[.]rs$|[.]sh$' |
-  each grep -nEw 'T[O]DO|F[I]XME|H[A]CK|X[X]X' /dev/null | head -5)
+  each grep -nE '(//|#|[*]).*[^A-Za-z](T[O]DO|F[I]XME|H[A]CK)([^A-Za-z]|$)' /dev/null | head -5)
 if [ -n "$found" ]; then echo "$found"; else echo "none: nothing is left for later"; fi`;
 
 const checkTypes = `PATH="$PWD/node_modules/.bin:$PATH"

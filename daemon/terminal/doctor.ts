@@ -53,10 +53,9 @@ function nodeCheck(): Check {
 
 async function bindingCheck(): Promise<Check> {
   try {
-    const { default: sqlite3 } = await import("sqlite3");
-    // The binding is loaded by the import; that it tells its version shows that it works.
-    const { VERSION } = sqlite3 as unknown as { VERSION: string };
-    return ok("sqlite", `SQLite ${VERSION}, its binding loads`);
+    // The store's own way to SQLite; the binding is loaded with the module.
+    await import("../store/connection.ts");
+    return ok("sqlite", "the SQLite binding loads");
   } catch (error) {
     const remedy = "run `npm rebuild sqlite3` in Offshoot's folder; it may need a compiler";
     return fail("sqlite", `the SQLite binding does not load: ${firstLine(error)}`, remedy);

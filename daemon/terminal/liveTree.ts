@@ -31,39 +31,46 @@ export interface LiveTreeOptions {
 
 export interface LiveTree {
   readonly model: TreeModel;
-  /** Resolves when every session that the tree shows has ended. */
-  readonly allEnded: Promise<void>;
+  /** Resolves when every session that the tree shows has ended, as far as it was told. */
+  allEnded(): Promise<void>;
   /** Draws the last picture, which stays, gives the cursor back and lets go of all; idempotent. */
   stop(): void;
 }
 
 /** Watches trees and shows them until `stop`. */
 export async function liveTree(options: LiveTreeOptions): Promise<LiveTree> {
-  const { client, output } = options;
-  const ended = Promise.withResolvers<void>();
+  const { client, output, rootIds } = options;
   let stopped = false;
   let view: View | undefined;
+  /** Set while somebody waits for the end. */
+  let ending: PromiseWithResolvers<void> | undefined;
+  const lookForEnd = () => {
+    if (ending !== undefined && nothingLeft(shownOf(model, options))) ending.resolve();
+  };
   const model = await watchTrees(
     client,
+    // What runs say last is drawn only.
+    { ...(rootIds && { rootIds }), events: output.canDraw ? "all" : "lifecycle" },
     {
-      ...(options.rootIds && { rootIds: options.rootIds }),
-      // What runs say last is drawn only.
-      events: output.canDraw ? "all" : "lifecycle",
-    },
-    {
-      changed: (session, before) => view?.changed(session, before),
-      removed: (sessionIds) => output.value({ removed: sessionIds }),
-      stirred: () => {
-        view?.stirred();
-        if (view !== undefined && nothingLeft(shownOf(model, options))) ended.resolve();
+      changed(session, before) {
+        view?.changed(session, before);
+        lookForEnd();
       },
+      removed(sessionIds) {
+        output.value({ removed: sessionIds });
+        lookForEnd();
+      },
+      stirred: () => view?.stirred(),
     },
   );
   view = output.canDraw ? drawing(model, options) : telling(model, options);
-  if (nothingLeft(shownOf(model, options))) ended.resolve();
   return {
     model,
-    allEnded: ended.promise,
+    async allEnded() {
+      ending ??= Promise.withResolvers();
+      lookForEnd();
+      await ending.promise;
+    },
     stop() {
       if (stopped) return;
       stopped = true;

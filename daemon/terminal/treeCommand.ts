@@ -38,7 +38,7 @@ export async function tree(
   const lost = client.ended.then(() => {
     throw unreachableFailure("the core has stopped");
   });
-  const end = output.canDraw ? lost : Promise.race([live.allEnded, lost]);
+  const end = output.canDraw ? lost : Promise.race([live.allEnded(), lost]);
   try {
     await untilInterrupted(
       end.then(() => exitCodes.ok),

@@ -166,7 +166,13 @@ export async function startAgent(
     stderr: () => stderr,
     stdout: () => stdout,
     stateDir,
-    async open({ cwd = newFolder("work"), meta = {}, mcpServers = [], sessionId, permission } = {}) {
+    async open({
+      cwd = newFolder("work"),
+      meta = {},
+      mcpServers = [],
+      sessionId,
+      permission,
+    } = {}) {
       const params = { cwd, mcpServers, _meta: { offshoot: meta } };
       const known = sessionId === undefined ? undefined : createSession(agent, sessionId, cwd);
       if (known !== undefined) sessions.set(known.id, { ...known, ...given(permission) });

@@ -22,7 +22,10 @@ describe("the built-in agent's MCP servers", () => {
 
   before(async () => {
     server = await startModelServer();
-    agent = await startAgent({ ANTHROPIC_API_KEY: "sk-ant-very-secret-1" }, { session: { notices: {} } });
+    agent = await startAgent(
+      { ANTHROPIC_API_KEY: "sk-ant-very-secret-1" },
+      { session: { notices: {} } },
+    );
   });
   after(async () => {
     assert.equal(await agent.end(), 0);
@@ -126,7 +129,9 @@ describe("the built-in agent's MCP servers", () => {
 
   it("that do not start are named, and the prompt goes on", async () => {
     const broken = { name: "broken", command: process.execPath, env: [] };
-    const mcpServers = [{ ...broken, args: ["-e", "console.error('out of tea'); process.exit(1)"] }];
+    const mcpServers = [
+      { ...broken, args: ["-e", "console.error('out of tea'); process.exit(1)"] },
+    ];
     const session = await agent.open({ mcpServers, meta: auto() });
     const end = await session.prompt(script("no server", { text: "So be it." }));
     assert.equal(end.stopReason, "end_turn");
@@ -136,8 +141,25 @@ describe("the built-in agent's MCP servers", () => {
     await session.close();
   });
 
+  it("that never answer hold up neither a cancel nor an end", async () => {
+    const cwd = newFolder("work");
+    const pidFile = join(cwd, "pid");
+    const code =
+      "fs.writeFileSync(process.argv[1], String(process.pid)); setInterval(() => 0, 1e6)";
+    const mute = { name: "mute", command: process.execPath, args: ["-e", code, pidFile], env: [] };
+    const session = await agent.open({ cwd, mcpServers: [mute], meta: auto() });
+    const prompt = session.prompt(script("mute", { text: "never" }));
+    const pid = await waitFor(() => Number(linesOf(pidFile)[0]), "the server to start");
+    await session.cancel();
+    assert.equal((await prompt).stopReason, "cancelled");
+    await session.close();
+    assert.equal(isRunning(pid), false);
+  });
+
   it("are reached over HTTP, with headers", async () => {
-    const http = spawn(process.execPath, [program, "http"], { stdio: ["ignore", "pipe", "inherit"] });
+    const http = spawn(process.execPath, [program, "http"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const [port] = (await once(http.stdout, "data")) as [Buffer];
     const mcpServers: McpServer[] = [
       {

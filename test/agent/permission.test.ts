@@ -7,7 +7,15 @@ import { checkLeaks } from "../support/leaks.ts";
 import { script, startModelServer } from "../support/modelServer.ts";
 import type { ModelServer, Step } from "../support/modelServer.ts";
 import { waitFor } from "../support/waitFor.ts";
-import { allow, deny, isRunning, newFolder, removeFolders, scripted, startAgent } from "./agentClient.ts";
+import {
+  allow,
+  deny,
+  isRunning,
+  newFolder,
+  removeFolders,
+  scripted,
+  startAgent,
+} from "./agentClient.ts";
 import type { OpenOptions, TestAgent } from "./agentClient.ts";
 
 const write = { name: "write_file", input: { path: "a.txt", content: "new" } };
@@ -35,7 +43,10 @@ describe("the built-in agent's permissions", () => {
       ...(permission === undefined ? {} : { permission }),
     });
   const statuses = (session: Awaited<ReturnType<typeof open>>) =>
-    session.calls().map(({ name, _meta }) => [name, (_meta?.["offshoot"] as { status: string }).status]);
+    session.calls().map(({ name, _meta }) => {
+      const facts = _meta?.["offshoot"] as { status?: string } | undefined;
+      return [name, facts?.status];
+    });
   let words = 0;
   const calling = (...calls: NonNullable<Step["calls"]>) => {
     const named = calls.map((call, index) => ({ id: `c${index}`, ...call }));
@@ -210,7 +221,10 @@ describe("the built-in agent's permissions", () => {
       return calling({ name: "run_command", input: { command, background: true } });
     };
     const pidOf = (name: string) =>
-      waitFor(() => existsSync(join(cwd, name)) && Number(readFileSync(join(cwd, name), "utf8")), name);
+      waitFor(
+        () => existsSync(join(cwd, name)) && Number(readFileSync(join(cwd, name), "utf8")),
+        name,
+      );
     const closed = await other.open({ cwd, meta });
     const left = await other.open({ cwd, meta });
     await closed.prompt(start("closed"));
@@ -220,5 +234,21 @@ describe("the built-in agent's permissions", () => {
     assert.deepEqual([first, second].map(isRunning), [false, true]);
     assert.equal(await other.end(), 0);
     assert.equal(isRunning(second), false);
+  });
+
+  it("end everything when the agent is told to end, also a command that runs", async () => {
+    const other = await startAgent();
+    const meta = scripted(server, { permissions: { mode: "auto" } });
+    const session = await other.open({ meta });
+    const file = join(session.cwd, "pid");
+    const command = "echo $$ > pid; sleep 1000";
+    const prompt = session.prompt(calling({ name: "run_command", input: { command } }));
+    prompt.catch(() => undefined);
+    const pid = await waitFor(() => existsSync(file) && Number(readFileSync(file, "utf8")), "it");
+    process.kill(other.pid, "SIGTERM");
+    await waitFor(() => !isRunning(other.pid), "the agent to end");
+    assert.equal(isRunning(pid), false);
+    assert.equal(await other.end(), 0);
+    await assert.rejects(prompt);
   });
 });

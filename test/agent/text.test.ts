@@ -1,6 +1,7 @@
 /** The agent over its wire: what it says, what it counts, and how a prompt ends. */
 import assert from "node:assert/strict";
 import { RequestError } from "@agentclientprotocol/sdk";
+import type { PromptResponse } from "@agentclientprotocol/sdk";
 import { checkLeaks } from "../support/leaks.ts";
 import { plainText, script, startModelServer } from "../support/modelServer.ts";
 import type { ModelServer } from "../support/modelServer.ts";
@@ -9,6 +10,10 @@ import { allow, removeFolders, scripted, startAgent } from "./agentClient.ts";
 import type { TestAgent, TestSession } from "./agentClient.ts";
 
 const keys = { OPENAI_API_KEY: "key-openai-12345", ANTHROPIC_API_KEY: "key-anthropic-12345" };
+
+function codeOf({ _meta }: PromptResponse): unknown {
+  return (_meta?.["offshoot"] as { code?: string } | undefined)?.code;
+}
 
 describe("the built-in agent's prompts", () => {
   checkLeaks();
@@ -126,7 +131,7 @@ describe("the built-in agent's prompts", () => {
     const call = { calls: [{ name: "list_dir", input: {} }] };
     const turns = await session.prompt(script("turns", call, call, call));
     assert.equal(turns.stopReason, "max_turn_requests");
-    assert.equal((turns._meta?.["offshoot"] as { code: string }).code, "max_turns");
+    assert.equal(codeOf(turns), "max_turns");
     assert.equal(session.calls().length, 2);
 
     const limits = { maxTokens: 50 };
@@ -134,7 +139,7 @@ describe("the built-in agent's prompts", () => {
     const heavy = { ...call, usage: { input: 30, output: 30 } };
     const spent = await budgeted.prompt(script("budget", heavy, heavy));
     assert.equal(spent.stopReason, "max_tokens");
-    assert.equal((spent._meta?.["offshoot"] as { code: string }).code, "budget_exceeded");
+    assert.equal(codeOf(spent), "budget_exceeded");
   });
 
   it("fail with typed errors", async () => {
@@ -183,18 +188,30 @@ describe("the built-in agent's prompts", () => {
   });
 
   it("keep what was said before a connection broke", async () => {
-    const session = await agent.open({ meta: scripted(server) });
-    const broken = { text: "Half a sentence", deltas: 3, then: "drop" } as const;
-    const error = await failed(session, script("broken", broken));
-    assert.deepEqual([error.code, error.retryable], ["network", true]);
-    assert.equal(session.text(), "Half ");
+    const open = (kind: string, apiKeyEnv?: string) => {
+      const providers = { some: { kind, baseUrl: server.baseUrl, apiKeyEnv } };
+      return agent.open({ meta: { model: "some/model", providers } });
+    };
+    const session = await open("openai-compatible");
+    const others = [
+      await open("openai", "OPENAI_API_KEY"),
+      await open("anthropic", "ANTHROPIC_API_KEY"),
+    ];
+    for (const [index, one] of [...others, session].entries()) {
+      for (const ending of ["cut", "drop"] as const) {
+        const broken = { text: "Half a sentence", deltas: 3, ending };
+        const error = await failed(one, script(`broken by ${ending} ${index}`, broken));
+        assert.deepEqual([error.code, error.retryable], ["network", true]);
+      }
+      assert.equal(one.text(), "Half Half ");
+    }
     await session.prompt(script("go on", { text: "and the rest" }));
     const messages = server.requests.at(-1)?.body.messages ?? [];
     assert.equal(plainText(messages.at(-2)?.content), "Half ");
   });
 
   it("end when the provider falls silent, or when their time is over", async () => {
-    const hang = { text: "Well, then", deltas: 2, then: "hang" } as const;
+    const hang = { text: "Well, then", deltas: 2, ending: "hang" } as const;
     const idle = await agent.open({ meta: scripted(server, { limits: { idleTimeoutMs: 300 } }) });
     assert.equal((await failed(idle, script("silent", hang))).code, "network");
     assert.equal(idle.text(), "Well,");
@@ -208,7 +225,7 @@ describe("the built-in agent's prompts", () => {
   it("are cancelled in the middle of a stream", async () => {
     const session = await agent.open({ meta: scripted(server) });
     const hangUps = server.counts.hangUps;
-    const prompt = session.prompt(script("cancel", { text: "One two", deltas: 2, then: "hang" }));
+    const prompt = session.prompt(script("cancel", { text: "One two", deltas: 2, ending: "hang" }));
     await waitFor(() => session.text() !== "", "the first words");
     await session.cancel();
     assert.equal((await prompt).stopReason, "cancelled");
@@ -216,6 +233,13 @@ describe("the built-in agent's prompts", () => {
     await session.prompt(script("after", { text: "." }));
     const messages = server.requests.at(-1)?.body.messages ?? [];
     assert.equal(plainText(messages.at(-2)?.content), "One ");
+  });
+
+  it("are cancelled before they have begun", async () => {
+    const session = await agent.open({ meta: scripted(server) });
+    const prompt = session.prompt(script("at once", { text: "never" }));
+    await session.cancel();
+    assert.equal((await prompt).stopReason, "cancelled");
   });
 
   it("take messages that come meanwhile, at the next turn", async () => {
@@ -239,7 +263,7 @@ describe("the built-in agent's prompts", () => {
   it("refuse a second one, and run those of other sessions at the same time", async () => {
     const sessions = await Promise.all([1, 2, 3].map(() => agent.open({ meta: scripted(server) })));
     const prompts = sessions.map((session, index) =>
-      session.prompt(script(`same time ${index}`, { text: "abc", deltas: 2, then: "hang" })),
+      session.prompt(script(`same time ${index}`, { text: "abc", deltas: 2, ending: "hang" })),
     );
     await waitFor(() => server.counts.parallel === 3, "three requests at once");
     const [first] = sessions;

@@ -13,7 +13,10 @@ import * as z from "zod";
 
 function createTinyServer(authorization: string | undefined): McpServer {
   const server = new McpServer({ name: "tiny", version: "1.0.0" });
-  const text = (value: string, more = {}) => ({ content: [{ type: "text" as const, text: value }], ...more });
+  const text = (value: string, more = {}) => ({
+    content: [{ type: "text" as const, text: value }],
+    ...more,
+  });
   server.registerTool(
     "echo",
     { description: "Says it again", inputSchema: { words: z.string() } },

@@ -35,7 +35,10 @@ async function work(subAgent: SubAgent, prompt: string): Promise<void> {
 }
 
 function answer(data: Record<string, unknown>) {
-  return { content: [{ type: "text" as const, text: JSON.stringify(data) }], structuredContent: data };
+  return {
+    content: [{ type: "text" as const, text: JSON.stringify(data) }],
+    structuredContent: data,
+  };
 }
 
 const shown = ({ ended: _ended, ...state }: SubAgent) => state;
@@ -47,19 +50,29 @@ server.registerTool(
   ({ prompt, title, agent }) => {
     if (agent !== "surveyor") throw new Error(`there is no agent ${agent}`);
     const id = `sub-${subAgents.size + 1}`;
-    const subAgent: SubAgent = { id, title, status: "running", finished: false, ended: Promise.resolve() };
+    const subAgent: SubAgent = {
+      id,
+      title,
+      status: "running",
+      finished: false,
+      ended: Promise.resolve(),
+    };
     subAgent.ended = work(subAgent, prompt);
     subAgents.set(id, subAgent);
     return answer({ agent: shown(subAgent) });
   },
 );
-server.registerTool("wait_agent", { inputSchema: { ids: z.array(z.string()) } }, async ({ ids }) => {
-  const wanted = ids.flatMap((id) => subAgents.get(id) ?? []);
-  // The first that ends is enough: who waits has to call again.
-  await Promise.race(wanted.map(({ ended }) => ended));
-  const pending = wanted.filter(({ finished }) => !finished).map(({ id }) => id);
-  return answer({ agents: wanted.map(shown), pending });
-});
+server.registerTool(
+  "wait_agent",
+  { inputSchema: { ids: z.array(z.string()) } },
+  async ({ ids }) => {
+    const wanted = ids.flatMap((id) => subAgents.get(id) ?? []);
+    // The first that ends is enough: who waits has to call again.
+    await Promise.race(wanted.map(({ ended }) => ended));
+    const pending = wanted.filter(({ finished }) => !finished).map(({ id }) => id);
+    return answer({ agents: wanted.map(shown), pending });
+  },
+);
 server.registerTool("list_agents", {}, () =>
   answer({
     subAgents: [],

@@ -78,14 +78,18 @@ describe("the built-in agent's tools", () => {
     const list = await call(session, "list_dir", { path: "src" });
     assert.equal(list.text, "a.ts 18\ndeep/");
     const glob = await call(session, "glob", { pattern: "**/*" });
+    assert.equal(glob.text, ".gitignore\nkeep.log\nsrc/a.ts\nsrc/deep/.gitignore\nsrc/deep/b.ts");
     assert.equal(
-      glob.text,
-      ".gitignore\nkeep.log\nsrc/a.ts\nsrc/deep/.gitignore\nsrc/deep/b.ts",
+      (await call(session, "glob", { pattern: "*.ts" })).text,
+      "src/a.ts\nsrc/deep/b.ts",
     );
-    assert.equal((await call(session, "glob", { pattern: "*.ts" })).text, "src/a.ts\nsrc/deep/b.ts");
     const grep = await call(session, "grep", { pattern: "need\\w+" });
     assert.equal(grep.text, "keep.log:1:needle\nsrc/a.ts:1:const needle = 1;");
-    const wide = await call(session, "grep", { pattern: "NEEDLE", ignoreCase: true, include: "*.ts" });
+    const wide = await call(session, "grep", {
+      pattern: "NEEDLE",
+      ignoreCase: true,
+      include: "*.ts",
+    });
     assert.equal(wide.text, "src/a.ts:1:const needle = 1;\nsrc/deep/b.ts:2:// a Needle");
     assert.equal((await call(session, "grep", { pattern: "nowhere" })).text, "[nothing found]");
     assert.equal((await call(session, "grep", { pattern: "(" })).status, "failed");
@@ -183,7 +187,10 @@ describe("the built-in agent's tools", () => {
     assert.deepEqual([bad.status, bad.text], ["failed", "x\n[exit code 3]"]);
     const input = await call(session, "run_command", { command: "cat; echo done" });
     assert.equal(input.text, "done\n[exit code 0]");
-    const slow = await call(session, "run_command", { command: "echo a; sleep 60", timeoutMs: 200 });
+    const slow = await call(session, "run_command", {
+      command: "echo a; sleep 60",
+      timeoutMs: 200,
+    });
     assert.match(slow.text, /^a\n\[ended after 200 ms/);
   });
 
@@ -226,20 +233,30 @@ describe("the built-in agent's tools", () => {
       if (request.url === "/big") return response.end("x".repeat(3 * 1024 * 1024));
       if (request.url !== "/page") return response.writeHead(404).end("nothing here");
       response.writeHead(200, { "content-type": "text/html" });
-      return response.end("<head><title>t</title></head><p>Hello &amp; <b>bye</b></p><script>x</script>");
+      return response.end(
+        "<head><title>t</title></head><p>Hello &amp; <b>bye</b></p><script>x</script>",
+      );
     });
     web.listen(0, "127.0.0.1");
     await once(web, "listening");
     const url = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
     const closed = await open({});
     const { port } = web.address() as AddressInfo;
-    const local = [url, `http://localhost:${port}`, `http://[::1]:${port}`, `http://0.0.0.0:${port}`];
+    const local = [
+      url,
+      `http://localhost:${port}`,
+      `http://[::1]:${port}`,
+      `http://0.0.0.0:${port}`,
+    ];
     local.push("http://169.254.169.254/latest", `http://[::ffff:127.0.0.1]:${port}`);
     for (const address of local) {
       const refused = await call(closed, "fetch_url", { url: address });
       assert.match(refused.text, /may not be fetched/, address);
     }
-    assert.match((await call(closed, "fetch_url", { url: "file:///etc/passwd" })).text, /only http/);
+    assert.match(
+      (await call(closed, "fetch_url", { url: "file:///etc/passwd" })).text,
+      /only http/,
+    );
     const free = await open({}, { allowLocalFetch: true });
     const page = await call(free, "fetch_url", { url: `${url}/away` });
     assert.equal(page.kind, "fetch");
@@ -279,9 +296,15 @@ describe("the built-in agent's tools", () => {
     const session = await open({});
     const wrong = await call(session, "read_file", { file: "a.txt", offset: "one" });
     assert.equal(wrong.status, "failed");
-    assert.match(wrong.text, /^wrong input for read_file: path: .*; offset: .*Its fields are: path/);
+    assert.match(
+      wrong.text,
+      /^wrong input for read_file: path: .*; offset: .*Its fields are: path/,
+    );
     assert.match((await call(session, "read_file", '{"path": ')).text, /wrong input for read_file/);
-    assert.match((await call(session, "fly", {})).text, /there is no tool "fly"; there are: .*glob/);
+    assert.match(
+      (await call(session, "fly", {})).text,
+      /there is no tool "fly"; there are: .*glob/,
+    );
   });
 
   it("are only those that the client wants", async () => {
@@ -300,7 +323,10 @@ describe("the built-in agent's tools", () => {
       name: "run_command",
       input: { command: `touch ${own}; while [ ! -e ${other} ]; do sleep 0.02; done` },
     });
-    const calls = [wait("a", "b"), wait("b", "a")].map((one, index) => ({ id: `c${index}`, ...one }));
+    const calls = [wait("a", "b"), wait("b", "a")].map((one, index) => ({
+      id: `c${index}`,
+      ...one,
+    }));
     await session.prompt(script("side by side", { calls }, { text: "ok" }));
     assert.deepEqual(
       session.calls().map(({ status }) => status),

@@ -68,6 +68,21 @@ describe("a runner that", () => {
     equal("result" in shown && shown.result, "done");
   });
 
+  it("goes on speaking while its end is being stored is not heard after it", async () => {
+    act = async (context) => {
+      const speak = () => {
+        context.emit({ type: "note", level: "info", text: "still here" });
+        if (parts.tree.live.has(context.session.id)) setImmediate(speak);
+      };
+      setImmediate(speak);
+      return done;
+    };
+    const { id } = await parts.spawn("x");
+    await parts.completion(id);
+    await parts.store.flush();
+    await startedAndEnded(id);
+  });
+
   it("hangs when it is told to end is given up within its time", async () => {
     act = never;
     const { id } = await parts.spawn("x");
@@ -90,7 +105,9 @@ describe("a runner that", () => {
 
   it("fails because it was told to end has not failed", async () => {
     act = ({ signal }) =>
-      new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("broken off"))));
+      new Promise((_resolve, reject) =>
+        signal.addEventListener("abort", () => reject(new Error("broken off"))),
+      );
     const { id } = await parts.spawn("x");
     await parts.until(id, "running");
     parts.scheduler.cancel(id, undefined, undefined);
@@ -109,7 +126,13 @@ describe("a runner that", () => {
 
   it("says what has no JSON form loses that event only, and no number", async () => {
     act = async (context) => {
-      const tool = { type: "tool.started", toolUseId: "t", name: "n", title: "n", kind: "k" } as const;
+      const tool = {
+        type: "tool.started",
+        toolUseId: "t",
+        name: "n",
+        title: "n",
+        kind: "k",
+      } as const;
       context.emit({ type: "note", level: "info", text: "before" });
       context.emit({ ...tool, input: 1n });
       context.emit({ type: "note", level: "info", text: "after" });
@@ -117,7 +140,10 @@ describe("a runner that", () => {
     };
     const { id } = await parts.spawn("x");
     equal((await parts.completion(id)).status, "completed");
-    deepEqual(parts.of("subAgent/event").flatMap((one) => (one.childSessionId === id ? [one.seq] : [])), [1, 2]);
+    deepEqual(
+      parts.of("subAgent/event").flatMap((one) => (one.childSessionId === id ? [one.seq] : [])),
+      [1, 2],
+    );
     ok(parts.log.some(({ sentence }) => sentence === "an event could not be kept"));
   });
 

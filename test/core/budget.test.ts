@@ -10,7 +10,9 @@ describe("budgets", () => {
   let parts: TestParts;
   let acts: Record<string, (context: RunContext) => Promise<RunOutcome>>;
   before(async () => {
-    parts = await openParts({ run: (context) => acts[context.prompt]?.(context) ?? untilEnd(context) });
+    parts = await openParts({
+      run: (context) => acts[context.prompt]?.(context) ?? untilEnd(context),
+    });
   });
   after(() => parts.stop());
 
@@ -99,7 +101,10 @@ describe("budgets", () => {
     equal((await parts.completion(few.id, 2)).status, "completed");
     const many = await parts.spawn("many");
     const { error } = await parts.completion(many.id);
-    deepEqual([error?.code, error?.message], ["max_turns", 'maxTurns of "many" is used up: 200 of 200']);
+    deepEqual(
+      [error?.code, error?.message],
+      ["max_turns", 'maxTurns of "many" is used up: 200 of 200'],
+    );
   });
 
   it("of a parent are shared by all below it: when they are used up, all of it ends", async () => {

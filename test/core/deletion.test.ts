@@ -1,7 +1,15 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
-import { endedInOrder, gate, outcome, processesOf, refusal, until, words } from "../support/runs.ts";
+import {
+  endedInOrder,
+  gate,
+  outcome,
+  processesOf,
+  refusal,
+  until,
+  words,
+} from "../support/runs.ts";
 import { waitFor } from "../support/waitFor.ts";
 
 describe("deleting", () => {
@@ -54,7 +62,9 @@ describe("deleting", () => {
     await remove(id);
     const count = client.received.length;
     await client.completion(await client.shell("true"));
-    const later = client.received.slice(count).filter(({ params }) => JSON.stringify(params).includes(id));
+    const later = client.received
+      .slice(count)
+      .filter(({ params }) => JSON.stringify(params).includes(id));
     deepEqual(
       later.filter(({ method }) => method !== "session/removed"),
       [],

@@ -34,7 +34,8 @@ describe("the life of a run", () => {
   it("answers the spawn when it is stored and queued, before anything is told of it", async () => {
     const before = client.received.length;
     const { session } = await client.call("session/spawn", {
-      prompt: "  \n echo a very long first line that goes on beyond what a title may have, a hundred\n",
+      prompt:
+        "  \n echo a very long first line that goes on beyond what a title may have, a hundred\n",
       cwd: daemon.work,
     });
     equal(session.status, "queued");
@@ -57,7 +58,11 @@ describe("the life of a run", () => {
     await waitFor(() => beats().length >= 4, "four heartbeats", { describe: beats });
     const shown = await until(client, id, "running");
     ok(shown.lastHeartbeatAt > shown.lastProgressAt);
-    const progress = new Set(beats().slice(1).map(({ lastProgressAt }) => lastProgressAt));
+    const progress = new Set(
+      beats()
+        .slice(1)
+        .map(({ lastProgressAt }) => lastProgressAt),
+    );
     equal(progress.size, 1, "no event, no progress");
     equal(shown.activity?.kind, "process");
     held.open();
@@ -92,7 +97,10 @@ describe("the life of a run", () => {
     );
     equal(new Set(events.map(({ runId }) => runId)).size, 3);
     const said = words(client, id).filter((word) => word === "started" || word === "completed");
-    deepEqual(said, Array(3).fill(["started", "completed"]).flat());
+    deepEqual(
+      said,
+      [1, 2, 3].flatMap(() => ["started", "completed"]),
+    );
   });
 
   it("makes the result an answer, so that a second run without a message is skipped", async () => {
@@ -154,13 +162,18 @@ describe("the life of a run", () => {
       .of("session/changed")
       .flatMap((change) => (change.session.id === id ? [change.session] : []));
     const versions = changes.map(({ version }) => version);
-    deepEqual(versions, [...versions].sort((a, b) => a - b));
+    deepEqual(
+      versions,
+      [...versions].sort((a, b) => a - b),
+    );
     equal(changes.at(-1)?.version, session.version);
     equal(completion.stored, true);
   });
 
   it("gives every completion the next number of the whole store", async () => {
-    const ids = await Promise.all(["true", "false", "true"].map((command) => client.shell(command)));
+    const ids = await Promise.all(
+      ["true", "false", "true"].map((command) => client.shell(command)),
+    );
     await Promise.all(ids.map((id) => client.completion(id)));
     const seqs = client.of("subAgent/completed").map(({ completionSeq }) => completionSeq);
     deepEqual(

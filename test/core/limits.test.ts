@@ -82,7 +82,9 @@ describe("limits", () => {
   it("of the queue hold per root and in all, however fast it is filled, and lose nothing", async () => {
     const held = gate(daemon.work);
     const roots = await Promise.all(
-      [1, 2].map(async () => (await client.call("session/create", { cwd: daemon.work })).session.id),
+      [1, 2].map(
+        async () => (await client.call("session/create", { cwd: daemon.work })).session.id,
+      ),
     );
     const [one = "", other = ""] = roots;
     const busy = [await client.shell(held.wait), await client.shell(held.wait)];
@@ -118,9 +120,12 @@ describe("limits", () => {
   });
 
   it("of time end a run with a time-out, and what it started with it", async () => {
-    const id = await client.shell("offshoot spawn -- 'sleep 1000'; while :; do echo x; sleep 0.05; done", {
-      limits: { timeoutMs: 1_300 },
-    });
+    const id = await client.shell(
+      "offshoot spawn -- 'sleep 1000'; while :; do echo x; sleep 0.05; done",
+      {
+        limits: { timeoutMs: 1_300 },
+      },
+    );
     const completion = await client.completion(id);
     deepEqual(outcome(completion), [
       "timeout",
@@ -136,7 +141,9 @@ describe("limits", () => {
   it("of idle time end a run without events, and no other", async () => {
     const limits = { idleTimeoutMs: 1_000 };
     const silent = await client.shell("echo once; sleep 1000", { limits });
-    const talking = await client.shell("for i in 1 2 3 4 5; do echo $i; sleep 0.4; done", { limits });
+    const talking = await client.shell("for i in 1 2 3 4 5; do echo $i; sleep 0.4; done", {
+      limits,
+    });
     deepEqual(outcome(await client.completion(silent)), [
       "timeout",
       "aborted",

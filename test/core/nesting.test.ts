@@ -21,13 +21,17 @@ describe("nesting", () => {
     const level = "offshoot wait $(offshoot spawn -- sh next) && echo back";
     writeFileSync(
       `${daemon.work}/next`,
-      'n=$(cat depth); echo $((n + 1)) > depth; [ $n -lt 3 ] || exec echo deepest; ' + level,
+      "n=$(cat depth); echo $((n + 1)) > depth; [ $n -lt 3 ] || exec echo deepest; " + level,
     );
     writeFileSync(`${daemon.work}/depth`, "1");
     const id = await client.shell(level);
     equal((await client.completion(id)).status, "completed");
     const chain = [id];
-    for (let [below] = await childrenOf(id); below !== undefined; [below] = await childrenOf(below.id)) {
+    for (
+      let [below] = await childrenOf(id);
+      below !== undefined;
+      [below] = await childrenOf(below.id)
+    ) {
       equal(below.status, "completed");
       chain.push(below.id);
     }
@@ -35,12 +39,17 @@ describe("nesting", () => {
       (await Promise.all(chain.map((one) => sessionOf(client, one)))).map(({ depth }) => depth),
       [1, 2, 3, 4],
     );
-    deepEqual(endedInOrder(client).filter((one) => chain.includes(one)), chain.toReversed());
+    deepEqual(
+      endedInOrder(client).filter((one) => chain.includes(one)),
+      chain.toReversed(),
+    );
   });
 
   it("leaves children alone whose parent ends by itself", async () => {
     const held = gate(daemon.work);
-    const id = await client.shell(`offshoot spawn -- "${held.wait}; echo child" >/dev/null; echo parent`);
+    const id = await client.shell(
+      `offshoot spawn -- "${held.wait}; echo child" >/dev/null; echo parent`,
+    );
     equal((await client.completion(id)).status, "completed");
     const [child] = await childrenOf(id);
     await held.reached();
@@ -55,9 +64,13 @@ describe("nesting", () => {
     );
     await client.completion(id);
     const [a, b] = await childrenOf(id);
-    const told = client.of("subAgent/event").flatMap(({ childSessionId, event }) =>
-      childSessionId === id && event.type === "child" ? [[event.childSessionId, event.state]] : [],
-    );
+    const told = client
+      .of("subAgent/event")
+      .flatMap(({ childSessionId, event }) =>
+        childSessionId === id && event.type === "child"
+          ? [[event.childSessionId, event.state]]
+          : [],
+      );
     for (const [child, end] of [
       [a, "completed"],
       [b, "error"],
@@ -70,7 +83,7 @@ describe("nesting", () => {
   });
 
   it("ends everything that a run leaves behind before it is complete", async () => {
-    const stubborn = "trap \"\" TERM; while :; do sleep 1000; done";
+    const stubborn = 'trap "" TERM; while :; do sleep 1000; done';
     const id = await client.shell(
       `sh -c '${stubborn}' & setsid sh -c '${stubborn}' & ` +
         `(setsid sh -c 'while :; do echo holds stdout; sleep 0.01; done' &); echo done`,
@@ -80,7 +93,9 @@ describe("nesting", () => {
     deepEqual(processesOf(completion.runId), []);
     ok(completion.result?.includes("done\n"));
     const { events } = await client.call("session/events", { sessionId: id, limit: 1000 });
-    ok(events.some(({ event }) => event.type === "note" && /^ended \d+ background/.test(event.text)));
+    ok(
+      events.some(({ event }) => event.type === "note" && /^ended \d+ background/.test(event.text)),
+    );
   });
 
   it("is refused under what does not exist, with agents and folders that do not, and stores nothing", async () => {

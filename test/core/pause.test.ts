@@ -165,7 +165,10 @@ describe("one slot", () => {
     const listed = new Map(
       sessions.map((session) => [session.id, "position" in session && session.position]),
     );
-    deepEqual([high, later, normal, low].map((id) => listed.get(id)), [1, 2, 3, 4]);
+    deepEqual(
+      [high, later, normal, low].map((id) => listed.get(id)),
+      [1, 2, 3, 4],
+    );
     await client.call("session/cancel", { sessionId: later });
     await client.completion(later);
     deepEqual(await positions([high, normal, low]), [1, 2, 3]);

@@ -73,7 +73,10 @@ describe("while the store takes nothing", () => {
     await later.call("tree/subscribe", { afterCompletion: 0 });
     equal((await later.completion(id)).stored, true);
     const { events } = await client.call("session/events", { sessionId: id });
-    equal(events.map(({ event }) => ("text" in event ? event.text : "")).join(""), "before\nafter\n");
+    equal(
+      events.map(({ event }) => ("text" in event ? event.text : "")).join(""),
+      "before\nafter\n",
+    );
     await until(client, id, "completed");
   });
 

@@ -164,10 +164,10 @@ describe("the supervision of a run", () => {
     deepEqual([completion.status, completion.result], ["completed", "after all"]);
     equal(completion.attempt, 3);
     equal(contexts[2]?.prompt, "try\n\ntry harder");
-    deepEqual(parts.words(id).filter((word) => word === "started" || word === "completed"), [
-      "started",
-      "completed",
-    ]);
+    deepEqual(
+      parts.words(id).filter((word) => word === "started" || word === "completed"),
+      ["started", "completed"],
+    );
   });
 
   it("takes a message that came while it worked for the answer to its failure", async () => {

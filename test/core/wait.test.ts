@@ -1,9 +1,8 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal } from "node:assert/strict";
 import { CancellationTokenSource } from "vscode-jsonrpc";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
-import { gate, refusal, sessionOf, storedEvents, until, words } from "../support/runs.ts";
-import { waitFor } from "../support/waitFor.ts";
+import { gate, refusal, sessionOf } from "../support/runs.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
 
 describe("waiting", () => {
@@ -99,123 +98,5 @@ describe("waiting", () => {
     const { session } = await client.call("session/create", { cwd: daemon.work });
     equal((await refusal(wait({ sessionIds: [session.id] }))).code, 1011);
     equal((await refusal(wait({ sessionIds: ["nobody"] }))).code, 1001);
-  });
-});
-
-/** With one slot in all, a parent that kept its slot while it waits would wait for ever. */
-describe("a run that waits", () => {
-  checkLeaks();
-  let daemon: TestDaemon;
-  let client: TestClient;
-  before(async () => {
-    daemon = startDaemon({ concurrency: { total: 1, perRoot: 1 } });
-    client = await daemon.client();
-  });
-  after(() => daemon.stop());
-
-  async function moves(sessionId: string): Promise<string[]> {
-    const events = await storedEvents(client, sessionId);
-    return events.flatMap((event) =>
-      event.type === "status" ? [`${event.from} ${event.to} ${event.reason ?? ""}`.trim()] : [],
-    );
-  }
-
-  const slept = ["running suspended children", "suspended running"];
-
-  it("gives its slot to its child and is woken once", async () => {
-    const id = await client.shell(
-      "child=$(offshoot spawn -- 'echo from the child'); offshoot wait $child; echo parent $?",
-    );
-    const completion = await client.completion(id);
-    equal(completion.status, "completed", JSON.stringify(completion));
-    ok(completion.result?.endsWith("parent 0\n"), completion.result);
-    const { sessions } = await client.call("session/list", { parentId: id });
-    deepEqual(
-      sessions.map((session) => [session.status, session.depth, "result" in session && session.result]),
-      [["completed", 2, "from the child\n"]],
-    );
-    deepEqual(await moves(id), slept);
-    const states = (await storedEvents(client, id)).flatMap((event) =>
-      event.type === "child" ? [event.state] : [],
-    );
-    deepEqual(states, ["queued", "running", "completed"]);
-  });
-
-  it("is shown as suspended, for what and since when", async () => {
-    const at = gate(daemon.work);
-    const id = await client.shell(
-      `child=$(offshoot spawn -- "${at.wait}"); offshoot wait $child`,
-    );
-    await at.reached();
-    const shown = await until(client, id, "suspended");
-    const { sessions } = await client.call("session/list", { parentId: id });
-    deepEqual(shown.waitingFor, { kind: "children", ids: sessions.map((session) => session.id) });
-    ok(shown.suspendedAt >= shown.startedAt);
-    const { running, suspended } = await client.call("daemon/status", {});
-    deepEqual({ running, suspended }, { running: 1, suspended: 1 });
-    at.open();
-    equal((await client.completion(id)).status, "completed");
-  });
-
-  it("may wait in several programs at once, at any depth", async () => {
-    const grandchild = "offshoot wait $(offshoot spawn -- true)";
-    const id = await client.shell(
-      `a=$(offshoot spawn -- '${grandchild}'); b=$(offshoot spawn -- true); ` +
-        "offshoot wait $a & one=$!; offshoot wait $b & two=$!; wait $one && wait $two && echo both",
-    );
-    const completion = await client.completion(id);
-    ok(completion.result?.endsWith("both\n"), JSON.stringify(completion));
-    deepEqual([...new Set(await moves(id))], slept);
-    equal(words(client, id).filter((word) => word === "completed").length, 1);
-  });
-
-  it("goes on when its time is over, although its child has the slot", async () => {
-    const at = gate(daemon.work);
-    const id = await client.shell(
-      `child=$(offshoot spawn -- "${at.wait}"); ` +
-        "offshoot wait --timeout 1s $child; echo code $?; offshoot cancel $child",
-    );
-    const completion = await client.completion(id);
-    ok(completion.result?.includes("code 124"), JSON.stringify(completion));
-    const { sessions } = await client.call("session/list", { parentId: id });
-    const [child] = sessions;
-    equal((await client.completion(child?.id ?? "")).error?.message, "Cancelled by parent");
-  });
-
-  it("is ended with its child when it is cancelled while it waits", async () => {
-    const at = gate(daemon.work);
-    const id = await client.shell(`offshoot wait $(offshoot spawn -- "${at.wait}")`);
-    await at.reached();
-    await until(client, id, "suspended");
-    await client.call("session/cancel", { sessionId: id });
-    equal((await client.completion(id)).error?.message, "Cancelled by user");
-    const { sessions } = await client.call("session/list", { parentId: id });
-    deepEqual(
-      sessions.map(({ status }) => status),
-      ["cancelled"],
-    );
-    const next = await client.shell("true");
-    equal((await client.completion(next)).status, "completed", "the slot is free again");
-  });
-
-  it("counts no time while it is suspended", async () => {
-    const child = "for i in 1 2 3 4; do echo $i; sleep 0.5; done";
-    const id = await client.shell(`offshoot wait $(offshoot spawn -- '${child}')`, {
-      limits: { timeoutMs: 60_000, idleTimeoutMs: 1_500 },
-    });
-    equal((await client.completion(id)).status, "completed");
-  });
-
-  it("can be asked without waiting, and stays running", async () => {
-    const at = gate(daemon.work);
-    const id = await client.shell(
-      `child=$(offshoot spawn -- true); offshoot wait --timeout 0s $child; ${at.wait}; offshoot wait $child`,
-    );
-    await at.reached();
-    equal((await sessionOf(client, id)).status, "running");
-    deepEqual(await moves(id), []);
-    at.open();
-    equal((await client.completion(id)).status, "completed");
-    await waitFor(async () => (await moves(id)).length === 2, "one suspension");
   });
 });

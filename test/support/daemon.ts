@@ -14,7 +14,14 @@ import {
 } from "vscode-jsonrpc/node";
 import type { Config } from "../../protocol/config.ts";
 import type { ClientOptions } from "../../protocol/daemon.ts";
-import type { Completion, NotificationMethod, NotificationParams, ParamsOf, RequestMethod, ResultOf } from "../../protocol/messages.ts";
+import type {
+  Completion,
+  NotificationMethod,
+  NotificationParams,
+  ParamsOf,
+  RequestMethod,
+  ResultOf,
+} from "../../protocol/messages.ts";
 import { repository } from "./repository.ts";
 import { testFolder } from "./testFolder.ts";
 import { waitFor } from "./waitFor.ts";

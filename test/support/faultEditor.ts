@@ -16,6 +16,7 @@ import type {
   RequestMethod,
   ResultOf,
 } from "../../protocol/messages.ts";
+import type { Received } from "./daemon.ts";
 import { repository } from "./repository.ts";
 
 export type Reply<Result> =
@@ -28,10 +29,12 @@ export interface Editor {
   readonly events: Map<string, Omit<StoredEvent, "at">[]>;
   /** Sentences about what contradicts the protocol. */
   readonly faults: string[];
+  /** The number of the newest completion when it subscribed last: all up to it are sent again. */
+  readonly watermark: number;
   /** How often a front had to be started. */
   readonly connections: number;
   /** Called with every notification. */
-  onNews: (method: NotificationMethod) => void;
+  onNews: (news: Received) => void;
   /** One attempt: an error when the core refuses, or when the core or the front ends meanwhile. */
   ask<M extends RequestMethod>(method: M, params: ParamsOf<M>): Promise<Reply<ResultOf<M>>>;
   /** Asks until the answer is no fault of a connection, and answers with the result. */
@@ -66,8 +69,10 @@ export async function openEditor(environment: NodeJS.ProcessEnv): Promise<Editor
   const pending = new Map<number, (reply: Reply<never>) => void>();
   let lastId = 0;
   let connections = 0;
+  let watermark = 0;
   let closing = false;
   let connection: Connection | undefined;
+  let isOpen = false;
   let opened = Promise.withResolvers<void>();
   const gone = Promise.withResolvers<void>();
 
@@ -94,22 +99,29 @@ export async function openEditor(environment: NodeJS.ProcessEnv): Promise<Editor
     front.once("close", () => {
       for (const answer of [...pending.values()]) answer(lost);
       if (closing) return gone.resolve();
-      opened = Promise.withResolvers();
+      // Who waits for a connection that never came to be waits for the next one.
+      if (isOpen) opened = Promise.withResolvers();
+      isOpen = false;
       start();
     });
     void greet(own);
   }
 
   async function greet(own: Connection): Promise<void> {
-    const after = Math.max(0, ...editor.completions.keys());
-    const steps = [
-      () => send("initialize", { processId: process.pid, capabilities: {} }),
-      () => send("tree/subscribe", { events: "all", afterCompletion: after }),
-    ] as const;
-    for (const step of steps) {
-      while (connection === own && "error" in (await step()));
+    // One that is told as not stored may be lost with the core, and its number given to another.
+    const stored = [...editor.completions.values()].filter((completion) => completion.stored);
+    const after = Math.max(0, ...stored.map(({ completionSeq }) => completionSeq));
+    const steps: [method: string, params: object][] = [
+      ["initialize", { processId: process.pid, capabilities: {} }],
+      ["tree/subscribe", { events: "all", afterCompletion: after }],
+    ];
+    for (const [method, params] of steps) {
+      let reply: Reply<{ completionSeq?: number }> = lost;
+      while (connection === own && "error" in reply) reply = await send(method, params);
       if (connection !== own) return;
+      if ("result" in reply) watermark = reply.result.completionSeq ?? 0;
     }
+    isOpen = true;
     opened.resolve();
   }
 
@@ -130,10 +142,11 @@ export async function openEditor(environment: NodeJS.ProcessEnv): Promise<Editor
       pending.get(id ?? 0)?.(error === undefined ? { result: result as never } : { error });
       return;
     }
-    if (method === "subAgent/started") hearStarted(own, params as NotificationParams<typeof method>);
+    if (method === "subAgent/started")
+      hearStarted(own, params as NotificationParams<typeof method>);
     if (method === "subAgent/event") hearEvent(own, params as NotificationParams<typeof method>);
     if (method === "subAgent/completed") hearEnd(own, params as NotificationParams<typeof method>);
-    editor.onNews(method);
+    editor.onNews({ method, params } as Received);
   }
 
   function hearStarted(own: Connection, { runId }: NotificationParams<"subAgent/started">): void {
@@ -158,11 +171,11 @@ export async function openEditor(environment: NodeJS.ProcessEnv): Promise<Editor
     if (seq <= own.completionSeq) {
       editor.faults.push(`completion ${seq} came after ${own.completionSeq}`);
     }
-    own.completionSeq = seq;
+    if (completion.stored) own.completionSeq = seq;
     own.endedRuns.add(runId);
     const known = editor.completions.get(seq);
-    if (known === undefined) editor.completions.set(seq, completion);
-    else if (!isDeepStrictEqual({ ...known, stored: true }, { ...completion, stored: true })) {
+    if (known?.stored !== true) editor.completions.set(seq, completion);
+    else if (!isDeepStrictEqual(known, completion)) {
       const both = `${JSON.stringify(known)} and ${JSON.stringify(completion)}`;
       editor.faults.push(`completion ${seq} was told as ${both}`);
     }
@@ -172,6 +185,9 @@ export async function openEditor(environment: NodeJS.ProcessEnv): Promise<Editor
     completions: new Map(),
     events: new Map(),
     faults: [],
+    get watermark() {
+      return watermark;
+    },
     get connections() {
       return connections;
     },

@@ -9,7 +9,7 @@ import type { Completion } from "../../protocol/messages.ts";
 import { isTerminal, type Message, type Session } from "../../protocol/session.ts";
 import type { Editor } from "./faultEditor.ts";
 
-/** What was answered, by whichever editor asked. */
+/** What was answered, by whichever editor asked. The key of a spawn is also its title. */
 export interface Ledger {
   /** The session that each key was answered with. */
   readonly spawned: Map<string, string>;
@@ -89,7 +89,9 @@ function checkSessions(held: Holdings, { spawned, deleting, deleted }: Ledger): 
   const ids = new Set(held.sessions.map(({ id }) => id));
   equal(ids.size, held.sessions.length, "no session is listed twice");
   for (const id of deleted) ok(!ids.has(id), `${id} was deleted and is back`);
+  const ofTitle = Map.groupBy(held.sessions, ({ title }) => title);
   for (const [key, id] of spawned) {
+    ok((ofTitle.get(key)?.length ?? 0) <= 1, `${key} made more than one session`);
     ok(ids.has(id) || deleting.has(id), `the session of ${key} was answered and is lost`);
   }
   for (const { id, status, kind, lastSeq, messageCount } of held.sessions) {

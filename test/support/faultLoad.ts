@@ -50,11 +50,12 @@ export function startLoad(parts: Parts): Load {
   /** With a key, and asked again until it is answered: the same key is the same session. */
   async function spawn(prompt: string): Promise<string> {
     const requestKey = `key ${(spawns += 1)}`;
-    const { session } = await pick(editors).insist("session/spawn", { prompt, cwd, requestKey });
+    const params = { prompt, cwd, requestKey, title: requestKey };
+    const { session } = await pick(editors).insist("session/spawn", params);
     noteRun(session);
     ledger.spawned.set(requestKey, session.id);
     if (random() < 0.1) {
-      const again = await pick(editors).insist("session/spawn", { prompt, cwd, requestKey });
+      const again = await pick(editors).insist("session/spawn", params);
       if (again.session.id !== session.id) throw new Error(`${requestKey} made two sessions`);
     }
     return session.id;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createAdoption } from "../../daemon/adoption.ts";
 import { createAgents } from "../../daemon/agents.ts";
 import { createAgentServices } from "../../daemon/agentServices.ts";
-import { createApprovals } from "../../daemon/approvals.ts";
+import { createApprovals, type Approvals } from "../../daemon/approvals.ts";
 import { createAttempts, type Attempts } from "../../daemon/attempts.ts";
 import { createCompletions, type Completions } from "../../daemon/completions.ts";
 import { createConfiguration } from "../../daemon/config.ts";
@@ -44,6 +44,8 @@ export interface TestPartsOptions {
   settings?: (settings: Settings) => Settings;
   monotonicMs?: () => number;
   random?: () => number;
+  /** Whether somebody is there who could answer an approval; by default, yes. */
+  hasClients?: () => boolean;
   /** Puts something between the parts and the real store. */
   store?: (store: Store) => Store;
 }
@@ -53,6 +55,7 @@ export interface TestParts {
   readonly store: Store;
   readonly scheduler: Scheduler;
   readonly completions: Completions;
+  readonly approvals: Approvals;
   readonly log: readonly LogLine[];
   /** Everything that clients would have been told, in its order. */
   readonly told: readonly News[];
@@ -102,7 +105,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
     tell,
     now,
     timeoutMs: () => settings().approvalTimeoutMs,
-    hasClients: () => true,
+    hasClients: options.hasClients ?? (() => true),
     last: 0,
   });
   const attempts: Attempts = createAttempts({
@@ -160,6 +163,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
     store,
     scheduler,
     completions,
+    approvals,
     log: lines,
     told,
     spawn: (prompt, more = {}) =>

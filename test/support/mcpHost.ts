@@ -53,7 +53,7 @@ export async function startMcpHost(
       return {
         text: content.map(({ text }) => text).join("\n"),
         isError: result.isError === true,
-        data: (result.structuredContent ?? {}) as ToolAnswer["data"],
+        data: result.structuredContent ?? {},
       };
     },
     close: () => client.close(),

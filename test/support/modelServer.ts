@@ -28,8 +28,11 @@ export interface Step {
   /** The provider's own code of that error. */
   errorCode?: string;
   errorText?: string;
-  /** The connection breaks after the first piece of the answer, or nothing more ever comes. */
-  then?: "drop" | "hang";
+  /**
+   * After the first piece of the answer the connection breaks (drop), the answer ends as if it were
+   * whole (cut), or nothing more ever comes (hang).
+   */
+  ending?: "drop" | "cut" | "hang";
 }
 
 export interface AskedRequest {
@@ -126,13 +129,13 @@ async function answer(api: ModelApi, step: Step, response: ServerResponse): Prom
   let pieces = 0;
   for (const { frame, isPiece } of framesFor(api, step)) {
     if (response.closed) return;
-    if (isPiece && step.then !== undefined && pieces > 0) break;
+    if (isPiece && step.ending !== undefined && pieces > 0) break;
     if (isPiece && delayMs > 0) await pause(delayMs);
     if (isPiece) pieces += 1;
     response.write(frame);
   }
-  if (step.then === "hang") return;
-  if (step.then === "drop") {
+  if (step.ending === "hang") return;
+  if (step.ending === "drop") {
     // Only after what was written has gone out: the client must have seen the first piece.
     await new Promise((resolve) => response.write(": bye\n\n", resolve));
     response.destroy(new Error("dropped by the script"));
@@ -145,9 +148,11 @@ async function answer(api: ModelApi, step: Step, response: ServerResponse): Prom
 function lastScript({ messages, input }: RequestBody) {
   const users = [...(messages ?? input ?? [])].filter(({ role }) => role === "user");
   for (const { content } of users.reverse()) {
-    const prompt = plainText(content);
-    const found = /<script>(.*?)<\/script>/s.exec(prompt);
-    if (found?.[1] !== undefined) return { prompt, steps: JSON.parse(found[1]) as Step[] };
+    // The words just before it, whatever else the message has come to say.
+    const found = /([^\n:]*)<script>(.*?)<\/script>/.exec(plainText(content));
+    if (found?.[2] === undefined) continue;
+    const [, words = "", steps] = found;
+    return { prompt: words.trim() + steps, steps: JSON.parse(steps) as Step[] };
   }
   return undefined;
 }

@@ -67,7 +67,9 @@ function chatFrames(step: Step): Frame[] {
   const finish = { length: "length", refusal: "content_filter", none: reason };
   return [
     frame(delta({ role: "assistant", content: "" }), false),
-    ...(step.thought === undefined ? [] : [frame(delta({ reasoning_content: step.thought }), true)]),
+    ...(step.thought === undefined
+      ? []
+      : [frame(delta({ reasoning_content: step.thought }), true)]),
     ...piecesOf(step).map((content) => frame(delta({ content }), true)),
     ...calls.flatMap(({ id, name, input: text }, index) => [
       frame(

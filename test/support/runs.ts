@@ -60,7 +60,7 @@ export async function storedEvents(client: TestClient, sessionId: string): Promi
   return events.map(({ event }) => event);
 }
 
-/** Fails unless the numbers of the events that were told are 1, 2, 3 … without a gap. */
+/** The numbers of the events that were told of a session, in the order of arrival. */
 export function toldSeqs(client: TestClient, sessionId: string): number[] {
   return client
     .of("subAgent/event")

@@ -7,6 +7,7 @@ import { notifications, type NotificationMethod } from "../../protocol/messages.
 import { startDaemon, type TestClient, type TestDaemon } from "./daemon.ts";
 import { checkLeaks } from "./leaks.ts";
 import { rawFront, rawSocket, type RawClient, type WireMessage } from "./rawClient.ts";
+import { waitFor } from "./waitFor.ts";
 
 export interface Wire {
   readonly daemon: TestDaemon;
@@ -58,6 +59,17 @@ export function checkNotifications(received: readonly WireMessage[]): void {
     const schema: z.ZodType = notifications[method as NotificationMethod].params;
     deepEqual(schema.parse(params), params);
   }
+}
+
+/** kill -9 to the core; resolves when the front of the suite's client has joined another one. */
+export async function restartCore({ daemon }: Wire): Promise<void> {
+  await daemon.killCore();
+  await anotherCore(daemon);
+}
+
+/** What is asked before the front has noticed that its core is gone fails with it. */
+export async function anotherCore(daemon: TestDaemon): Promise<void> {
+  await waitFor(() => daemon.corePid().catch(() => undefined), "another core");
 }
 
 /** `[1, 2, …, last]`. */

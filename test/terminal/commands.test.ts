@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Approval } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
 import { VERSION } from "../../daemon/version.ts";
 import { offshoot, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
+import { repository } from "../support/repository.ts";
 import { waitFor } from "../support/waitFor.ts";
 
 describe("the commands of the terminal", function () {
@@ -201,6 +203,73 @@ describe("the commands of the terminal", function () {
     assert.match((await call("prune", "--older-than", "30d")).stdout, /^removed 0 sessions/);
     const pruned = await json<{ deleted: number }>("prune", "--size", "0");
     assert.ok(pruned.deleted >= 1);
+  });
+
+  it("approvals shows what an agent asks, and answers it", async () => {
+    const program = join(repository, "test", "support", "agents", "json-claude-talk.mjs");
+    daemon.configure({
+      agents: [
+        {
+          name: "talk",
+          runner: {
+            kind: "command",
+            command: process.execPath,
+            args: [program],
+            promptVia: "stdin",
+            format: "claude-stream-json",
+          },
+        },
+      ],
+    });
+    const asked = async (answered: string[]) => {
+      const id = await spawn("--agent", "talk", "--title", "the asker", "ask");
+      const ask = async () => await json<{ approvals: Approval[] }>("approvals");
+      const approval = await waitFor(
+        async () => (await ask()).approvals.find(({ sessionId }) => sessionId === id),
+        "the question",
+      );
+      const list = await call("approvals");
+      assert.match(list.stdout, new RegExp(`^${approval.id.slice(-8)}  .*\n +.* › the asker\n`));
+      assert.match(list.stdout, /rm x/);
+      assert.match(
+        (await call("tree", id, "--once")).stdout,
+        /suspended .* waits for your approval/,
+      );
+      assert.equal((await call("approvals", ...answered, approval.id.slice(-8))).code, 0);
+      assert.equal((await call("wait", id)).code, 0);
+      assert.equal((await call("approvals", ...answered, approval.id)).code, 7);
+      return (await call("tail", id)).stdout;
+    };
+    assert.match(await asked(["allow"]), /"behavior":"allow"/);
+    assert.match(await asked(["deny"]), /"behavior":"deny"/);
+  });
+
+  it("runs what a workspace contributes only when it is trusted", async () => {
+    mkdirSync(join(daemon.work, ".offshoot"));
+    const local = { name: "local", runner: { kind: "command", command: "echo", args: ["local"] } };
+    writeFileSync(
+      join(daemon.work, ".offshoot", "config.json"),
+      JSON.stringify({ agents: [local] }),
+    );
+    assert.equal((await call("run", "--agent", "local", "x")).code, 2);
+    const trusted = await call("run", "--trust", "--agent", "local", "x");
+    assert.deepEqual([trusted.code, trusted.stdout], [0, "local\n"]);
+    assert.match((await call("agents", "--trust")).stdout, /\nlocal +command +yes /);
+  });
+
+  it("refuses with an exit code of its own when a limit is reached", async () => {
+    daemon.configure({ concurrency: { total: 1, perRoot: 1 }, queue: { perRoot: 1 } });
+    const first = await spawn("sleep 30");
+    const queued = call("run", "true");
+    await waitFor(
+      async () => (await json<{ queued: number }>("status")).queued === 1,
+      "the second to be queued",
+    );
+    const third = await call("spawn", "true");
+    assert.equal(third.code, 7);
+    assert.match(third.stderr, /^offshoot: the queue of this root is full: 1 of 1 /);
+    await call("cancel", first);
+    assert.equal((await queued).code, 0);
   });
 
   it("starts no core to say that none is running", async () => {

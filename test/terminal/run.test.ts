@@ -92,6 +92,15 @@ describe("a command that stays", function () {
     );
   });
 
+  it("inside a run: with another state folder it is on its own", async () => {
+    const other = `${daemon.folder}2`;
+    const { code, stdout, stderr } = await call(
+      "run",
+      `offshoot --state-dir ${other} run "echo alone"; offshoot --state-dir ${other} stop`,
+    );
+    assert.deepEqual([code, stdout], [0, "alone\nThe core has stopped.\n"], stderr);
+  });
+
   it("run waits for a session that is kept busy, and shows output of megabytes whole", async () => {
     const program = "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo line $i of the flood; done";
     const { code, stdout } = await call("run", program);

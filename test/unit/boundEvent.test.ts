@@ -27,7 +27,10 @@ describe("a bounded event", () => {
   });
 
   it("is measured in bytes, not in characters", () => {
-    const { blobs } = boundEvent({ type: "output", stream: "stdout", text: "€".repeat(90_000) }, "1");
+    const { blobs } = boundEvent(
+      { type: "output", stream: "stdout", text: "€".repeat(90_000) },
+      "1",
+    );
     equal(blobs.length, 1);
   });
 
@@ -54,7 +57,10 @@ describe("a bounded event", () => {
 
   it("of many small texts becomes a note that names the blob with the whole event", () => {
     const many = { type: "tool.completed", toolUseId: "t", status: "completed" } as const;
-    const whole = { ...many, output: Array.from({ length: 20_000 }, (_, n) => `line ${n} of many`) };
+    const whole = {
+      ...many,
+      output: Array.from({ length: 20_000 }, (_, n) => `line ${n} of many`),
+    };
     const { event, blobs } = boundEvent(whole, "3");
     equal(event.type, "note");
     deepEqual(JSON.parse(blobs[0]?.text ?? ""), whole);
@@ -68,7 +74,13 @@ describe("a bounded event", () => {
   });
 
   it("throws where there is no JSON for it", () => {
-    const started = { type: "tool.started", toolUseId: "t", name: "n", title: "t", kind: "k" } as const;
+    const started = {
+      type: "tool.started",
+      toolUseId: "t",
+      name: "n",
+      title: "t",
+      kind: "k",
+    } as const;
     throws(() => boundEvent({ ...started, input: 1n }, "1"), TypeError);
   });
 });

@@ -121,22 +121,19 @@ describe("endings", () => {
       [...retryableCodes, ...finalCodes].filter((code) => runError(code, "").retryable),
       ["throttled", "network", "overloaded", "server_error", "runner_crashed"],
     );
-    deepEqual(
-      [...finalCodes].sort(),
-      [
-        "aborted",
-        "auth",
-        "budget_exceeded",
-        "command_not_found",
-        "cwd_not_found",
-        "exit_nonzero",
-        "internal",
-        "invalid_request",
-        "max_turns",
-        "protocol_error",
-        "quota",
-        "refused",
-      ],
-    );
+    deepEqual([...finalCodes].sort(), [
+      "aborted",
+      "auth",
+      "budget_exceeded",
+      "command_not_found",
+      "cwd_not_found",
+      "exit_nonzero",
+      "internal",
+      "invalid_request",
+      "max_turns",
+      "protocol_error",
+      "quota",
+      "refused",
+    ]);
   });
 });

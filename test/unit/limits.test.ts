@@ -37,10 +37,11 @@ describe("limits", () => {
   });
 
   it("are the stricter of each pair, and unbounded where nobody says anything", () => {
-    deepEqual(
-      stricter({ maxTurns: 5, timeoutMs: 100 }, undefined, { maxTurns: 9, maxTokens: 7 }),
-      { maxTurns: 5, timeoutMs: 100, maxTokens: 7 },
-    );
+    deepEqual(stricter({ maxTurns: 5, timeoutMs: 100 }, undefined, { maxTurns: 9, maxTokens: 7 }), {
+      maxTurns: 5,
+      timeoutMs: 100,
+      maxTokens: 7,
+    });
     deepEqual(stricter(undefined, {}), {});
     deepEqual(stricter({ maxChildren: 0 }, { maxChildren: 3 }), { maxChildren: 0 });
   });

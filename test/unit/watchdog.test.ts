@@ -28,7 +28,9 @@ function watched(more: Partial<WatchdogOptions> = {}) {
     },
     /** Resolves when the watchdog has said this many things. */
     saying: (count: number) =>
-      waitFor(() => said.length >= count, `word ${count} of the watchdog`, { describe: () => said }),
+      waitFor(() => said.length >= count, `word ${count} of the watchdog`, {
+        describe: () => said,
+      }),
     /** Resolves when it has certainly looked again. */
     async looked() {
       const before = beats;

@@ -1,7 +1,7 @@
 import { deepEqual, equal, fail, ok } from "node:assert/strict";
 import type { RawClient, WireMessage } from "../support/rawClient.ts";
 import { waitFor } from "../support/waitFor.ts";
-import { upTo, wireSuite } from "../support/wire.ts";
+import { restartCore, upTo, wireSuite } from "../support/wire.ts";
 
 interface Completed {
   childSessionId: string;
@@ -212,9 +212,7 @@ describe("wire: order and delivery", () => {
   it("goes on with the numbers after a restart, and has all of them to send again", async () => {
     const before = await watermark();
     await over(await wire.client.shell("true"));
-    await wire.daemon.killCore();
-    const pid = await wire.daemon.corePid();
-    ok(pid > 0);
+    await restartCore(wire);
     await over(await wire.client.shell("true"));
     const client = await opened();
     await client.call("tree/subscribe", { afterCompletion: before });

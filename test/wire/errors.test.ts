@@ -4,7 +4,7 @@ import { errors, type ErrorKind } from "../../protocol/errors.ts";
 import { requests } from "../../protocol/messages.ts";
 import type { RawClient, WireMessage } from "../support/rawClient.ts";
 import { waitFor } from "../support/waitFor.ts";
-import { wireSuite } from "../support/wire.ts";
+import { anotherCore, wireSuite } from "../support/wire.ts";
 
 /** The answer is this error: its code, a message, and the facts that protocol/errors.ts names. */
 function isError({ error }: WireMessage, kind: ErrorKind, facts: object): void {
@@ -194,6 +194,6 @@ describe("wire: the errors", () => {
     for (const answer of refused) isError(answer, "shuttingDown", {});
     await client.ended;
     // The other client's front starts another core as soon as something is asked.
-    await waitFor(() => wire.daemon.corePid().catch(() => undefined), "another core");
+    await anotherCore(wire.daemon);
   });
 });

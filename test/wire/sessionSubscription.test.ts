@@ -91,6 +91,18 @@ describe("wire: session/subscribe", () => {
     }
   });
 
+  it("leaves out what the client says that it has, also what is still to come", async () => {
+    const client = await opened();
+    const id = await shell(lines(40, "sleep 0.05"));
+    await waitFor(async () => (await lastSeqOf(id)) > 0, "the first event");
+    const after = (await lastSeqOf(id)) + 15;
+    await client.call("session/subscribe", { sessionId: id, after });
+    await over(id);
+    const last = await lastSeqOf(id);
+    await waitFor(() => seqsOf(client, id).at(-1) === last, "the last event");
+    deepEqual(seqsOf(client, id), between(after, last));
+  });
+
   it("goes on over the runs of the session, with numbers that go on", async () => {
     const client = await opened();
     const id = await shell("echo first");
@@ -139,13 +151,14 @@ describe("wire: session/subscribe", () => {
     const long = await shell(lines(4000));
     await over(long);
     const client = await opened();
-    const asked = [
-      client.ask("session/subscribe", { sessionId: long }),
-      client.ask("session/unsubscribe", { sessionId: long }),
-    ];
-    const [, ended] = await Promise.all(asked);
-    for (let n = 0; n < 20; n += 1) await client.call("daemon/status");
-    deepEqual(seqsOf(client, long, client.received.indexOf(ended ?? {})), []);
+    for (let round = 0; round < 30; round += 1) {
+      void client.ask("session/subscribe", { sessionId: long });
+      // Somewhere between the request and its end, also while rows are being read.
+      for (let n = 0; n < round % 5; n += 1) await client.call("daemon/status");
+      const ended = await client.ask("session/unsubscribe", { sessionId: long });
+      for (let n = 0; n < 5; n += 1) await client.call("daemon/status");
+      deepEqual(seqsOf(client, long, client.received.indexOf(ended)), [], `round ${round}`);
+    }
     const live = await shell("for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.02; done");
     await client.call("session/subscribe", { sessionId: live });
     await waitFor(() => seqsOf(client, live).length > 2, "some events");

@@ -99,8 +99,12 @@ async function oneTry(parts: {
     stopWhen: isStepCount(1),
     maxRetries: 0,
     abortSignal: AbortSignal.any([request.signal, silence.signal]),
-    // Keeps the conversation off the provider's disk, and our history the only one.
-    providerOptions: { openai: { store: false } },
+    providerOptions: {
+      // Keeps the conversation off the provider's disk, and our history the only one.
+      openai: { store: false },
+      // Others cache by themselves; here a long conversation would cost ten times as much.
+      anthropic: { cacheControl: { type: "ephemeral" } },
+    },
     // Without a handler the SDK prints errors to the console; the stream carries them as well.
     onError: () => undefined,
   });
@@ -113,28 +117,23 @@ async function oneTry(parts: {
   try {
     for await (const part of call.stream) {
       silence.heard();
-      switch (part.type) {
-        case "text-delta":
-          said.anything ||= part.text !== "";
-          turn.text += part.text;
-          request.sayText(part.text);
-          break;
-        case "reasoning-delta":
-          said.anything ||= part.text !== "";
-          request.sayThought(part.text);
-          break;
-        case "tool-call":
-          turn.calls.push({ id: part.toolCallId, name: part.toolName, input: part.input });
-          break;
-        case "finish-step":
-          turn.finish = finishOf(part.finishReason);
-          Object.assign(turn, usageOf(part.usage));
-          break;
-        case "error":
-          throw part.error;
-        case "abort":
-          throw silence.signal.aborted ? silence.signal.reason : request.signal.reason;
-        default:
+      if (part.type === "text-delta") {
+        said.anything ||= part.text !== "";
+        turn.text += part.text;
+        request.sayText(part.text);
+      } else if (part.type === "reasoning-delta") {
+        said.anything ||= part.text !== "";
+        request.sayThought(part.text);
+      } else if (part.type === "tool-call") {
+        turn.calls.push({ id: part.toolCallId, name: part.toolName, input: part.input });
+      } else if (part.type === "finish-step") {
+        refuseBroken(part.finishReason, part.rawFinishReason);
+        turn.finish = finishOf(part.finishReason);
+        Object.assign(turn, usageOf(part.usage));
+      } else if (part.type === "error") {
+        throw part.error;
+      } else if (part.type === "abort") {
+        throw silence.signal.aborted ? silence.signal.reason : request.signal.reason;
       }
     }
     const { messages } = await call.response;
@@ -169,13 +168,23 @@ function silenceGuard(idleMs: number) {
   const controller = new AbortController();
   const timer = setTimeout(() => {
     const seconds = Math.round(idleMs / 1_000);
-    controller.abort(new TypedError("network", `the model's provider sent nothing for ${seconds} s`));
+    controller.abort(
+      new TypedError("network", `the model's provider sent nothing for ${seconds} s`),
+    );
   }, idleMs);
   return {
     signal: controller.signal,
     heard: () => void timer.refresh(),
     end: () => clearTimeout(timer),
   };
+}
+
+/** A proxy that gives up ends the stream in good order, but in the middle of the answer. */
+function refuseBroken(reason: string, providerReason: string | undefined): void {
+  if (reason === "error") throw new TypedError("server_error", "the provider broke the answer off");
+  const isCut = reason === "interrupted" || (reason === "other" && providerReason === undefined);
+  if (!isCut) return;
+  throw new TypedError("network", "the stream ended before the answer did");
 }
 
 function finishOf(reason: string): Turn["finish"] {

@@ -51,6 +51,20 @@ const providerCodes: Record<string, RunErrorCode> = {
   model_not_found: "invalid_request",
 };
 
+/** Errors of the SDK that have neither a status nor a socket's error. */
+const sdkErrors: Record<string, RunErrorCode> = {
+  AI_LoadAPIKeyError: "auth",
+  AI_NoSuchModelError: "invalid_request",
+  AI_InvalidPromptError: "invalid_request",
+  AI_UnsupportedFunctionalityError: "invalid_request",
+  // A stream that ended without its end.
+  AI_InvalidResponseDataError: "network",
+  AI_NoContentGeneratedError: "network",
+  AI_EmptyResponseBodyError: "server_error",
+  AI_JSONParseError: "server_error",
+  AI_TypeValidationError: "server_error",
+};
+
 const socketCodes = new Set([
   "ECONNRESET",
   "ECONNREFUSED",
@@ -109,8 +123,9 @@ function codeOf(error: unknown): RunErrorCode | undefined {
   const { statusCode } = facts;
   // A stream that breaks carries the 200 that it began with, and the socket's error as its cause.
   if (typeof statusCode === "number" && statusCode >= 400) return codeOfStatus(statusCode);
-  if (facts.name === "AI_LoadAPIKeyError") return "auth";
-  if (facts.name === "AI_NoSuchModelError") return "invalid_request";
+  if (typeof facts.name === "string" && Object.hasOwn(sdkErrors, facts.name)) {
+    return sdkErrors[facts.name];
+  }
   // The provider was called, and neither a status nor a cause came back.
   if (facts.name === "AI_APICallError" && facts.cause === undefined) return "network";
   // What undici throws when the other side closes in the middle of a body.

@@ -32,7 +32,7 @@ function* explain(): Plan {
     '- "hot files": what changed most often, from git',
     '- "read NAME": the beginning of a file',
     "",
-    'For a language model set a key, such as ANTHROPIC_API_KEY, and choose a model, such as ' +
+    "For a language model set a key, such as ANTHROPIC_API_KEY, and choose a model, such as " +
       '"anthropic/claude-sonnet-4-5".',
   ].join("\n");
 }
@@ -56,7 +56,9 @@ function* findHotFiles(): Plan {
   if (log === undefined || log.failed) return `git could not be asked: ${log?.text ?? ""}`;
   const files = hotFiles(log.text);
   if (files.length === 0) return "git knows of no changes here.";
-  return ["Changed most often:", ...files.map(({ path, times }) => `- ${path}: ${times}`)].join("\n");
+  return ["Changed most often:", ...files.map(({ path, times }) => `- ${path}: ${times}`)].join(
+    "\n",
+  );
 }
 
 function* countFiles(pattern: string): Plan {

@@ -4,6 +4,7 @@
  */
 import type { ModelMessage } from "ai";
 import type { Model, ToolCall, Turn, TurnRequest } from "../model/model.ts";
+import { textOfOutput } from "../conversation.ts";
 import { choosePlan } from "./plans.ts";
 
 /** One turn of a plan: what it says, and the calls that it wants the results of. */
@@ -92,7 +93,7 @@ function lastReplies({ messages, lastData }: TurnRequest): Reply[] {
   return last.content.flatMap((part, index) => {
     if (part.type !== "tool-result") return [];
     const { type } = part.output;
-    const text = "value" in part.output ? String(part.output.value) : "";
+    const text = textOfOutput(part.output);
     return [{ text, failed: type !== "text", data: lastData[index] }];
   });
 }

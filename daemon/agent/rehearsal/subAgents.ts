@@ -51,7 +51,10 @@ export function* delegate(
     if (state === undefined) break;
     for (const { id, finished, status, result, detail } of state.agents) {
       if (!finished) continue;
-      ended.set(id, status === "completed" && result ? result : `${status}: ${detail ?? "no word"}`);
+      ended.set(
+        id,
+        status === "completed" && result ? result : `${status}: ${detail ?? "no word"}`,
+      );
     }
     pending = pending.filter((id) => !ended.has(id));
   }

@@ -113,13 +113,17 @@ function* listFolders(
 function* readIgnored(
   listing: Reply | undefined,
 ): Generator<PlanStep, (path: string) => boolean, Reply[]> {
-  if (listing === undefined || !/^\.gitignore /m.test(listing.text)) return createIgnored(undefined);
+  if (listing === undefined || !/^\.gitignore /m.test(listing.text))
+    return createIgnored(undefined);
   const [file] = yield { say: "", calls: [{ name: "read_file", input: { path: ".gitignore" } }] };
   return createIgnored(file);
 }
 
 function* countTodos(path: string): Generator<PlanStep, string, Reply[]> {
-  const [todos] = yield { say: "", calls: [{ name: "grep", input: { pattern: todoPattern, path } }] };
+  const [todos] = yield {
+    say: "",
+    calls: [{ name: "grep", input: { pattern: todoPattern, path } }],
+  };
   const lines = matchesOf(todos?.text ?? "");
   const first = lines.slice(0, 5).map((line) => `  - ${line.slice(0, 160)}`);
   return [`- marked TODO or FIXME: ${lines.length}`, ...first].join("\n");

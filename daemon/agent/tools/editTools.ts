@@ -154,11 +154,7 @@ function lineOf(text: string, piece: string): number {
   return text.slice(0, text.indexOf(piece)).split("\n").length;
 }
 
-function diffContent(
-  path: string,
-  before: string | undefined,
-  newText: string,
-): ToolCallContent[] {
+function diffContent(path: string, before: string | undefined, newText: string): ToolCallContent[] {
   return [{ type: "diff", path, oldText: before ?? null, newText }];
 }
 

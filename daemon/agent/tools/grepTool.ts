@@ -98,7 +98,8 @@ async function searchByWalk(search: Search): Promise<string[]> {
   try {
     expression = new RegExp(pattern, ignoreCase ? "iu" : "u");
   } catch (error) {
-    throw new Error(`the pattern is no regular expression: ${(error as Error).message}`);
+    const { message } = error as Error;
+    throw new Error(`the pattern is no regular expression: ${message}`, { cause: error });
   }
   const wanted = include === undefined ? () => true : picomatch(include, { dot: true });
   const facts = await stat(place).catch(() => undefined);

@@ -42,8 +42,9 @@ export interface Skill {
 export async function findSkills(folders: readonly string[]): Promise<Skill[]> {
   const found = new Map<string, Skill>();
   for (const folder of folders) {
-    const names = await readdir(folder).catch(() => []);
-    for (const name of names.sort()) {
+    // A folder that is not there is as good as empty.
+    const names: string[] = await readdir(folder).catch(() => []);
+    for (const name of names.toSorted((one, other) => (one < other ? -1 : 1))) {
       const file = join(folder, name, "SKILL.md");
       const skill = await readSkill(file, name);
       if (skill !== undefined && !found.has(skill.name)) found.set(skill.name, skill);

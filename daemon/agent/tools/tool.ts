@@ -1,5 +1,10 @@
 /** The shape of every tool, whether it is built in or comes from an MCP server. */
-import type { PlanEntry, ToolCallContent, ToolCallLocation, ToolKind } from "@agentclientprotocol/sdk";
+import type {
+  PlanEntry,
+  ToolCallContent,
+  ToolCallLocation,
+  ToolKind,
+} from "@agentclientprotocol/sdk";
 import * as z from "zod";
 import type { Commands } from "../commands.ts";
 import type { Confinement } from "../confinement.ts";

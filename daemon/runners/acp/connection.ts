@@ -79,7 +79,9 @@ export async function openAcpConnection(parts: ConnectionParts): Promise<AcpConn
   const pending = new Map<unknown, (result: Json) => void>();
 
   let give: ReadableStreamDefaultController<AnyMessage> | undefined;
-  const readable = new ReadableStream<AnyMessage>({ start: (controller) => void (give = controller) });
+  const readable = new ReadableStream<AnyMessage>({
+    start: (controller) => void (give = controller),
+  });
   const writable = new WritableStream<AnyMessage>({
     write(message) {
       if ("method" in message && "id" in message) {

@@ -7,10 +7,7 @@ import type { ToolCallFacts } from "./toolCalls.ts";
 const pathNames = ["file_path", "filePath", "absolute_path", "abs_path", "path"];
 
 /** `shown` writes a path as rules have it. */
-export function questionOf(
-  call: ToolCallFacts,
-  shown: (path: string) => string,
-): ApprovalQuestion {
+export function questionOf(call: ToolCallFacts, shown: (path: string) => string): ApprovalQuestion {
   const { id, name, kind, title } = call;
   const subject = subjectOf(call, shown);
   return {
@@ -79,4 +76,3 @@ export function optionFor(
   }
   return undefined;
 }
-

@@ -67,7 +67,9 @@ export function createSubAgents(parts: Parts): SubAgents {
     if (outcome.status === "completed") updates.toolCalls.settle();
     updates.end(outcome);
     const result = updates.narration.run.lastText();
-    adopted.end(outcome.result === undefined || outcome.result === "" ? { ...outcome, result } : outcome);
+    adopted.end(
+      outcome.result === undefined || outcome.result === "" ? { ...outcome, result } : outcome,
+    );
     delete child.adopted;
     delete child.updates;
     delete child.below;

@@ -8,9 +8,7 @@ import type { Narration } from "../formats/narration.ts";
 import type { ToolKind } from "../runner.ts";
 import { toolContentOf, type FileChange } from "./contents.ts";
 
-type Location = NonNullable<
-  Extract<AgentEvent, { type: "tool.completed" }>["locations"]
->[number];
+type Location = NonNullable<Extract<AgentEvent, { type: "tool.completed" }>["locations"]>[number];
 
 /** What is known so far. */
 export interface ToolCallFacts {

@@ -1,0 +1,94 @@
+/**
+ * The stdio transport of an MCP server whose process group is ended as a whole: many servers are
+ * started by wrappers, such as npx, which leave the real one alive when they are killed.
+ */
+import { once } from "node:events";
+import { setTimeout as wait } from "node:timers/promises";
+import { ReadBuffer, serializeMessage } from "@modelcontextprotocol/sdk/shared/stdio.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { startGroup } from "./processGroup.ts";
+import type { ProcessGroup } from "./processGroup.ts";
+
+/** A server that reads its end of input ends by itself; others are told. */
+const politeMs = 1_000;
+const lastWordsLength = 1_000;
+
+export interface StdioTransport {
+  transport: Transport;
+  /** The last that it wrote to stderr. */
+  lastWords(): string;
+}
+
+export function createStdioTransport(task: {
+  program: string;
+  args: readonly string[];
+  cwd: string;
+  environment: Record<string, string>;
+}): StdioTransport {
+  const { program, args, cwd, environment } = task;
+  const buffer = new ReadBuffer();
+  let group: ProcessGroup | undefined;
+  let ending: Promise<void> | undefined;
+  let words = "";
+
+  /** A line that is no message is skipped; reading it has taken it out of the buffer. */
+  const readNext = () => {
+    try {
+      return buffer.readMessage();
+    } catch (error) {
+      transport.onerror?.(error as Error);
+      return "skipped" as const;
+    }
+  };
+  const take = (chunk: Buffer) => {
+    try {
+      buffer.append(chunk);
+    } catch (error) {
+      // A message beyond all bounds.
+      transport.onerror?.(error as Error);
+      buffer.clear();
+      void transport.close();
+    }
+    for (let message = readNext(); message !== null; message = readNext()) {
+      if (message !== "skipped") transport.onmessage?.(message);
+    }
+  };
+  const endAll = async ({ child, end }: ProcessGroup) => {
+    child.stdin?.end();
+    const enough = new AbortController();
+    const patience = wait(politeMs, undefined, { signal: enough.signal }).catch(() => undefined);
+    if (child.exitCode === null && child.signalCode === null) {
+      await Promise.race([once(child, "exit"), patience]);
+    }
+    enough.abort();
+    await end();
+  };
+
+  const transport: Transport = {
+    async start() {
+      group = startGroup({ line: { program, args }, input: "pipe", cwd, environment });
+      const { child } = group;
+      child.stdin?.on("error", (error) => transport.onerror?.(error));
+      child.stdout.on("data", take);
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        words = (words + text).slice(-lastWordsLength);
+      });
+      child.once("close", () => {
+        void transport.close();
+        transport.onclose?.();
+      });
+      await once(child, "spawn");
+    },
+    async send(message) {
+      const stdin = group?.child.stdin;
+      if (!stdin?.writable) throw new Error("the MCP server has ended");
+      if (!stdin.write(serializeMessage(message))) await once(stdin, "drain");
+    },
+    async close() {
+      if (group === undefined) return;
+      ending ??= endAll(group);
+      await ending;
+    },
+  };
+  return { transport, lastWords: () => words };
+}

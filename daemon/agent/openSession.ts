@@ -1,0 +1,105 @@
+/**
+ * Opens sessions by what the protocol's requests say. Loaded with the first of them: what it
+ * imports would make the agent's first answer late.
+ */
+import { isAbsolute, join } from "node:path";
+import { RequestError } from "@agentclientprotocol/sdk";
+import type {
+  AgentContext,
+  ClientCapabilities,
+  LoadSessionRequest,
+  NewSessionRequest,
+  PromptRequest,
+  PromptResponse,
+} from "@agentclientprotocol/sdk";
+import type { ModelMessage } from "ai";
+import envPaths from "env-paths";
+import { messagesOf, textOfPrompt } from "./conversation.ts";
+import type { McpPool } from "./mcp.ts";
+import { PromptMeta, SessionMeta, readMeta } from "./meta.ts";
+import { keyNamesOf } from "./model/providers.ts";
+import type { Redaction } from "./redaction.ts";
+import { replayConversation } from "./replay.ts";
+import { invalidParams, toRequestError } from "./runErrors.ts";
+import { createAgentSession } from "./session.ts";
+import type { AgentSession } from "./session.ts";
+import { createSessionFile, isSessionId } from "./sessionFile.ts";
+import { createSessionClient } from "./updates.ts";
+
+const defaultModel = "rehearsal/planner";
+
+export interface OpenedSession extends Omit<AgentSession, "prompt" | "inject"> {
+  /** To a prompt, or to a message for the one that runs. Rejects with a RequestError. */
+  answer(params: PromptRequest): Promise<PromptResponse>;
+}
+
+/** Rejects with a RequestError that says what is wrong with the request. */
+export async function openSession(parts: {
+  sessionId: string;
+  params: NewSessionRequest | LoadSessionRequest;
+  /** The conversation is the client's, or else that of the session's file. */
+  isLoaded: boolean;
+  client: AgentContext;
+  capabilities: () => ClientCapabilities | null | undefined;
+  pool: McpPool;
+  redaction: Redaction;
+  environment: NodeJS.ProcessEnv;
+}): Promise<OpenedSession> {
+  const { sessionId, params, isLoaded, pool, redaction, environment } = parts;
+  if (!isSessionId(sessionId)) throw RequestError.sessionNotFound(sessionId);
+  if (!isAbsolute(params.cwd)) throw invalidParams("cwd must be an absolute path");
+  const meta = readMeta(SessionMeta, params._meta);
+  for (const name of keyNamesOf(meta.providers)) redaction.addKeyName(name);
+  const folder = meta.stateDir ?? environment["OFFSHOOT_AGENT_DIR"] ?? defaultFolder();
+  const file = createSessionFile(folder, sessionId);
+  const client = createSessionClient(parts);
+  let messages: ModelMessage[] = messagesOf(meta.history ?? []);
+  let modelName = meta.model ?? environment["OFFSHOOT_MODEL"] ?? defaultModel;
+  if (isLoaded && meta.history === undefined) {
+    const record = await file.load();
+    if (record === undefined) throw RequestError.sessionNotFound(sessionId);
+    messages = record.messages;
+    modelName = meta.model ?? record.model;
+    replayConversation(messages, client);
+  }
+  const session = await createAgentSession({
+    cwd: params.cwd,
+    meta,
+    modelName,
+    messages,
+    scratchDir: join(folder, "scratch", sessionId),
+    file,
+    client,
+    acquireMcp: () => pool.acquire(params.mcpServers, params.cwd),
+    redaction,
+    environment,
+    now: () => Date.now(),
+  });
+  return {
+    mode: () => session.mode(),
+    setMode: session.setMode,
+    cancel: session.cancel,
+    close: session.close,
+    answer: (request) => answerPrompt(session, request),
+  };
+}
+
+async function answerPrompt(session: AgentSession, params: PromptRequest): Promise<PromptResponse> {
+  const meta = readMeta(PromptMeta, params._meta);
+  const text = textOfPrompt(params.prompt);
+  if (meta.inject === true) {
+    const injected = session.inject(text);
+    return { stopReason: "end_turn", _meta: { offshoot: { injected } } };
+  }
+  try {
+    return await session.prompt(text);
+  } catch (error) {
+    throw toRequestError(error, {});
+  }
+}
+
+function defaultFolder(): string {
+  const paths = envPaths("offshoot", { suffix: "" });
+  // env-paths puts Linux's XDG_STATE_HOME under the name "log".
+  return join(process.platform === "linux" ? paths.log : paths.data, "agent");
+}

@@ -1,0 +1,169 @@
+/**
+ * The runner for agents that speak the Agent Client Protocol. An outside agent has a process of its
+ * own for each run, which ends with the run; `hosts` can give runs a shared one instead.
+ */
+import { spawn as spawnProcess } from "node:child_process";
+import type { RunError } from "../../protocol/session.ts";
+import type { Log } from "../log.ts";
+import { startAgent, type AgentProcess } from "./acp/agentProcess.ts";
+import { openAcpConnection, type AcpConnection } from "./acp/connection.ts";
+import { AcpError } from "./acp/names.ts";
+import { errorOfAnswer } from "./acp/outcomes.ts";
+import { runAcpSession, type AcpSessionEnd, type SessionParts } from "./acp/session.ts";
+import { untilAborted } from "./acp/waiting.ts";
+import type { Json } from "./formats/json.ts";
+import { kept } from "./formats/reading.ts";
+import { labelOf } from "./outputLines.ts";
+import type { Processes } from "./processes.ts";
+import { failure } from "./programStart.ts";
+import type { RunContext, RunOutcome, Runner } from "./runner.ts";
+
+/** Agents' processes that serve many runs. */
+export interface AcpHosts {
+  /** A host for one run, or why there is none. */
+  acquire(context: RunContext): Promise<HostLease | RunError>;
+}
+
+export interface HostLease {
+  readonly connection: AcpConnection;
+  /** Sent to Offshoot's own agent when the session is opened, under `_meta.offshoot`. */
+  readonly sessionMeta: Json;
+  /** Why a run failed whose host has gone. */
+  crash(): Promise<RunError>;
+  /** The run is over. One that did not end its turn when it was told to makes its host suspect. */
+  release(how: "ended" | "hung" | "gone"): Promise<void>;
+}
+
+interface Parts {
+  processes: Processes;
+  log: Log;
+  /** For agents of the kind "model". */
+  hosts?: AcpHosts;
+  /** That of node:child_process. */
+  spawn?: typeof spawnProcess;
+}
+
+/** Runs agents of the kind "acp", and with `hosts` those of the kind "model". */
+export function acpRunner({ processes, log, hosts, spawn = spawnProcess }: Parts): Runner {
+  const parts: SessionParts = { processes, log, spawn };
+  return {
+    async run(context) {
+      const { runner } = context.profile;
+      if (runner.kind === "acp") return runWithOwnProcess(context, runner, parts);
+      if (runner.kind === "model" && hosts) return runOnHost(context, hosts, parts);
+      const message = `The runner "acp" cannot run a "${runner.kind}".`;
+      return { status: "error", error: failure("invalid_request", message) };
+    },
+  };
+}
+
+async function runWithOwnProcess(
+  context: RunContext,
+  runner: Parameters<typeof startAgent>[0]["runner"],
+  parts: SessionParts,
+): Promise<RunOutcome> {
+  const agent = await startAgent({ context, runner, ...parts });
+  if ("code" in agent) return { status: "error", error: agent };
+  let end: AcpSessionEnd | undefined;
+  let outcome: RunOutcome = { status: "aborted" };
+  try {
+    const opened = await converse(agent, context, parts);
+    if ("outcome" in opened) end = opened;
+    if (context.signal.aborted) {
+      await agent.end(end?.answered === true ? politeMs(context) : 0);
+      outcome = end?.outcome() ?? { status: "aborted" };
+      outcome = { status: "aborted", ...kept(outcome.result ?? "") };
+    } else {
+      if (end) await agent.leave();
+      outcome = "outcome" in opened ? opened.outcome() : opened;
+      await context.ended(outcome);
+    }
+    await agent.drained();
+    // Whatever came until now belongs to the answer.
+    if (end && outcome.status === "completed") outcome = end.outcome();
+    return outcome;
+  } finally {
+    end?.close(outcome);
+    await agent.drained();
+  }
+}
+
+/** An agent that has ended its turn when it was told to is given a moment to end by itself. */
+function politeMs({ grace }: RunContext): number {
+  return Math.min(grace.termAfterMs, 500);
+}
+
+/** Speaks with the agent until the run is over; answers an error when the agent has gone. */
+async function converse(
+  agent: AgentProcess,
+  context: RunContext,
+  parts: SessionParts,
+): Promise<AcpSessionEnd | (RunOutcome & { status: "error" })> {
+  const { input, output } = agent;
+  let connection: AcpConnection | undefined;
+  try {
+    const opening = openAcpConnection({
+      ...{ input, output, log: parts.log },
+      strays: "toTheFirstSession",
+      noise: createNoise(context),
+    });
+    connection = await untilAborted(opening, context.signal);
+    if (connection === undefined) return abortedEarly;
+    return await runAcpSession(connection, context, parts);
+  } catch (error) {
+    if (context.signal.aborted) return abortedEarly;
+    if (error instanceof AcpError) {
+      return { status: "error", error: errorOfAnswer(error, connection?.facts) };
+    }
+    parts.log.info({ err: error, runId: context.runId }, "An agent has gone.");
+    const failed = await agent.crash(connection ? "spoke" : "neverSpoke");
+    return { status: "error", error: failed };
+  }
+}
+
+const abortedEarly: AcpSessionEnd = {
+  answered: false,
+  outcome: () => ({ status: "aborted" }),
+  close: () => undefined,
+};
+
+async function runOnHost(
+  context: RunContext,
+  hosts: AcpHosts,
+  parts: SessionParts,
+): Promise<RunOutcome> {
+  const lease = await hosts.acquire(context);
+  if ("code" in lease) return { status: "error", error: lease };
+  let end: AcpSessionEnd | undefined;
+  let outcome: RunOutcome = { status: "aborted" };
+  try {
+    end = await runAcpSession(lease.connection, context, {
+      ...parts,
+      sessionMeta: lease.sessionMeta,
+    });
+    outcome = end.outcome();
+  } catch {
+    if (!context.signal.aborted) outcome = { status: "error", error: await lease.crash() };
+  } finally {
+    end?.close(outcome);
+    const how = end === undefined ? "gone" : end.answered ? "ended" : "hung";
+    await lease.release(how);
+  }
+  if (!context.signal.aborted) await context.ended(outcome);
+  return outcome;
+}
+
+const maxNoiseLines = 20;
+const maxNoiseLength = 500;
+
+/** Lines on stdout that are no messages are shown, the first of them; a protocol is no log. */
+function createNoise({ emit }: RunContext): (line: string) => void {
+  let lines = 0;
+  return (line) => {
+    lines += 1;
+    if (lines > maxNoiseLines) return;
+    const more = lines === maxNoiseLines ? " (further ones are not shown)" : "";
+    const text = `The agent wrote a line that is no message${more}: ${labelOf(line.slice(0, maxNoiseLength))}`;
+    emit({ type: "note", level: "warning", text });
+  };
+}

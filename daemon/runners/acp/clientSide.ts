@@ -1,0 +1,133 @@
+/** What Offshoot does for an agent as its client: permissions, files, terminals. */
+import type { spawn as spawnProcess } from "node:child_process";
+import { createConfinement } from "../../agent/confinement.ts";
+import type { Log } from "../../log.ts";
+import { listIn, objectIn, type Json } from "../formats/json.ts";
+import type { Processes } from "../processes.ts";
+import type { RunContext } from "../runner.ts";
+import { createFiles } from "./files.ts";
+import { AcpError, errorCodes, toClient } from "./names.ts";
+import { commandOf, optionFor, questionOf } from "./questions.ts";
+import { createTerminals } from "./terminals.ts";
+import type { ToolCallFacts } from "./toolCalls.ts";
+import type { Updates } from "./updates.ts";
+
+export interface ClientSide {
+  /** Answers a request of the agent. `updates` are those of the session that it was made in. */
+  answer(updates: Updates, method: string, params: Json): Promise<object>;
+  close(): void;
+}
+
+interface Parts {
+  context: RunContext;
+  processes: Processes;
+  spawn: typeof spawnProcess;
+  log: Log;
+  /** Output of a terminal, for the tool call that shows it. */
+  terminalOutput: (terminalId: string, text: string) => void;
+}
+
+/** What was allowed and not done yet, at most. */
+const maxAllowed = 1000;
+
+export async function createClientSide(parts: Parts): Promise<ClientSide> {
+  const { context } = parts;
+  const confinement = await createConfinement(context.cwd, context.runDir);
+  /** Changes and commands that were allowed as part of a tool call: doing them is not asked again. */
+  const allowed: string[] = [];
+  const takeAllowed = (what: string) => {
+    const index = allowed.indexOf(what);
+    if (index >= 0) allowed.splice(index, 1);
+    return index >= 0;
+  };
+  const changeKey = (path: string, newText: string) => JSON.stringify(["change", path, newText]);
+  const commandKey = (line: string) => JSON.stringify(["command", line]);
+
+  const ask: RunContext["ask"] = (question) => context.ask(question);
+  const files = createFiles({
+    confinement,
+    ask,
+    isAllowed: (path, newText) => takeAllowed(changeKey(path, newText)),
+  });
+  const terminals = createTerminals({
+    ...parts,
+    confinement,
+    ask,
+    isAllowed: (line) => takeAllowed(commandKey(line)),
+    told: parts.terminalOutput,
+  });
+
+  async function remember({ changes, input }: ToolCallFacts): Promise<void> {
+    const line = commandOf(input);
+    if (line !== undefined) allowed.push(commandKey(line));
+    for (const { path, newText } of changes) {
+      const place = await confinement.inside(path).catch(() => undefined);
+      if (place !== undefined) allowed.push(changeKey(place, newText));
+    }
+    allowed.splice(0, allowed.length - maxAllowed);
+  }
+
+  async function permission(updates: Updates, params: Json): Promise<object> {
+    const { narration, toolCalls } = updates;
+    const call = toolCalls.upsert(objectIn(params, "toolCall"));
+    if (call === undefined) {
+      throw new AcpError(errorCodes.invalidParams, "The tool call has no toolCallId.");
+    }
+    toolCalls.start(call.id);
+    const question = questionOf(call, (path) => confinement.shown(path));
+    const facts = { ...call };
+    const { decision, input, message } = await ask(question);
+    if (decision === "expired") return { outcome: { outcome: "cancelled" } };
+    // Only Offshoot's own agent can do something else instead: to others that is a "no".
+    const isOwn = parts.context.profile.runner.kind === "model";
+    const isChanged = input !== undefined && !isOwn;
+    const effective = isChanged ? "denyOnce" : decision;
+    const isAllowed = effective === "allowOnce" || effective === "allowAlways";
+    if (isChanged) {
+      const text = `${question.title}: it was allowed with another input, which this agent cannot take; so it was denied.`;
+      narration.run.emit({ type: "note", level: "warning", text });
+    }
+    if (isAllowed) await remember(facts);
+    else narration.denied(call.id);
+    const option = optionFor(listIn(params, "options"), effective);
+    if (option === undefined) return { outcome: { outcome: "cancelled" } };
+    if (effective === "allowOnce" && option.kind === "allow_always") {
+      const text = `${question.title}: the agent can only be allowed this for good; it may not ask again.`;
+      narration.run.emit({ type: "note", level: "warning", text });
+    }
+    const more = {
+      ...(input !== undefined && isOwn && { input }),
+      ...(message !== undefined && { message }),
+    };
+    return {
+      outcome: { outcome: "selected", optionId: option.optionId },
+      ...(Object.keys(more).length > 0 && { _meta: { offshoot: more } }),
+    };
+  }
+
+  return {
+    async answer(updates, method, params) {
+      switch (method) {
+        case toClient.requestPermission:
+          return permission(updates, params);
+        case toClient.readTextFile:
+          return files.read(params);
+        case toClient.writeTextFile:
+          return files.write(params);
+        case toClient.createTerminal:
+          return terminals.create(params);
+        case toClient.terminalOutput:
+          return terminals.output(params);
+        case toClient.waitForTerminalExit:
+          return terminals.waitForExit(params);
+        case toClient.killTerminal:
+          return terminals.kill(params);
+        case toClient.releaseTerminal:
+          return terminals.release(params);
+        default:
+          throw new AcpError(errorCodes.methodNotFound, `Method not found: ${method}`);
+      }
+    },
+    close: () => terminals.close(),
+  };
+}

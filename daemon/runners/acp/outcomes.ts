@@ -1,0 +1,108 @@
+/** How a run ended, from what its agent answered; by types and codes, never by the words of a text. */
+import { RunErrorCode, retryableCodes, type RunError } from "../../../protocol/session.ts";
+import { agentError, codeOfStatus } from "../formats/agentErrors.ts";
+import { isJson, numberIn, objectIn, textIn, type Json } from "../formats/json.ts";
+import { kept } from "../formats/reading.ts";
+import { labelOf } from "../outputLines.ts";
+import type { RunOutcome } from "../runner.ts";
+import type { AgentFacts } from "./connection.ts";
+import { AcpError, errorCodes } from "./names.ts";
+
+/** By the stop reason in the answer to a prompt. */
+export function outcomeOfAnswer(answer: Json, agent: string, result: string): RunOutcome {
+  const failed = (code: RunErrorCode, message: string): RunOutcome => ({
+    status: "error",
+    error: agentError(code, message),
+    ...kept(result),
+  });
+  switch (answer["stopReason"]) {
+    case "end_turn":
+      return { status: "completed", result };
+    case "max_tokens":
+      return failed("budget_exceeded", `${agent} has reached the token limit of its model.`);
+    case "max_turn_requests":
+      return failed("max_turns", `${agent} has reached its own limit of model calls in one turn.`);
+    case "refusal":
+      return failed("refused", `${agent} refused to go on.`);
+    case "cancelled":
+      return failed(
+        "aborted",
+        `${agent} says that its turn was cancelled, which nobody asked for.`,
+      );
+    default: {
+      const reason = JSON.stringify(answer["stopReason"] ?? null);
+      return failed("protocol_error", `${agent} ended its turn for an unknown reason: ${reason}`);
+    }
+  }
+}
+
+/** By the error that a request was answered with. */
+export function errorOfAnswer(error: AcpError, facts: AgentFacts | undefined): RunError {
+  const agent = facts?.title ?? "The agent";
+  const data = isJson(error.data) ? error.data : {};
+  // What Offshoot's own agent says is typed as the core knows it.
+  const own = RunErrorCode.safeParse(data["code"]).data;
+  if (error.code === errorCodes.authRequired && facts !== undefined && own === undefined) {
+    return agentError("auth", authMessage(facts));
+  }
+  const detail = textIn(data, "details", "message") ?? textIn(objectIn(data, "error"), "message");
+  const words = labelOf(detail === undefined ? error.message : `${error.message}: ${detail}`);
+  const message = own === undefined ? `${agent} answered with an error: ${words}` : error.message;
+  const retryAfterMs = numberIn(data, "retryAfterMs");
+  const code = own ?? codeOfError(error.code, data);
+  return {
+    code,
+    message,
+    retryable: (retryableCodes as readonly string[]).includes(code),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
+function codeOfError(code: number, data: Json): RunErrorCode {
+  const status = ["status", "statusCode", "httpStatus", "httpStatusCode"]
+    .map((name) => numberIn(data, name))
+    .find((one) => one !== undefined);
+  const ofStatus = codeOfStatus(status);
+  if (ofStatus !== undefined) return ofStatus;
+  if (code === errorCodes.authRequired) return "auth";
+  if (code === errorCodes.resourceNotFound) return "invalid_request";
+  return code <= -32600 && code > -32603
+    ? "protocol_error"
+    : code === -32700
+      ? "protocol_error"
+      : "internal";
+}
+
+/** What a person has to do, in the agent's own names for the ways to sign in. */
+function authMessage({ title, authMethods }: AgentFacts): string {
+  const ways = authMethods.map((method) => {
+    const name = textIn(method, "name", "id") ?? "";
+    const description = textIn(method, "description");
+    return description === undefined ? name : `${name} (${description})`;
+  });
+  const offered = ways.length === 0 ? "" : ` It offers: ${ways.join("; ")}.`;
+  return (
+    `${title} wants you to sign in first.${offered} Sign in once with the agent's own program, ` +
+    `or put its key into "env" of the agent's runner.`
+  );
+}
+
+/**
+ * Some agents end their turn well after nothing but errors of their model's provider, which they
+ * tell as text. The outcome stays as the agent has it; what looks so is said aloud.
+ */
+export function doubtOf(
+  said: { text: string; toolCalls: number },
+  agent: string,
+): string | undefined {
+  if (said.toolCalls > 0) return undefined;
+  const text = said.text.trim();
+  if (text === "") return `${agent} ended its turn without a word. Its own log may say why.`;
+  if (text.length > maxErrorText || !errorWords.test(text)) return undefined;
+  return `${agent} says that it ended its turn well, but all that it said looks like an error: ${labelOf(text)}`;
+}
+
+const maxErrorText = 2000;
+
+const errorWords =
+  /^\W*(?:\w+ )?(?:error|fatal|exception)\b|\b(?:api|internal server|stream|http|server|network) error\b|\b(?:status|code|http)\W{0,3}(?:code\W{0,3})?[45]\d\d\b|\b(?:exceeded retry limit|stream disconnected|connection (?:failed|refused|error))\b/i;

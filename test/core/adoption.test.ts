@@ -1,0 +1,175 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { runError } from "../../daemon/endings.ts";
+import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
+import type { Session } from "../../protocol/session.ts";
+import { openParts, type TestParts } from "../support/inProcess.ts";
+import { checkLeaks } from "../support/leaks.ts";
+import { refusal } from "../support/runs.ts";
+
+/** Sub-agents that an outside agent starts by itself. */
+describe("an adopted child", () => {
+  checkLeaks();
+  let parts: TestParts;
+  let act: (context: RunContext) => RunOutcome | Promise<RunOutcome>;
+  before(async () => {
+    parts = await openParts({
+      run: async (context) => await act(context),
+      settings: (settings) => ({ ...settings, concurrency: { total: 1, perRoot: 1 } }),
+    });
+  });
+  after(() => parts.stop());
+
+  const done = (result = "done"): RunOutcome => ({ status: "completed", result });
+  const task = (toolUseId: string, more: { parentToolUseId?: string } = {}) => ({
+    toolUseId,
+    title: `title of ${toolUseId}`,
+    prompt: `prompt of ${toolUseId}`,
+    ...more,
+  });
+
+  function childrenOf(sessionId: string): Session[] {
+    return [...parts.tree.childrenOf(sessionId)].map((id) => parts.tree.show(id));
+  }
+
+  it("is shown as a child session with its own words, takes no slot, and ends with its tool call", async () => {
+    act = async (context) => {
+      const child = context.adopt(task("a"));
+      child.emit({ type: "message.delta", text: "hello" });
+      child.addUsage({ turns: 2 });
+      child.end(done("found it"));
+      child.emit({ type: "message.delta", text: "too late" });
+      return done();
+    };
+    const { id } = await parts.spawn("x");
+    const parent = await parts.completion(id);
+    const [child] = childrenOf(id);
+    ok(child);
+    deepEqual(
+      [child.title, child.adopted, child.toolUseId, child.depth, child.status],
+      ["title of a", true, "a", 2, "completed"],
+    );
+    deepEqual(parts.words(child.id), ["started", "message.delta", "usage", "completed"]);
+    const completion = await parts.completion(child.id);
+    equal(completion.result, "found it");
+    ok(completion.completionSeq < parent.completionSeq);
+    deepEqual([child.usage.turns, parts.tree.show(id).treeUsage.turns], [2, 2]);
+    const messages = await parts.store.messages(child.id, 0, 10);
+    deepEqual(
+      messages.map(({ role, text }) => [role, text]),
+      [
+        ["user", "prompt of a"],
+        ["assistant", "found it"],
+      ],
+    );
+    const stored = (await parts.store.loadHeaders()).sessions.map(({ session }) => session.id);
+    ok(stored.includes(child.id), "it is persisted like any other");
+  });
+
+  it("is made once per tool call", async () => {
+    act = async (context) => {
+      const [one, same] = [context.adopt(task("a")), context.adopt(task("a"))];
+      one.emit({ type: "message.delta", text: "one" });
+      same.emit({ type: "message.delta", text: "same" });
+      same.end(done());
+      one.end({ status: "error", error: runError("internal", "never") });
+      return done();
+    };
+    const { id } = await parts.spawn("x");
+    await parts.completion(id);
+    const [child, ...others] = childrenOf(id);
+    deepEqual(others, []);
+    deepEqual(parts.words(child?.id ?? ""), [
+      "started",
+      "message.delta",
+      "message.delta",
+      "completed",
+    ]);
+    equal(child?.status, "completed");
+  });
+
+  it("hangs below the tool call that started it, at any depth, and an unknown one is the run's own", async () => {
+    act = async (context) => {
+      context.adopt(task("a"));
+      context.adopt(task("b", { parentToolUseId: "a" }));
+      context.adopt(task("c", { parentToolUseId: "b" }));
+      context.adopt(task("d", { parentToolUseId: "never heard of" }));
+      return done();
+    };
+    const { id } = await parts.spawn("x");
+    await parts.completion(id);
+    const below = (parent: string): object =>
+      Object.fromEntries(childrenOf(parent).map((child) => [child.toolUseId, below(child.id)]));
+    deepEqual(below(id), { a: { b: { c: {} } }, d: {} });
+  });
+
+  it("ends as an error where its tool call does, and otherwise with its parent, before it", async () => {
+    act = async (context) => {
+      context.adopt(task("failed")).end({
+        status: "error",
+        error: runError("internal", "the tool failed"),
+      });
+      context.adopt(task("left open"));
+      return done();
+    };
+    const { id } = await parts.spawn("x");
+    const parent = await parts.completion(id);
+    const children = childrenOf(id);
+    deepEqual(
+      children.map(({ status }) => status),
+      ["error", "cancelled"],
+    );
+    for (const child of children) {
+      ok((await parts.completion(child.id)).completionSeq < parent.completionSeq);
+    }
+  });
+
+  it("ends with its parent when that is cancelled, once, and cannot be ended by itself", async () => {
+    act = (context) => {
+      context.adopt(task("a"));
+      return new Promise((resolve) =>
+        context.signal.addEventListener("abort", () => resolve({ status: "aborted" })),
+      );
+    };
+    const { id } = await parts.spawn("x");
+    await parts.until(id, "running");
+    const [child] = childrenOf(id);
+    const childId = child?.id ?? "";
+    const refused = await Promise.all(
+      [
+        async () => parts.scheduler.cancel(childId, undefined, undefined),
+        () => parts.scheduler.send({ sessionId: childId, text: "hello" }),
+        () => parts.scheduler.run(childId),
+        () => parts.scheduler.endForDeletion([childId], async () => undefined),
+      ].map(async (ask) => (await refusal(ask())).code),
+    );
+    deepEqual(refused, [1003, 1003, 1003, 1003]);
+    equal(parts.tree.get(childId).session.status, "running", "its agent goes on");
+    parts.scheduler.cancel(id, undefined, undefined);
+    equal((await parts.completion(id)).error?.message, "Cancelled by user");
+    equal((await parts.completion(childId)).error?.message, "Cancelled by parent");
+    deepEqual(parts.words(childId), ["started", "completed"]);
+  });
+
+  it("may be deleted with its parent while both are live", async () => {
+    act = (context) => {
+      const child = context.adopt(task("a"));
+      return new Promise((resolve) =>
+        context.signal.addEventListener("abort", () => {
+          child.emit({ type: "message.delta", text: "last words" });
+          resolve({ status: "aborted" });
+        }),
+      );
+    };
+    const { id } = await parts.spawn("x");
+    await parts.until(id, "running");
+    const [child] = childrenOf(id);
+    const all = [child?.id ?? "", id];
+    await parts.scheduler.endForDeletion(all, async () => {
+      await parts.store.deleteSessions(all);
+      parts.tree.forget(all);
+    });
+    equal((await parts.completion(id)).error?.message, "Child session deleted while running");
+    equal((await parts.completion(child?.id ?? "")).status, "cancelled");
+    deepEqual(parts.of("session/removed"), [{ sessionIds: all }]);
+  });
+});
