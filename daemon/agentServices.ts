@@ -34,13 +34,16 @@ export function createAgentServices(parts: Parts): (run: LiveRun) => AgentServic
   const asking = new WeakMap<LiveRun, Set<string>>();
 
   function permissionsOf(run: LiveRun): Permissions[] {
+    const everybody = parts.permissions();
     const sets: Permissions[] = [];
     for (let id: string | null = run.sessionId; id !== null;) {
       const record = tree.find(id);
-      if (record?.profile?.permissions !== undefined) sets.push(record.profile.permissions);
+      const own = record?.profile?.permissions;
+      if (own !== undefined) sets.push({ mode: everybody.mode ?? "ask", ...own });
       id = record?.session.parentId ?? null;
     }
-    return sets.length > 0 ? sets : [parts.permissions()];
+    // Nobody gets more than the configuration gives to everybody; "auto" takes nothing away.
+    return sets.length === 0 ? [everybody] : [{ mode: "auto", ...everybody }, ...sets];
   }
 
   async function ask(

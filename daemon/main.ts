@@ -1,6 +1,7 @@
 /**
- * The command line: `offshoot --stdio` is a front, `offshoot core` a core, everything else the
- * terminal client. Each is loaded only when it is wanted, since a front has to start fast.
+ * The command line: `offshoot --stdio` is a front, `offshoot core` a core, `offshoot agent` the
+ * built-in agent, `offshoot mcp` the sub-agent tools, everything else the terminal client. Each is
+ * loaded only when it is wanted, since a front has to start fast.
  */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -25,6 +26,8 @@ void main();
 async function main(): Promise<void> {
   if (values.stdio === true && positionals.length === 0) process.exit(await front());
   else if (positionals[0] === "core") await core();
+  else if (positionals[0] === "agent") process.exit(await agent());
+  else if (positionals[0] === "mcp") process.exitCode = await toolServer();
   else process.exitCode = await terminal();
 }
 
@@ -65,6 +68,27 @@ async function core(): Promise<void> {
     process.stderr.write(`offshoot core: ${startFault(error)}\n`);
     process.exit(1);
   }
+}
+
+async function agent(): Promise<number> {
+  const { runAgent } = await import("./agent/agent.ts");
+  const { stdin, stdout, stderr, env: environment } = process;
+  return await runAgent({ stdin, stdout, stderr, environment, version: VERSION });
+}
+
+async function toolServer(): Promise<number> {
+  const { runToolServer } = await import("./mcp/toolServer.ts");
+  const { joinCore, startCoreProcess } = await import("./join.ts");
+  const folder = stateFolder(stateDir, process.env);
+  const startCore = () => startCoreProcess({ entry, folder });
+  const join = { folder, version: VERSION, protocolVersion: PROTOCOL_VERSION, startCore };
+  return await runToolServer({
+    stdin: process.stdin,
+    stdout: process.stdout,
+    environment: process.env,
+    cwd: process.cwd(),
+    connect: async () => (await joinCore({ ...join, start: "ifNeeded" })).socket,
+  });
 }
 
 function startFault(error: unknown): string {

@@ -23,9 +23,9 @@ function decideOne(
   question: ApprovalQuestion,
 ): Decision {
   const rule = rules.findLast(
-    ({ tool, pattern }) =>
+    ({ tool, pattern, decision }) =>
       (tool === "*" || tool === question.toolName || tool === question.kind) &&
-      (pattern === undefined || matches(question.subject, pattern)),
+      (pattern === undefined || matches(question, pattern, decision)),
   );
   if (rule !== undefined) return rule.decision;
   if (changesNothing.has(question.kind)) return "allow";
@@ -41,8 +41,17 @@ function decideOne(
   }
 }
 
-/** `*` in a command matches anything, also slashes; in a path it stays within one folder. */
-function matches(subject: string | undefined, pattern: string): boolean {
+/** What joins commands or puts one into another: what allows the first does not allow the next. */
+const joinsCommands = /[;&|`\n<>]|\$\(/;
+
+/** A path's `*` stays within one folder; a command's matches anything. */
+function matches(
+  { subject, kind }: ApprovalQuestion,
+  pattern: string,
+  decision: Decision,
+): boolean {
   if (subject === undefined) return false;
-  return subject === pattern || picomatch.isMatch(subject, pattern, { dot: true, bash: true });
+  if (subject === pattern) return true;
+  if (kind === "execute" && decision === "allow" && joinsCommands.test(subject)) return false;
+  return picomatch.isMatch(subject, pattern, { dot: true, bash: kind === "execute" });
 }
