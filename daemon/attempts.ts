@@ -48,8 +48,11 @@ export interface Attempts {
 const mostUnstored = 256 * 1024;
 /** The same, in bytes, when this much of all runs waits for the store. */
 const mostPending = 64 * 1024 * 1024;
-/** After an abort and the whole grace, a runner gets this long to return before it is given up. */
-const hungAfterMs = 3_000;
+/**
+ * After an abort and the whole grace, a runner gets this long to return before it is given up; with
+ * the default grace an orderly stop then stays within its 10 s.
+ */
+const hungAfterMs = 2_000;
 
 export function createAttempts(parts: AttemptParts): Attempts {
   const { tree, store, processes, settings, now, log } = parts;

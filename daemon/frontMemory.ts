@@ -105,8 +105,9 @@ function hearEvent(memory: ClientMemory, body: Buffer): void {
 }
 
 function hearCompletion(memory: ClientMemory, body: Buffer): void {
-  const { completionSeq, replayed } = fieldsOf(parseMessage(body)?.params) ?? {};
-  if (typeof completionSeq !== "number") return;
+  const { completionSeq, replayed, stored } = fieldsOf(parseMessage(body)?.params) ?? {};
+  // What was never stored is lost when its core dies, and its number is given again.
+  if (typeof completionSeq !== "number" || stored === false) return;
   if (replayed === true) memory.replayedTo = Math.max(memory.replayedTo, completionSeq);
   const tree = memory.tree;
   if (tree) tree.completionSeq = Math.max(tree.completionSeq, completionSeq);

@@ -1,6 +1,8 @@
 /** Frames of what happened before, read from the store page by page. */
 import type { StoredEvent } from "../protocol/events.ts";
 import type { Completion } from "../protocol/messages.ts";
+import { isTerminal } from "../protocol/session.ts";
+import { completionOf } from "./completions.ts";
 import { frame } from "./framing.ts";
 import { stoppingMethod } from "./handshake.ts";
 import { notificationFrame } from "./hub.ts";
@@ -9,7 +11,7 @@ import type { SessionTree } from "./sessions.ts";
 import type { Store } from "./store/sessionStore.ts";
 
 /** Rows that are read at once: small enough that a slow client costs little memory. */
-const pageSize = 200;
+const pageSize = 50;
 
 export function createReplays(tree: SessionTree, store: Store): Replays {
   function eventFrame(sessionId: string, { runId, seq, event }: StoredEvent): Buffer {
@@ -39,7 +41,8 @@ export function createReplays(tree: SessionTree, store: Store): Replays {
     },
     async completions(from, to, rootIds) {
       const stored = await store.completions(from - 1, pageSize);
-      const told = stored.filter(({ completionSeq }) => completionSeq <= to);
+      const inStore = stored.filter(({ completionSeq }) => completionSeq <= to);
+      const told = inStore.length > 0 ? inStore : unstored(tree, from, to);
       const isWanted = ({ childSessionId }: Completion) =>
         rootIds === undefined || rootIds.has(tree.find(childSessionId)?.session.rootId ?? "");
       return {
@@ -48,11 +51,23 @@ export function createReplays(tree: SessionTree, store: Store): Replays {
           .map((completion) =>
             notificationFrame("subAgent/completed", { ...completion, replayed: true }),
           ),
-        next: (told.at(-1)?.completionSeq ?? to) + 1,
+        next: (inStore.at(-1)?.completionSeq ?? to) + 1,
       };
     },
     gap,
   };
+}
+
+/** Completions that were told and that only the sessions know of, because the store fails. */
+function unstored(tree: SessionTree, from: number, to: number): Completion[] {
+  const found: Completion[] = [];
+  for (const { session, completionSeq } of tree.records()) {
+    if (completionSeq === undefined || completionSeq < from || completionSeq > to) continue;
+    const shown = tree.peek(session.id);
+    if (shown === undefined || !isTerminal(shown) || shown.stored) continue;
+    found.push(completionOf(shown, completionSeq));
+  }
+  return found.sort((a, b) => a.completionSeq - b.completionSeq);
 }
 
 /** The last word of a core that stops in order, see handshake.ts. */

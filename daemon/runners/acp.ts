@@ -64,26 +64,28 @@ async function runWithOwnProcess(
 ): Promise<RunOutcome> {
   const agent = await startAgent({ context, runner, ...parts });
   if ("code" in agent) return { status: "error", error: agent };
-  let end: AcpSessionEnd | undefined;
   let outcome: RunOutcome = { status: "aborted" };
+  let end = unopened(outcome);
   try {
-    const opened = await converse(agent, context, parts);
-    if ("outcome" in opened) end = opened;
+    end = await converse(agent, context, parts);
     if (context.signal.aborted) {
-      await agent.end(end?.answered === true ? politeMs(context) : 0);
-      outcome = end?.outcome() ?? { status: "aborted" };
-      outcome = { status: "aborted", ...kept(outcome.result ?? "") };
-    } else {
-      if (end) await agent.leave();
-      outcome = "outcome" in opened ? opened.outcome() : opened;
-      await context.ended(outcome);
+      await agent.end(end.how === "ended" ? politeMs(context) : 0);
+      await agent.drained();
+      outcome = { status: "aborted", ...kept(end.outcome().result ?? "") };
+      return outcome;
     }
+    if (end.how === "ended") await agent.leave();
+    outcome = end.outcome();
+    if (end.how === "gone" && outcome.status === "error") {
+      outcome = { ...outcome, error: await agent.crash("spoke") };
+    }
+    await context.ended(outcome);
     await agent.drained();
-    // Whatever came until now belongs to the answer.
-    if (end && outcome.status === "completed") outcome = end.outcome();
+    // Whatever text came until now belongs to the answer.
+    if (outcome.status === "completed") outcome = end.outcome();
     return outcome;
   } finally {
-    end?.close(outcome);
+    end.close(outcome);
     await agent.drained();
   }
 }
@@ -93,39 +95,38 @@ function politeMs({ grace }: RunContext): number {
   return Math.min(grace.termAfterMs, 500);
 }
 
-/** Speaks with the agent until the run is over; answers an error when the agent has gone. */
+/** Speaks with the agent until the run is over, or the agent has gone. */
 async function converse(
   agent: AgentProcess,
   context: RunContext,
-  parts: SessionParts,
-): Promise<AcpSessionEnd | (RunOutcome & { status: "error" })> {
+  { log, ...parts }: SessionParts,
+): Promise<AcpSessionEnd> {
   const { input, output } = agent;
+  const opening = openAcpConnection({
+    ...{ input, output, log },
+    strays: "toTheFirstSession",
+    noise: createNoise(context),
+  });
   let connection: AcpConnection | undefined;
   try {
-    const opening = openAcpConnection({
-      ...{ input, output, log: parts.log },
-      strays: "toTheFirstSession",
-      noise: createNoise(context),
-    });
     connection = await untilAborted(opening, context.signal);
-    if (connection === undefined) return abortedEarly;
-    return await runAcpSession(connection, context, parts);
-  } catch (error) {
-    if (context.signal.aborted) return abortedEarly;
-    if (error instanceof AcpError) {
-      return { status: "error", error: errorOfAnswer(error, connection?.facts) };
-    }
-    parts.log.info({ err: error, runId: context.runId }, "An agent has gone.");
-    const failed = await agent.crash(connection ? "spoke" : "neverSpoke");
-    return { status: "error", error: failed };
+  } catch (err) {
+    const answer = err instanceof AcpError ? errorOfAnswer(err, undefined) : undefined;
+    log.info({ err, runId: context.runId }, "An agent could not be spoken to.");
+    return unopened({ status: "error", error: answer ?? (await agent.crash("neverSpoke")) });
   }
+  if (connection === undefined) return unopened({ status: "aborted" });
+  return runAcpSession(connection, context, { log, ...parts });
 }
 
-const abortedEarly: AcpSessionEnd = {
-  answered: false,
-  outcome: () => ({ status: "aborted" }),
-  close: () => undefined,
-};
+/** The end of a conversation that never began. */
+function unopened(outcome: RunOutcome): AcpSessionEnd {
+  return {
+    how: outcome.status === "aborted" ? "hung" : "ended",
+    outcome: () => outcome,
+    close: () => undefined,
+  };
+}
 
 async function runOnHost(
   context: RunContext,
@@ -134,20 +135,22 @@ async function runOnHost(
 ): Promise<RunOutcome> {
   const lease = await hosts.acquire(context);
   if ("code" in lease) return { status: "error", error: lease };
-  let end: AcpSessionEnd | undefined;
   let outcome: RunOutcome = { status: "aborted" };
+  let end = unopened(outcome);
   try {
     end = await runAcpSession(lease.connection, context, {
       ...parts,
       sessionMeta: lease.sessionMeta,
     });
     outcome = end.outcome();
-  } catch {
-    if (!context.signal.aborted) outcome = { status: "error", error: await lease.crash() };
+    if (context.signal.aborted) {
+      outcome = { status: "aborted", ...kept(outcome.result ?? "") };
+    } else if (end.how === "gone" && outcome.status === "error") {
+      outcome = { ...outcome, error: await lease.crash() };
+    }
   } finally {
-    end?.close(outcome);
-    const how = end === undefined ? "gone" : end.answered ? "ended" : "hung";
-    await lease.release(how);
+    end.close(outcome);
+    await lease.release(end.how);
   }
   if (!context.signal.aborted) await context.ended(outcome);
   return outcome;

@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 /** Megabytes (10^6 bytes) that are resident now, and at most since the start or `forgetPeak`. */
 export function memoryOf(pid: number): { nowMb: number; peakMb: number } {
   const status = read(`/proc/${pid}/status`);
-  const kilobytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0);
+  const kilobytes = (name: string) =>
+    Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0);
   return { nowMb: kilobytes("VmRSS") * 1.024e-3, peakMb: kilobytes("VmHWM") * 1.024e-3 };
 }
 

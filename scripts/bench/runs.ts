@@ -53,14 +53,22 @@ export async function benchRuns(installed: Installed): Promise<Figure[]> {
   const { pid } = await client.call("daemon/status", {});
   const ours = new Map<number, Measured>();
   for (const runs of numbersOfRuns) {
-    ours.set(runs, await repeated(runs, () => measure(client, pid, runs, spawnAll(client, runs, daemon.work))));
+    ours.set(
+      runs,
+      await repeated(runs, () => measure(client, pid, runs, spawnAll(client, runs, daemon.work))),
+    );
   }
   await daemon.stopCore(client);
   return await withBareRelay(installed, async (bare) => {
     const direct = await bare.client();
     const figures: Figure[] = [];
     for (const runs of numbersOfRuns) {
-      const run = { count: runs, program: "perl", args: childProgram(), parentSessionId: "p".repeat(36) };
+      const run = {
+        count: runs,
+        program: "perl",
+        args: childProgram(),
+        parentSessionId: "p".repeat(36),
+      };
       const start = () => direct.ask("run", run);
       const floor = await repeated(runs, () => measure(direct, bare.pid, runs, start));
       const own = ours.get(runs);

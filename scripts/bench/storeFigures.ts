@@ -3,7 +3,12 @@ import { benchStore } from "../benchStore.ts";
 import type { Figure } from "./figures.ts";
 
 /** What was measured of such a store before, as a part of the raw driver: store.md. */
-const appendAims: { [sessions: number]: number | undefined } = { 1: 0.61, 16: 0.75, 64: 0.8, 1000: 0.8 };
+const appendAims: { [sessions: number]: number | undefined } = {
+  1: 0.61,
+  16: 0.75,
+  64: 0.8,
+  1000: 0.8,
+};
 
 export async function benchStoreFigures(): Promise<Figure[]> {
   return (await benchStore()).map(({ figure, sessions, store, raw }) => {

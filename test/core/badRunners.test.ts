@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
+import type { Store } from "../../daemon/store/sessionStore.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
@@ -145,6 +146,25 @@ describe("a runner that", () => {
       [1, 2],
     );
     ok(parts.log.some(({ sentence }) => sentence === "an event could not be kept"));
+  });
+
+  it("reads on only when the store can write, wherever the words would be kept meanwhile", async () => {
+    let pendingBytes = 65 * 1024 * 1024;
+    const held = await openParts({
+      run: async (context) => {
+        await context.ready();
+        return done;
+      },
+      store: (store) =>
+        Object.create(store, { pendingBytes: { get: () => pendingBytes } }) as Store,
+    });
+    const { id } = await held.spawn("x");
+    await held.until(id, "running");
+    await waitFor(() => held.of("subAgent/heartbeat").length > 2, "more heartbeats");
+    equal(held.tree.get(id).session.status, "running");
+    pendingBytes = 0;
+    await held.completion(id);
+    await held.stop();
   });
 
   it("floods is held up, and every word of it arrives in order before the end", async () => {

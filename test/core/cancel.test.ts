@@ -134,6 +134,9 @@ describe("cancelling", () => {
     });
     await inside.call("session/cancel", { sessionId: child });
     deepEqual(outcome(await client.completion(child)), byParent);
+    const stranger = await running();
+    await inside.call("session/cancel", { sessionId: stranger });
+    deepEqual(outcome(await client.completion(stranger)), byUser, "it is not below that run");
     await inside.call("session/cancel", { sessionId: parent });
     deepEqual(outcome(await client.completion(parent)), byUser, "nobody is its own parent");
     await inside.close();

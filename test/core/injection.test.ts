@@ -3,6 +3,7 @@ import { runError } from "../../daemon/endings.ts";
 import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
+import { waitFor } from "../support/waitFor.ts";
 
 /** An agent that takes messages while it works; here the test is the agent. */
 describe("a message to an agent that listens", () => {
@@ -108,6 +109,27 @@ describe("a message to an agent that listens", () => {
     equal(await sent, "run");
     await parts.completion(id, 2);
     deepEqual(prompts, ["one", "two"]);
+  });
+
+  it("waits for the next attempt while the agent is not there", async () => {
+    const end = listening();
+    const restart = { backoffMs: 200 };
+    const other = await openParts({
+      run: (context) => {
+        prompts.push(context.prompt);
+        return act(context);
+      },
+      profile: { restart },
+    });
+    const { id } = await other.spawn("one");
+    await other.until(id, "running");
+    act = async () => done;
+    end.resolve({ status: "error", error: runError("runner_crashed", "it died") });
+    await waitFor(() => other.words(id).includes("retry"), "the wait before the next attempt");
+    equal(await other.scheduler.send({ sessionId: id, text: "two" }), "queued");
+    await other.completion(id);
+    deepEqual([taken, prompts], [[], ["one", "one\n\ntwo"]]);
+    await other.stop();
   });
 
   it("is read again by the next attempt when the agent fails on it", async () => {

@@ -141,6 +141,7 @@ describe("one slot", () => {
     await client.call("session/send", { sessionId: parent, text: "true" });
     equal((await sessionOf(client, parent)).status, "queued");
     await client.call("session/cancel", { sessionId: parent });
+    equal((await refusal(client.shell("true", { parentId: parent }))).code, 1003);
     deepEqual(outcome(await client.completion(parent, 2)), [
       "cancelled",
       "aborted",

@@ -62,7 +62,15 @@ describe("pruning", () => {
 
   it("forgets the completions of what is gone, and goes on counting", async () => {
     for (let n = 0; n < 3; n += 1) await ended("echo gone");
+    const { sessions } = await client.call("session/list", {});
+    const roots = sessions.filter(({ kind }) => kind === "root");
     await client.call("daemon/prune", { maxAgeMs: 0 });
+    const left = await client.call("session/list", {});
+    deepEqual(
+      left.sessions.map((session) => session.id),
+      roots.map((session) => session.id),
+      "a root belongs to somebody else, and is kept while there was something below it",
+    );
     const id = await ended("echo next");
     equal((await client.completion(id)).completionSeq, 4);
     const other = await daemon.client({ subscribe: "nothing" });

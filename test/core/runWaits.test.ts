@@ -3,7 +3,6 @@ import { writeFileSync } from "node:fs";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { gate, sessionOf, storedEvents, until, words } from "../support/runs.ts";
-import { waitFor } from "../support/waitFor.ts";
 
 /** With one slot in all, a parent that kept its slot while it waits would wait for ever. */
 describe("a run that waits", () => {
@@ -147,16 +146,50 @@ describe("a run that waits", () => {
     equal(below !== undefined && "result" in below && below.result, "code 7\n");
   });
 
-  it("can be asked without waiting, and stays running", async () => {
+  it("can ask without waiting, and stays running", async () => {
     const at = gate(daemon.work);
-    const id = await client.shell(
-      `child=$(offshoot spawn -- true); offshoot wait --timeout 0s $child; ${at.wait}; offshoot wait $child`,
-    );
+    const id = await client.shell(`offshoot spawn -- true >/dev/null; ${at.wait}`);
     await at.reached();
+    const { runId } = await until(client, id, "running");
+    const { sessions } = await client.call("session/list", { parentId: id });
+    const pending = sessions.map((session) => session.id);
+    const inside = await daemon.client({ subscribe: "nothing", run: { sessionId: id, runId } });
+    deepEqual(await inside.call("session/wait", { sessionIds: pending, timeoutMs: 0 }), {
+      completions: [],
+      pending,
+      timedOut: true,
+    });
+    await inside.close();
     equal((await sessionOf(client, id)).status, "running");
-    deepEqual(await moves(id), []);
     at.open();
     equal((await client.completion(id)).status, "completed");
-    await waitFor(async () => (await moves(id)).length === 2, "one suspension");
+    deepEqual(await moves(id), []);
+    await client.completion(pending[0] ?? "");
+  });
+
+  it("says what it still waits for when one of its waits is over", async () => {
+    const at = gate(daemon.work);
+    const id = await client.shell(at.wait);
+    await at.reached();
+    const { runId } = await until(client, id, "running");
+    const inside = await daemon.client({ subscribe: "nothing", run: { sessionId: id, runId } });
+    const held = gate(daemon.work);
+    const commands = ["true", held.wait];
+    const [quick = "", slow = ""] = await Promise.all(
+      commands.map((prompt) => client.shell(prompt, { parentId: id })),
+    );
+    const slowly = inside.call("session/wait", { sessionIds: [slow] });
+    await until(client, id, "suspended");
+    await inside.call("session/wait", { sessionIds: [quick] });
+    const { waitingFor } = await until(client, id, "suspended");
+    deepEqual(waitingFor, { kind: "children", ids: [slow] });
+    await held.reached();
+    held.open();
+    await slowly;
+    await until(client, id, "running");
+    await inside.close();
+    at.open();
+    equal((await client.completion(id)).status, "completed");
+    deepEqual(await moves(id), slept);
   });
 });

@@ -31,7 +31,10 @@ describe("while the store takes nothing", () => {
   let daemon: TestDaemon;
   let client: TestClient;
   before(async () => {
-    daemon = startDaemon({ concurrency: { total: 1, perRoot: 1 } });
+    daemon = startDaemon({
+      concurrency: { total: 1, perRoot: 1 },
+      queue: { perRoot: 2, total: 2 },
+    });
     client = await daemon.client();
   });
   after(() => daemon.stop());
@@ -42,9 +45,12 @@ describe("while the store takes nothing", () => {
     const queued = await client.shell("echo queued");
     await held.reached();
     const holder = await lockStore(join(daemon.folder, "store.sqlite"));
+    const early = refusal(client.shell("echo the first to notice"));
     held.open();
     const completion = await client.completion(id);
     deepEqual([completion.status, completion.stored], ["completed", false]);
+    equal((await early).code, 1006);
+    equal((await client.call("daemon/status", {})).sessions, 3, "nothing is left of it");
     const shown = await sessionOf(client, id);
     equal("stored" in shown && shown.stored, false);
     equal((await client.call("daemon/status", {})).health, "degraded");
@@ -60,11 +66,20 @@ describe("while the store takes nothing", () => {
       return "stored" in session && session.stored;
     }, "it to be stored after all");
     equal((await client.completion(queued)).result, "queued\n");
+    const busy = gate(daemon.work);
+    const full = [await client.shell(busy.wait)];
+    await busy.reached();
+    full.push(await client.shell("true"), await client.shell("true"));
+    busy.open();
+    for (const one of full) await client.completion(one);
     deepEqual(
       client.of("subAgent/completed").map(({ completionSeq, stored }) => [completionSeq, stored]),
       [
         [1, false],
         [2, true],
+        [3, true],
+        [4, true],
+        [5, true],
       ],
     );
     const said = words(client, id).filter((word) => word !== "heartbeat");

@@ -1,13 +1,12 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { runError } from "../../daemon/endings.ts";
 import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
-import { openParts, type TestParts, type TestPartsOptions } from "../support/inProcess.ts";
+import type { TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
+import { done, fails, network, supervised } from "../support/supervised.ts";
 import { waitFor } from "../support/waitFor.ts";
-
-const network = runError("network", "the line is down");
-const fails = (error = network): RunOutcome => ({ status: "error", error, result: "so far" });
-const done = (result = "done"): RunOutcome => ({ status: "completed", result });
 
 describe("the supervision of a run", () => {
   checkLeaks();
@@ -15,23 +14,8 @@ describe("the supervision of a run", () => {
   let contexts: RunContext[];
   afterEach(() => parts.stop());
 
-  /** Parts whose runs come to these outcomes, attempt by attempt; the last one again and again. */
-  async function supervised(
-    outcomes: (RunOutcome | ((context: RunContext) => Promise<RunOutcome>))[],
-    options: Partial<TestPartsOptions> = {},
-  ): Promise<void> {
-    contexts = [];
-    const quick = { policy: "default", backoffMs: 1 } as const;
-    parts = await openParts({
-      async run(context) {
-        contexts.push(context);
-        const outcome = outcomes[contexts.length - 1] ?? outcomes.at(-1) ?? done();
-        return typeof outcome === "function" ? await outcome(context) : outcome;
-      },
-      random: () => 0,
-      profile: { restart: quick },
-      ...options,
-    });
+  async function supervise(...given: Parameters<typeof supervised>): Promise<void> {
+    ({ parts, contexts } = await supervised(...given));
   }
 
   function retries(sessionId: string) {
@@ -41,7 +25,7 @@ describe("the supervision of a run", () => {
   }
 
   it("restarts inside the run: one start, one end, and an event before each wait", async () => {
-    await supervised([fails(), fails(), done()]);
+    await supervise([fails(), fails(), done()]);
     const { id } = await parts.spawn("try");
     const completion = await parts.completion(id);
     equal(completion.status, "completed");
@@ -60,7 +44,7 @@ describe("the supervision of a run", () => {
   });
 
   it("gives up after three restarts, with the last error and what was said", async () => {
-    await supervised([fails()]);
+    await supervise([fails()]);
     const { id } = await parts.spawn("try");
     const completion = await parts.completion(id);
     deepEqual(
@@ -85,7 +69,7 @@ describe("the supervision of a run", () => {
       nowMs += 299_999;
       return fails();
     };
-    await supervised([fails(), fails(), stable, fails(), fails(), fails(), fails()], {
+    await supervise([fails(), fails(), stable, fails(), fails(), fails(), fails()], {
       monotonicMs: () => nowMs,
       settings: (settings) => ({
         ...settings,
@@ -97,20 +81,20 @@ describe("the supervision of a run", () => {
     equal(contexts.length, 6, "three, and three more after the stable time");
     await parts.stop();
     nowMs = 0;
-    await supervised([almost], { monotonicMs: () => nowMs });
+    await supervise([almost], { monotonicMs: () => nowMs });
     const second = await parts.spawn("try", { limits: { timeoutMs: 10_000_000 } });
     equal((await parts.completion(second.id)).attempt, 4);
   });
 
   it("never restarts what is not retryable", async () => {
-    await supervised([fails(runError("exit_nonzero", "exited with code 1"))]);
+    await supervise([fails(runError("exit_nonzero", "exited with code 1"))]);
     const { id } = await parts.spawn("try");
     equal((await parts.completion(id)).error?.code, "exit_nonzero");
     deepEqual(parts.words(id), ["started", "completed"]);
   });
 
   it("ends at once when it is cancelled in the wait before a restart", async () => {
-    await supervised([fails()], { profile: { restart: { backoffMs: 60_000 } } });
+    await supervise([fails()], { profile: { restart: { backoffMs: 60_000 } } });
     const { id } = await parts.spawn("try");
     await waitFor(() => retries(id).length === 1, "the wait");
     parts.scheduler.cancel(id, undefined, undefined);
@@ -127,7 +111,7 @@ describe("the supervision of a run", () => {
       await held.promise;
       return fails();
     };
-    await supervised([ending, done()]);
+    await supervise([ending, done()]);
     const { id } = await parts.spawn("try");
     await waitFor(() => contexts.length === 1, "the attempt");
     await parts.until(id, "running");
@@ -139,85 +123,33 @@ describe("the supervision of a run", () => {
     equal(contexts.length, 1);
   });
 
-  it("escalates: the run stays alive, whoever waits is told, and a message continues it", async () => {
-    await supervised([fails(), fails(), done("after all")], {
-      profile: { restart: { policy: "escalate", max: 1, backoffMs: 1 } },
-    });
+  it("keeps no end of an attempt that another one follows", async () => {
+    const second = Promise.withResolvers<RunOutcome>();
+    await supervise([
+      async (context) => {
+        // The end of an attempt is stored only while something has to be ended first.
+        const left = spawn("sleep", ["1000"], { env: context.environment, stdio: "ignore" });
+        await once(left, "spawn");
+        await context.ended(fails());
+        equal(left.killed || left.exitCode !== null || left.signalCode !== null, true);
+        return fails();
+      },
+      () => second.promise,
+    ]);
     const { id } = await parts.spawn("try");
-    const waiting = parts.scheduler.wait(
-      { sessionIds: [id] },
-      undefined,
-      new AbortController().signal,
+    await waitFor(() => contexts.length === 2, "the second attempt");
+    const stored = (await parts.store.loadHeaders()).sessions.find(
+      ({ session }) => session.id === id,
     );
-    const answer = await waiting;
-    deepEqual(answer, {
-      completions: [],
-      pending: [id],
-      timedOut: false,
-      escalated: [{ sessionId: id, error: network }],
-    });
-    const suspended = await parts.until(id, "suspended");
-    deepEqual("waitingFor" in suspended && suspended.waitingFor, { kind: "input", ids: [] });
-    equal(parts.scheduler.runningCount, 0, "it holds no slot");
-    equal(await parts.scheduler.send({ sessionId: id, text: "try harder" }), "injected");
-    const completion = await parts.completion(id);
-    deepEqual([completion.status, completion.result], ["completed", "after all"]);
-    equal(completion.attempt, 3);
-    equal(contexts[2]?.prompt, "try\n\ntry harder");
-    deepEqual(
-      parts.words(id).filter((word) => word === "started" || word === "completed"),
-      ["started", "completed"],
-    );
-  });
-
-  it("takes a message that came while it worked for the answer to its failure", async () => {
-    const held = Promise.withResolvers<RunOutcome>();
-    await supervised([() => held.promise, done("read both")], {
-      profile: { restart: { policy: "escalate" } },
-    });
-    const { id } = await parts.spawn("one");
-    await parts.until(id, "running");
-    equal(await parts.scheduler.send({ sessionId: id, text: "two" }), "queued");
-    held.resolve(fails(runError("auth", "no key")));
-    equal((await parts.completion(id)).result, "read both");
-    equal(contexts[1]?.prompt, "one\n\ntwo");
-  });
-
-  it("can cancel what was escalated, and forgets who asked before", async () => {
-    await supervised([fails()], { profile: { restart: { policy: "escalate", max: 0 } } });
-    const { id } = await parts.spawn("try");
-    await parts.until(id, "suspended");
-    parts.scheduler.cancel(id, "given up", undefined);
-    const completion = await parts.completion(id);
-    deepEqual([completion.status, completion.reason], ["cancelled", "given up"]);
-    const next = await parts.spawn("try");
-    await parts.until(next.id, "suspended");
-    ok(parts.events(next.id).some(({ type }) => type === "note"));
-  });
-
-  it("wakes a parent whose child needs a message", async () => {
-    await supervised(
-      [
-        async (context) => {
-          const child = await parts.spawn("child", { parentId: context.session.id });
-          const { sessionId, runId } = { sessionId: context.session.id, runId: context.runId };
-          const answer = await parts.scheduler.wait(
-            { sessionIds: [child.id] },
-            { sessionId, runId },
-            context.signal,
-          );
-          return done(`escalated: ${answer.escalated?.length}`);
-        },
-        fails(),
-      ],
-      { profile: { restart: { policy: "escalate", max: 0 } } },
-    );
-    const { id } = await parts.spawn("parent");
-    equal((await parts.completion(id)).result, "escalated: 1");
+    equal(stored?.session.status, "running");
+    equal(stored?.ending, undefined);
+    ok(parts.words(id).includes("note"), "something was ended");
+    second.resolve(done());
+    equal((await parts.completion(id)).status, "completed");
   });
 
   it("has a slot again when it restarts after it failed while it waited", async () => {
-    await supervised(
+    await supervise(
       [
         async (context) => {
           const child = await parts.spawn("child", { parentId: context.session.id });

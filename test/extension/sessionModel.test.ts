@@ -55,7 +55,7 @@ describe("the extension's model of the sessions", () => {
 
   it("says state, agent, time and activity in a row, and reads them aloud", () => {
     const activity = { kind: "process", label: "npm test" } as const;
-    const row = sessionRow(session("a", { ...running, activity } as Partial<Session>), 66_000);
+    const row = sessionRow(session("a", { ...running, activity }), 66_000);
     equal(row.description, "running · shell · 1m 05s · npm test");
     equal(row.accessibleLabel, "title of a, running, shell, 1m 05s, npm test");
     equal(row.contextValue, "session.running");

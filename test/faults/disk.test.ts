@@ -5,7 +5,13 @@ import { once } from "node:events";
 import { closeSync, existsSync, openSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "../../daemon/store/connection.ts";
-import { isAlive, startDaemon, type Received, type TestDaemon } from "../support/daemon.ts";
+import {
+  isAlive,
+  startDaemon,
+  type Received,
+  type TestDaemon,
+  endCores,
+} from "../support/daemon.ts";
 import { canMount, makeReadOnly, mountSmallDisk, type SmallDisk } from "../support/faultDisk.ts";
 import { openEditor, type Editor } from "../support/faultEditor.ts";
 import { checkHoldings, newLedger, readHoldings } from "../support/faultLedger.ts";
@@ -20,6 +26,7 @@ async function stopCore(editors: Editor[]): Promise<void> {
   if (status === undefined) return;
   process.kill(status.pid, "SIGTERM");
   await waitFor(() => !isAlive(status.pid), "the core to be gone");
+  await endCores();
 }
 
 const needsRoot = canMount ? "" : " (NOT RUN: a small disk can only be mounted by root on Linux)";

@@ -75,6 +75,7 @@ describe("after kill -9", () => {
       mostSpawns: 2_000,
     });
     for (let done = 0; done < kills;) {
+      load.isOver();
       // Now and then at once, which hits a core that is just starting; else when work is under way.
       const enough = news + Math.floor(random() * 400);
       const latest = performance.now() + random() * (random() < 0.2 ? 400 : 3_000);
@@ -84,7 +85,11 @@ describe("after kill -9", () => {
       // A front that has lost several cores waits longer each time; a new one does not.
       if (random() < 0.5) own[Math.floor(random() * own.length)]?.loseFront();
     }
-    await load.finish();
+    load.stop();
+    await waitFor(() => load.isOver(), "the load to be answered", {
+      timeoutMs: 40_000,
+      describe: () => load.unsettled,
+    });
     const held = await atRest();
     checkHoldings(held, ledger, editors);
     const ends = Object.groupBy(held.completions, ({ status }) => status);
@@ -93,7 +98,7 @@ describe("after kill -9", () => {
     console.log(
       `      ${ledger.spawned.size} spawns, ${connections} fronts; ends: ${counts.join(", ")}`,
     );
-    ok((ends.completed?.length ?? 0) > 20, "the load was none");
+    ok((ends.completed?.length ?? 0) > 5, "the load was none");
     ok((ends.interrupted?.length ?? 0) > 5, "the kills hit nothing");
   });
 

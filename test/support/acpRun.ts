@@ -10,7 +10,7 @@ import type {
   RunOutcome,
   Runner,
 } from "../../daemon/runners/runner.ts";
-import type { AcpRunner, AgentProfile } from "../../protocol/config.ts";
+import type { AcpRunner, AgentProfile, RunnerConfig } from "../../protocol/config.ts";
 import type * as z from "zod";
 import type { AgentEvent } from "../../protocol/events.ts";
 import type { Usage } from "../../protocol/session.ts";
@@ -53,7 +53,7 @@ export interface AcpRunOptions {
   /** How it sets up. */
   setUp?: object;
   /** Instead of the scripted agent. */
-  config?: z.infer<typeof AcpRunner>;
+  config?: RunnerConfig;
   prompt?: string;
   env?: Record<string, string>;
   mcpServers?: z.infer<typeof AcpRunner>["mcpServers"];
@@ -114,7 +114,11 @@ export function startAcpRun(options: AcpRunOptions): AcpRun {
       describe: (facts) => void described.push(facts),
       remembered: { ...options.remembered },
       remember: (name, value) => void (remembered[name] = value),
-      toolServer: { command: process.execPath, args: ["--version"], env: { OFFSHOOT_SESSION: "s" } },
+      toolServer: {
+        command: process.execPath,
+        args: ["--version"],
+        env: { OFFSHOOT_SESSION: "s" },
+      },
     },
   });
   return {

@@ -22,6 +22,7 @@ import type {
   RequestMethod,
   ResultOf,
 } from "../../protocol/messages.ts";
+import { ourProcesses } from "./leaks.ts";
 import { repository } from "./repository.ts";
 import { testFolder } from "./testFolder.ts";
 import { waitFor } from "./waitFor.ts";
@@ -127,11 +128,26 @@ export function startDaemon(config: Config = {}): TestDaemon {
     async stop() {
       await Promise.all([...clients].map((client) => client.close()));
       await daemon.stopCore();
+      await endCores();
       for (const made of [folder, work]) rmSync(made, { recursive: true, force: true });
     },
   };
   daemon.configure(config);
   return daemon;
+}
+
+/**
+ * A core that lost the race for the lock may find it free when the winner has stopped. Suites run
+ * one after the other, so every core is of the one that ends.
+ */
+export async function endCores(): Promise<void> {
+  await waitFor(() => {
+    const cores = ourProcesses().filter(({ command }) =>
+      /offshoot core| core --state-/.test(command),
+    );
+    for (const { pid } of cores) if (isAlive(pid)) process.kill(pid, "SIGTERM");
+    return cores.length === 0;
+  }, "all cores to be gone");
 }
 
 /** The `offshoot` command, as a person would call it. */

@@ -4,8 +4,12 @@ import type { Editor } from "./faultEditor.ts";
 import type { Ledger } from "./faultLedger.ts";
 
 export interface Load {
-  /** Takes no new work and resolves when everything under way was answered. */
-  finish(): Promise<void>;
+  /** Sessions whose end somebody waits for. */
+  readonly unsettled: ReadonlySet<string>;
+  /** Takes no new work. */
+  stop(): void;
+  /** Whether everything was answered. Throws what made the load fail. */
+  isOver(): boolean;
 }
 
 interface Parts {
@@ -35,6 +39,7 @@ const nested = [
 
 export function startLoad(parts: Parts): Load {
   const { editors, ledger, cwd, random, workers, mostSpawns } = parts;
+  const unsettled = new Set<string>();
   let spawns = 0;
   let ended = false;
   const pick = <Value>(all: readonly Value[]): Value => {
@@ -62,11 +67,14 @@ export function startLoad(parts: Parts): Load {
   }
 
   async function settled(sessionId: string): Promise<void> {
-    for (;;) {
-      const sessionIds = [sessionId];
-      const answer = await pick(editors).insist("session/wait", { sessionIds, timeoutMs: 5_000 });
-      if (answer.completions.length > 0 || answer.pending.length === 0) return;
+    unsettled.add(sessionId);
+    const params = { sessionIds: [sessionId], timeoutMs: 5_000 };
+    let isPending = true;
+    while (isPending) {
+      const { completions } = await pick(editors).insist("session/wait", params);
+      isPending = completions.length === 0;
     }
+    unsettled.delete(sessionId);
   }
 
   async function cancelLasting(): Promise<void> {
@@ -106,13 +114,20 @@ export function startLoad(parts: Parts): Load {
     }
   }
 
-  const working = Promise.all(Array.from({ length: workers }, work));
-  // Whoever waits for `finish` learns of a failure; until then it must not end the process.
-  working.catch(() => undefined);
+  let over = false;
+  let failure: unknown;
+  Promise.all(Array.from({ length: workers }, work)).then(
+    () => (over = true),
+    (error: unknown) => (failure = error),
+  );
   return {
-    async finish() {
+    unsettled,
+    stop() {
       ended = true;
-      await working;
+    },
+    isOver() {
+      if (failure !== undefined) throw failure;
+      return over;
     },
   };
 }

@@ -1,4 +1,5 @@
 import { deepEqual, equal, fail, ok } from "node:assert/strict";
+import { connect } from "../../daemon/store/connection.ts";
 import type { RawClient, WireMessage } from "../support/rawClient.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { restartCore, upTo, wireSuite } from "../support/wire.ts";
@@ -207,6 +208,26 @@ describe("wire: order and delivery", () => {
       seqs(client),
       [...seqs(client)].sort((a, b) => a - b),
     );
+  });
+
+  it("sends again also what the store could not take yet", async () => {
+    const before = await watermark();
+    const id = await wire.client.shell("sleep 0.2; echo done");
+    const { storeFile } = await wire.client.call("daemon/status", {});
+    const database = await connect(storeFile, 1000);
+    await database.query("BEGIN IMMEDIATE");
+    const { completions } = await over(id);
+    equal(completions[0]?.stored, false);
+    const client = await opened();
+    await client.call("tree/subscribe", { afterCompletion: before });
+    await waitFor(() => completed(client).length > 0, "the completion");
+    deepEqual(completed(client), [{ ...completions[0], replayed: true }]);
+    await database.query("COMMIT");
+    await database.close();
+    const isStored = () =>
+      client.of("session/changed").some(({ session }) => session.id === id && session.stored);
+    await waitFor(isStored, "the store to take it");
+    equal(completed(client).length, 1);
   });
 
   it("goes on with the numbers after a restart, and has all of them to send again", async () => {

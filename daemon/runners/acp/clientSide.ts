@@ -27,6 +27,13 @@ interface Parts {
   terminalOutput: (terminalId: string, text: string) => void;
 }
 
+/** A text in a question explains it to people, and is not what the tool has put out. */
+function askedCall(params: Json): Json {
+  const { content, ...call } = objectIn(params, "toolCall");
+  const changes = listIn({ content }, "content").filter(({ type }) => type === "diff");
+  return changes.length === 0 ? call : { ...call, content: changes };
+}
+
 /** What was allowed and not done yet, at most. */
 const maxAllowed = 1000;
 
@@ -69,7 +76,7 @@ export async function createClientSide(parts: Parts): Promise<ClientSide> {
 
   async function permission(updates: Updates, params: Json): Promise<object> {
     const { narration, toolCalls } = updates;
-    const call = toolCalls.upsert(objectIn(params, "toolCall"));
+    const call = toolCalls.upsert(askedCall(params));
     if (call === undefined) {
       throw new AcpError(errorCodes.invalidParams, "The tool call has no toolCallId.");
     }
@@ -88,7 +95,7 @@ export async function createClientSide(parts: Parts): Promise<ClientSide> {
       narration.run.emit({ type: "note", level: "warning", text });
     }
     if (isAllowed) await remember(facts);
-    else narration.denied(call.id);
+    else updates.denied(call.id);
     const option = optionFor(listIn(params, "options"), effective);
     if (option === undefined) return { outcome: { outcome: "cancelled" } };
     if (effective === "allowOnce" && option.kind === "allow_always") {

@@ -13,8 +13,10 @@ export function textOfBlock(block: Json): string {
       const resource = objectIn(block, "resource");
       return textIn(resource, "text") ?? `[resource ${textIn(resource, "uri") ?? ""}]`;
     }
-    default:
-      return `[${textIn(block, "type") ?? "content"}]`;
+    default: {
+      const type = textIn(block, "type");
+      return type === undefined ? "" : `[${type}]`;
+    }
   }
 }
 

@@ -44,14 +44,24 @@ export async function readMessageLines(output: Readable, taker: LineTaker): Prom
   if (size > 0) take(Buffer.alloc(0));
 }
 
+/** Where a message begins that follows, on the same line, something that was written without end. */
+const messageStart = '{"jsonrpc"';
+
 function takeLine(line: string, taker: LineTaker): void {
   if (line === "") return;
-  let message: unknown;
+  const message = parsed(line);
+  if (message) return taker.message(message);
+  const start = line.indexOf(messageStart, 1);
+  const late = start < 0 ? undefined : parsed(line.slice(start));
+  taker.noise(late ? line.slice(0, start) : line);
+  if (late) taker.message(late);
+}
+
+function parsed(text: string): Json | undefined {
   try {
-    message = JSON.parse(line);
+    const value: unknown = JSON.parse(text);
+    return isJson(value) ? value : undefined;
   } catch {
-    return taker.noise(line);
+    return undefined;
   }
-  if (isJson(message)) taker.message(message);
-  else taker.noise(line);
 }

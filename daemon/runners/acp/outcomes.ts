@@ -9,7 +9,12 @@ import type { AgentFacts } from "./connection.ts";
 import { AcpError, errorCodes } from "./names.ts";
 
 /** By the stop reason in the answer to a prompt. */
-export function outcomeOfAnswer(answer: Json, agent: string, result: string): RunOutcome {
+export function outcomeOfAnswer(
+  answer: Json,
+  agent: string,
+  said: { text: string; denials: number },
+): RunOutcome {
+  const result = said.text;
   const failed = (code: RunErrorCode, message: string): RunOutcome => ({
     status: "error",
     error: agentError(code, message),
@@ -27,7 +32,9 @@ export function outcomeOfAnswer(answer: Json, agent: string, result: string): Ru
     case "cancelled":
       return failed(
         "aborted",
-        `${agent} says that its turn was cancelled, which nobody asked for.`,
+        said.denials > 0
+          ? `${agent} gave up its turn when it was not allowed what it wanted.`
+          : `${agent} says that its turn was cancelled, which nobody asked for.`,
       );
     default: {
       const reason = JSON.stringify(answer["stopReason"] ?? null);
@@ -58,6 +65,9 @@ export function errorOfAnswer(error: AcpError, facts: AgentFacts | undefined): R
   };
 }
 
+/** One side did not understand the other. */
+const protocolFaults = [-32700, -32600, errorCodes.methodNotFound, errorCodes.invalidParams];
+
 function codeOfError(code: number, data: Json): RunErrorCode {
   const status = ["status", "statusCode", "httpStatus", "httpStatusCode"]
     .map((name) => numberIn(data, name))
@@ -66,11 +76,7 @@ function codeOfError(code: number, data: Json): RunErrorCode {
   if (ofStatus !== undefined) return ofStatus;
   if (code === errorCodes.authRequired) return "auth";
   if (code === errorCodes.resourceNotFound) return "invalid_request";
-  return code <= -32600 && code > -32603
-    ? "protocol_error"
-    : code === -32700
-      ? "protocol_error"
-      : "internal";
+  return protocolFaults.includes(code) ? "protocol_error" : "internal";
 }
 
 /** What a person has to do, in the agent's own names for the ways to sign in. */

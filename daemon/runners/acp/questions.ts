@@ -53,7 +53,7 @@ export function commandOf(input: unknown): string | undefined {
     return undefined;
   }
   // `bash -lc "line"` is what agents make of a line that they want to have run.
-  const [, option, line] = command as string[];
+  const [, option, line] = command;
   return command.length === 3 && /^-\w*c$/.test(option ?? "") ? line : command.join(" ");
 }
 

@@ -5,6 +5,7 @@
 import type { spawn as spawnProcess } from "node:child_process";
 import type { Log } from "../../log.ts";
 import type { Json } from "../formats/json.ts";
+import { agentError } from "../formats/agentErrors.ts";
 import { kept } from "../formats/reading.ts";
 import type { Processes } from "../processes.ts";
 import type { RunContext, RunOutcome } from "../runner.ts";
@@ -27,38 +28,43 @@ export interface SessionParts {
 }
 
 export interface AcpSessionEnd {
+  /**
+   * `hung`: the agent did not end its turn in time although it was told to. `gone`: the connection
+   * ended first, and whoever knows the process has to say why.
+   */
+  readonly how: "ended" | "hung" | "gone";
   /** How it ended, with all of the text that has come so far. */
   outcome(): RunOutcome;
-  /** False when the agent did not end its turn in time although it was told to. */
-  readonly answered: boolean;
   /** Nothing more is expected: ends what is still open. */
   close(outcome: RunOutcome): void;
 }
 
-/** Rejects when the connection ends first, with the session closed. */
 export async function runAcpSession(
   connection: AcpConnection,
   context: RunContext,
   parts: SessionParts,
 ): Promise<AcpSessionEnd> {
   const talk = await createTalk(connection, context, parts);
-  try {
-    const end = await converse(talk);
-    return {
-      answered: end.answered,
-      outcome: () => {
-        const { text } = talk.updates.said();
-        return end.outcome.status === "completed"
-          ? { ...end.outcome, result: text }
-          : { ...end.outcome, ...kept(text) };
-      },
-      close: talk.close,
-    };
-  } catch (error) {
+  const { how, outcome } = await converse(talk).catch((error: unknown): TurnEnd => {
+    if (connection.isClosed()) return { how: "gone", outcome: gone };
     talk.close({ status: "aborted" });
     throw error;
-  }
+  });
+  return {
+    how,
+    outcome() {
+      const { text } = talk.updates.said();
+      if (outcome.status === "completed") return { ...outcome, result: text };
+      return { ...outcome, ...kept(text) };
+    },
+    close: talk.close,
+  };
 }
+
+const gone: RunOutcome = {
+  status: "error",
+  error: agentError("runner_crashed", "The agent has gone in the middle of its run."),
+};
 
 interface Talk {
   connection: AcpConnection;
@@ -123,7 +129,7 @@ async function createTalk(
 
 interface TurnEnd {
   outcome: RunOutcome;
-  answered: boolean;
+  how: AcpSessionEnd["how"];
 }
 
 /** The prompt, and whatever messages come while it is worked on. */
@@ -135,9 +141,9 @@ async function converse(talk: Talk): Promise<TurnEnd> {
   try {
     opened = await untilAborted(opening, context.signal);
   } catch (error) {
-    return { outcome: failureOf(error, connection), answered: true };
+    return { outcome: failureOf(error, connection), how: "ended" };
   }
-  if (opened === undefined) return { outcome: { status: "aborted" }, answered: false };
+  if (opened === undefined) return { outcome: { status: "aborted" }, how: "hung" };
 
   const { profile, prompt } = context;
   const isFirst = opened.isNew && profile.prompt !== undefined && profile.runner.kind === "acp";
@@ -149,17 +155,17 @@ async function converse(talk: Talk): Promise<TurnEnd> {
     waiting.push(message);
     return "injected";
   });
-  for (;;) {
-    const end = await takeTurn(talk, opened.sessionId, text);
-    if (end.outcome.status === "completed" && waiting.length > 0) {
+  try {
+    for (;;) {
+      const end = await takeTurn(talk, opened.sessionId, text);
+      if (end.outcome.status !== "completed" || waiting.length === 0) return end;
       text = waiting.splice(0).join("\n\n");
-      continue;
     }
+  } finally {
     isTalking = false;
     for (const message of waiting) {
       warn(`The run ended before its agent could be given this message: ${message.slice(0, 500)}`);
     }
-    return end;
   }
 }
 
@@ -182,17 +188,17 @@ async function takeTurn(talk: Talk, sessionId: string, text: string): Promise<Tu
     updates.turnEnded("badly");
     context.emit({ type: "turn.completed", finishReason: "error" });
     if (context.signal.aborted) {
-      return { outcome: { status: "aborted" }, answered: error instanceof AcpError };
+      return { outcome: { status: "aborted" }, how: error instanceof AcpError ? "ended" : "gone" };
     }
-    return { outcome: failureOf(error, connection), answered: true };
+    return { outcome: failureOf(error, connection), how: "ended" };
   }
   const isAborted = context.signal.aborted;
   const outcome: RunOutcome = isAborted
     ? { status: "aborted" }
-    : outcomeOfAnswer(answer ?? {}, title, "");
+    : outcomeOfAnswer(answer ?? {}, title, updates.said());
   updates.turnEnded(outcome.status === "completed" ? "well" : "badly");
   tellTurn(talk, answer, outcome);
-  return { outcome, answered: answer !== undefined };
+  return { outcome, how: answer === undefined ? "hung" : "ended" };
 }
 
 function tellTurn(talk: Talk, answer: Json | undefined, outcome: RunOutcome): void {

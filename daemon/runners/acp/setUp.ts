@@ -116,16 +116,20 @@ function mcpServersFor({ connection, context, warn }: Parts): object[] {
   const configured = "mcpServers" in runner ? Object.entries(runner.mcpServers ?? {}) : [];
   const own: [string, z.infer<typeof McpServer>] = ["offshoot", context.toolServer];
   const takesHttp = objectIn(connection.facts.capabilities, "mcpCapabilities")["http"] === true;
-  return [...configured.filter(([name]) => name !== "offshoot"), own].flatMap(([name, server]): object[] => {
-    if ("command" in server) {
-      const { command, args = [], env = {} } = server;
-      return [{ name, command, args, env: pairs(env) }];
-    }
-    if (takesHttp)
-      return [{ type: "http", name, url: server.url, headers: pairs(server.headers ?? {}) }];
-    warn(`${connection.facts.title} takes no MCP servers over HTTP, so it goes without "${name}".`);
-    return [];
-  });
+  return [...configured.filter(([name]) => name !== "offshoot"), own].flatMap(
+    ([name, server]): object[] => {
+      if ("command" in server) {
+        const { command, args = [], env = {} } = server;
+        return [{ name, command, args, env: pairs(env) }];
+      }
+      if (takesHttp)
+        return [{ type: "http", name, url: server.url, headers: pairs(server.headers ?? {}) }];
+      warn(
+        `${connection.facts.title} takes no MCP servers over HTTP, so it goes without "${name}".`,
+      );
+      return [];
+    },
+  );
 }
 
 function pairs(record: Readonly<Record<string, string>>): { name: string; value: string }[] {

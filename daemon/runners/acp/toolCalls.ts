@@ -29,13 +29,15 @@ export interface ToolCalls {
   /** The output of a terminal that is shown in a call. */
   terminalOutput(terminalId: string, text: string): void;
   locationsOf(id: string): Location[];
-  /** The turn has ended well: calls that gave something and never said that they had ended have. */
+  /** The turn has ended well: calls that were under way and never said that they had ended have. */
   settle(): void;
 }
 
 interface Call extends ToolCallFacts {
   parentId: string | undefined;
   state: "announced" | "started" | "ended";
+  /** The agent said that it runs, or what came of it. */
+  wasUnderWay: boolean;
   text: string;
   rawOutput: unknown;
 }
@@ -98,7 +100,8 @@ export function createToolCalls(narration: Narration): ToolCalls {
     if (calls.size >= maxCalls) forgetOldest(calls);
     const call: Call = {
       ...{ id, name: "", title: "", kind: "other", input: undefined, changes: [], locations: [] },
-      ...{ parentId: undefined, state: "announced", text: "", rawOutput: undefined },
+      ...{ parentId: undefined, state: "announced", wasUnderWay: false },
+      ...{ text: "", rawOutput: undefined },
     };
     calls.set(id, call);
     return call;
@@ -117,7 +120,8 @@ export function createToolCalls(narration: Narration): ToolCalls {
       const status = update["status"];
       const isUnderWay = status === "in_progress" || status === "completed" || status === "failed";
       const gives = update["rawOutput"] !== undefined || toolContentOf(update) !== undefined;
-      if (isUnderWay || gives || hasFields(call.input)) start(call);
+      call.wasUnderWay ||= isUnderWay || gives;
+      if (call.wasUnderWay || hasFields(call.input)) start(call);
       if (call.state === "started") takeContent(call, update);
       if (status === "completed" || status === "failed") end(call, status);
       return call;
@@ -136,8 +140,7 @@ export function createToolCalls(narration: Narration): ToolCalls {
     settle() {
       for (const call of calls.values()) {
         start(call);
-        const gave = call.text !== "" || call.rawOutput !== undefined || call.changes.length > 0;
-        if (call.state === "started" && gave) end(call, "completed");
+        if (call.state === "started" && call.wasUnderWay) end(call, "completed");
       }
     },
   };

@@ -19,7 +19,9 @@ export interface Updates {
   /** The turn was answered; what comes later still belongs to it. */
   turnEnded(how: "well" | "badly"): void;
   /** What the turn has come to so far. */
-  said(): { text: string; toolCalls: number };
+  said(): { text: string; toolCalls: number; denials: number };
+  /** A person or a rule did not let the agent make this call. */
+  denied(toolUseId: string): void;
   end(outcome: RunOutcome): void;
 }
 
@@ -32,7 +34,7 @@ interface Parts {
 }
 
 export function createUpdates({ context, subAgent, usage }: Parts): Updates {
-  const turn = { toolCalls: 0, ended: false, text: "", late: "" };
+  const turn = { toolCalls: 0, denials: 0, ended: false, text: "", late: "" };
   let messageId: string | undefined;
 
   const narration = createNarration({
@@ -111,7 +113,7 @@ export function createUpdates({ context, subAgent, usage }: Parts): Updates {
     toolCalls,
     take,
     turnStarted() {
-      Object.assign(turn, { toolCalls: 0, ended: false, text: "", late: "" });
+      Object.assign(turn, { toolCalls: 0, denials: 0, ended: false, text: "", late: "" });
     },
     turnEnded(how) {
       if (how === "well") toolCalls.settle();
@@ -122,7 +124,12 @@ export function createUpdates({ context, subAgent, usage }: Parts): Updates {
     said: () => ({
       text: turn.ended ? turn.text + turn.late : narration.run.lastText(),
       toolCalls: turn.toolCalls,
+      denials: turn.denials,
     }),
+    denied(toolUseId) {
+      turn.denials += 1;
+      narration.denied(toolUseId);
+    },
     end: (outcome) => narration.end(outcome),
   };
 }

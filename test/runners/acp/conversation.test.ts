@@ -119,7 +119,7 @@ describe("a conversation over ACP", () => {
     const run = start({ steps: [{ say: "a" }], instructions: "Be brief." });
     await run.outcome;
     const [prompt] = run.received("session/prompt");
-    const [block] = prompt?.params?.["prompt"] as { text: string }[];
+    const [block] = (prompt?.params?.["prompt"] ?? []) as { text: string }[];
     assert.ok(block?.text.startsWith('Be brief.\n\n[{"say"'));
   });
 
@@ -178,7 +178,9 @@ describe("a conversation over ACP", () => {
       { type: "message", role: "assistant", text: "again" },
     ]);
     const [completed] = run.ofType("tool.completed");
-    const { diffs } = completed?.output as { diffs: { path: string; diff: string }[] };
+    const { diffs } = (completed?.output ?? { diffs: [] }) as {
+      diffs: { path: string; diff: string }[];
+    };
     assert.equal(diffs[0]?.path, "/a");
     assert.ok(diffs[0]?.diff.includes("-one\n+two\n"));
   });

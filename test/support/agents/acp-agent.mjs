@@ -9,8 +9,9 @@ const setUp = JSON.parse(process.argv[2] ?? "{}");
 const sessionId = setUp.sessionId ?? "session-1";
 const waiting = new Map();
 const answers = {};
-let cancelled = () => {};
+const cancels = new Map();
 let lastId = 0;
+let sessions = 0;
 
 const write = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const send = (message) => write({ jsonrpc: "2.0", ...message });
@@ -20,7 +21,7 @@ const request = (method, params) =>
   new Promise((tell) => {
     lastId += 1;
     waiting.set(lastId, tell);
-    send({ id: lastId, method, params: { sessionId, ...params } });
+    send({ id: lastId, method, params });
   });
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -33,37 +34,38 @@ const filled = (value) =>
   );
 
 async function take(step, turn) {
-  if (step.update) update(filled(step.update), step.session);
-  if (step.say !== undefined) {
-    update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: step.say } });
-  }
+  const session = step.session ?? turn.sessionId ?? sessionId;
+  const say = (text) =>
+    update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text } }, session);
+  if (step.update) update(filled(step.update), session);
+  if (step.say !== undefined) say(step.say);
   if (step.many) {
     const text = "x".repeat(step.size ?? 10);
-    for (let n = 0; n < step.many; n += 1) {
-      update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text } });
-    }
+    for (let n = 0; n < step.many; n += 1) say(text);
   }
   if (step.raw !== undefined) process.stdout.write(step.raw);
-  if (step.stderr !== undefined) process.stderr.write(step.stderr);
+  if (step.stderr !== undefined) {
+    await new Promise((done) => process.stderr.write(step.stderr, done));
+  }
   if (step.request) {
-    const answer = request(step.request, filled(step.params ?? {})).then((message) => {
-      answers[step.as ?? "last"] = message;
-    });
+    const asking = async () => {
+      const params = { sessionId: session, ...filled(step.params ?? {}) };
+      answers.last = await request(step.request, params);
+      answers[step.as ?? "last"] = answers.last;
+      if (step.until && !JSON.stringify(answers.last).includes(step.until)) await asking();
+    };
+    const answer = asking();
     if (!step.withoutWaiting) await answer;
   }
-  if (step.notify) send({ method: step.notify, params: { sessionId, ...step.params } });
+  if (step.notify) send({ method: step.notify, params: { sessionId: session, ...step.params } });
   if (step.sayAnswer) {
     const { result, error } = answers[step.sayAnswer];
-    const text = JSON.stringify(result ?? error);
-    update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text } });
+    say(JSON.stringify(result ?? error));
   }
   if (step.start) {
     const [command, ...args] = step.start;
     const child = spawn(command, args, { stdio: "ignore", detached: step.detached === true });
-    update({
-      sessionUpdate: "agent_message_chunk",
-      content: { type: "text", text: `started ${child.pid}` },
-    });
+    say(`started ${child.pid}`);
   }
   if (step.pauseMs) await pause(step.pauseMs);
   if (step.closeOutput) process.stdout.end();
@@ -77,13 +79,16 @@ async function take(step, turn) {
 async function prompt(id, params) {
   const text = params.prompt.map((block) => block.text).join("");
   const steps = JSON.parse(text.slice(text.indexOf("[")));
-  const turn = { cancelled: new Promise((tell) => (cancelled = () => tell("cancelled"))) };
+  const cancelled = new Promise((tell) => {
+    cancels.set(params.sessionId, () => tell("cancelled"));
+  });
+  const turn = { sessionId: params.sessionId, cancelled };
   let answer = { result: { stopReason: "end_turn" } };
   const work = (async () => {
     for (const step of steps) {
       if (step.answer) answer = { result: step.answer };
       else if (step.error) answer = { error: step.error };
-      else if (step.then) break;
+      else if (step.afterwards) break;
       else await take(step, turn);
     }
   })();
@@ -93,7 +98,7 @@ async function prompt(id, params) {
     for (const step of setUp.afterCancel) await take(step, turn);
   }
   send({ id, ...answer });
-  for (const step of steps.find((one) => one.then)?.then ?? []) await take(step, turn);
+  for (const step of steps.find((one) => one.afterwards)?.afterwards ?? []) await take(step, turn);
 }
 
 let signedIn = !setUp.wantsAuth;
@@ -124,7 +129,11 @@ const handlers = {
     signedIn = true;
     send({ id, result: {} });
   },
-  "session/new": (id) => open(id, setUp.newSession ?? { result: { sessionId } }),
+  "session/new": (id) => {
+    sessions += 1;
+    const own = setUp.manySessions ? `session-${sessions}` : sessionId;
+    return open(id, setUp.newSession ?? { result: { sessionId: own } });
+  },
   "session/load": async (id) => {
     for (const step of setUp.replay ?? []) await take(step, {});
     await open(id, setUp.loadSession ?? { result: {} });
@@ -134,8 +143,8 @@ const handlers = {
   "session/set_model": (id) => send({ id, result: {} }),
   "session/set_config_option": (id) => send({ id, result: { configOptions: [] } }),
   "session/prompt": prompt,
-  "session/cancel": () => {
-    if (!setUp.deaf) cancelled();
+  "session/cancel": (_, params) => {
+    if (!setUp.deaf) cancels.get(params.sessionId)?.();
   },
 };
 
