@@ -20,7 +20,7 @@ const known: readonly {
     description: "Codex, over ACP.",
     command: "codex-acp",
     howToGet:
-      "Install Codex's ACP adapter with `npm install -g @zed-industries/codex-acp`, and sign in once with `codex login`.",
+      "Install Codex's ACP adapter with `npm install -g @agentclientprotocol/codex-acp`, and sign in once with `codex login`.",
   },
   {
     name: "gemini",
@@ -60,7 +60,7 @@ const known: readonly {
     command: "goose",
     args: ["acp"],
     howToGet:
-      "Install Goose as https://goose-docs.ai describes, and choose a provider once with `goose configure`.",
+      "Install Goose as https://block.github.io/goose describes, and choose a provider once with `goose configure`.",
   },
 ];
 

@@ -59,9 +59,13 @@ describe("nesting", () => {
   });
 
   it("tells a parent what becomes of its children", async () => {
-    const id = await client.shell(
-      "a=$(offshoot spawn -- true); b=$(offshoot spawn -- false); offshoot wait $a $b; true",
-    );
+    const held = gate(daemon.work);
+    const id = await client.shell(held.wait);
+    await held.reached();
+    for (const command of ["true", "false"]) {
+      await client.completion(await client.shell(command, { parentId: id }));
+    }
+    held.open();
     await client.completion(id);
     const [a, b] = await childrenOf(id);
     const told = client

@@ -104,7 +104,7 @@ describe("an orderly stop", () => {
 
   it("comes by itself after a while without clients and live runs, not before", async () => {
     const held = gate(daemon.work);
-    daemon.configure({ ...oneSlot, idleExitMs: 600 });
+    daemon.configure({ ...oneSlot, idleExitMs: 300 });
     const id = await client.shell(held.wait);
     await held.reached();
     const pid = await daemon.corePid();
@@ -113,7 +113,7 @@ describe("an orderly stop", () => {
     equal(await daemon.corePid(), pid);
     const { startedAt } = await until(client, id, "running");
     await client.close();
-    await waitFor(() => Date.now() - startedAt > 2_000, "longer than the bound");
+    await waitFor(() => Date.now() - startedAt > 1_200, "longer than the bound");
     ok(isAlive(pid), "a run is live");
     held.open();
     await waitFor(() => !isAlive(pid), "the core to have ended by itself");

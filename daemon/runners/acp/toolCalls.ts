@@ -6,7 +6,7 @@ import type { AgentEvent } from "../../../protocol/events.ts";
 import { listIn, numberIn, objectIn, textIn, isJson, type Json } from "../formats/json.ts";
 import type { Narration } from "../formats/narration.ts";
 import type { ToolKind } from "../runner.ts";
-import { toolContentOf, type FileChange } from "./contents.ts";
+import { toolContentOf, type FileChange, type ToolContent } from "./contents.ts";
 
 type Location = NonNullable<Extract<AgentEvent, { type: "tool.completed" }>["locations"]>[number];
 
@@ -70,16 +70,16 @@ export function createToolCalls(narration: Narration): ToolCalls {
     narration.of(call.parentId).toolStarted({ id, name, title, kind, input });
   }
 
-  function takeContent(call: Call, update: Json): void {
-    const content = toolContentOf(update);
-    if (content === undefined) return;
+  function takeContent(call: Call, content: ToolContent): void {
     if (content.changes.length > 0) call.changes = content.changes;
     for (const terminalId of content.terminalIds) {
       callOfTerminal.set(terminalId, call.id);
       narration.toolOutput(call.id, earlyOutput.get(terminalId) ?? "");
       earlyOutput.delete(terminalId);
     }
-    if (content.text === "") return;
+    // Some show what the call is for until it has put out something.
+    const isPurpose = isJson(call.input) && call.input["description"] === content.text;
+    if (content.text === "" || isPurpose) return;
     // Content stands for all content so far; most agents let it grow.
     const isMore = content.text.startsWith(call.text);
     narration.toolOutput(call.id, isMore ? content.text.slice(call.text.length) : content.text);
@@ -119,10 +119,11 @@ export function createToolCalls(narration: Narration): ToolCalls {
       takeFacts(call, update);
       const status = update["status"];
       const isUnderWay = status === "in_progress" || status === "completed" || status === "failed";
-      const gives = update["rawOutput"] !== undefined || toolContentOf(update) !== undefined;
+      const content = toolContentOf(update);
+      const gives = hasFields(update["rawOutput"]) || (content !== undefined && isWorth(content));
       call.wasUnderWay ||= isUnderWay || gives;
       if (call.wasUnderWay || hasFields(call.input)) start(call);
-      if (call.state === "started") takeContent(call, update);
+      if (call.state === "started" && content) takeContent(call, content);
       if (status === "completed" || status === "failed") end(call, status);
       return call;
     },
@@ -144,6 +145,10 @@ export function createToolCalls(narration: Narration): ToolCalls {
       }
     },
   };
+}
+
+function isWorth({ text, changes, terminalIds }: ToolContent): boolean {
+  return text !== "" || changes.length > 0 || terminalIds.length > 0;
 }
 
 /** Agents announce a call while its input is still being written; that is worth waiting for. */

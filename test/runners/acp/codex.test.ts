@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { acpSuite } from "../../support/acpSuite.ts";
-import { codexProgram, writeCodexHome } from "../../support/acpCodex.ts";
+import { codexProgram, writeCodexHome } from "../../support/acpRealAgents.ts";
 import { startCodexModelServer } from "../../support/acpModelServer.ts";
 import type { AcpRunOptions } from "../../support/acpRun.ts";
 import { checkLeaks } from "../../support/leaks.ts";

@@ -1,28 +1,36 @@
-/** A real agent for the tests: Codex's ACP adapter, a native program, installed once into a cache. */
+/** Real agents for the tests, each installed once into a cache that outlives the tests. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-const version = "0.16.0";
-
-/** Path of the native program. Rejects with npm's words where it cannot be installed. */
+/** Path of Codex's ACP adapter, a native program. Rejects as `installed` does. */
 export async function codexProgram(): Promise<string> {
-  const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "offshoot-test");
-  const folder = join(cache, `codex-acp-${version}`);
   const platform = `codex-acp-${process.platform}-${process.arch}`;
-  const program = join(folder, "node_modules/@zed-industries", platform, "bin/codex-acp");
-  if (existsSync(program)) return program;
+  const folder = await installed("@zed-industries/codex-acp", "0.16.0");
+  return join(folder, "node_modules/@zed-industries", platform, "bin/codex-acp");
+}
+
+/** Path of Claude Code's ACP adapter, a script for Node. Rejects as `installed` does. */
+export async function claudeScript(): Promise<string> {
+  const name = "@agentclientprotocol/claude-agent-acp";
+  return join(await installed(name, "0.100.0"), "node_modules", name, "dist/index.js");
+}
+
+/** Folder that npm installed a package into. Rejects with npm's words where it could not. */
+async function installed(name: string, version: string): Promise<string> {
+  const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "offshoot-test");
+  const folder = join(cache, `${name.split("/").at(-1)}-${version}`);
+  if (existsSync(folder)) return folder;
   mkdirSync(cache, { recursive: true });
   // Another test run may be at it at the same time: the one that is first wins.
   const own = mkdtempSync(join(cache, "install-"));
   try {
-    const spec = `@zed-industries/codex-acp@${version}`;
-    const args = ["install", "--prefix", own, "--no-audit", "--no-fund", spec];
+    const args = ["install", "--prefix", own, "--no-audit", "--no-fund", `${name}@${version}`];
     await promisify(execFile)("npm", args, { timeout: 120_000 });
     if (!existsSync(folder)) renameSync(own, folder);
-    return program;
+    return folder;
   } finally {
     rmSync(own, { recursive: true, force: true });
   }
