@@ -99,7 +99,8 @@ export function createAdoption({ tree, completions, countUsage, now }: Parts): A
           const facts = tree.live.get(adopted.sessionId);
           if (!isOpen() || facts === undefined) return;
           facts.lastProgressAt = now();
-          void tree.append(adopted.sessionId, adopted.runId, event);
+          // An event without a JSON form is the agent's fault and nobody else's.
+          tree.append(adopted.sessionId, adopted.runId, event).catch(() => undefined);
         },
         addUsage: (more) => isOpen() && countUsage(run, more, adopted.sessionId),
         end: (outcome) => end(run, child.toolUseId, outcome),

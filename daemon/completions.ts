@@ -26,6 +26,8 @@ export interface Completions {
   end(sessionId: string, ending: Ending, options?: EndOptions): Promise<boolean>;
   /** The number of the newest completion that was told. */
   readonly told: number;
+  /** The same of those that are stored: what clients may go on from. */
+  readonly stored: number;
 }
 
 interface Parts {
@@ -40,10 +42,14 @@ interface Parts {
 export function createCompletions({ tree, now, last, ended }: Parts): Completions {
   let given = last;
   let told = last;
+  let storedSeq = last;
 
   return {
     get told() {
       return told;
+    },
+    get stored() {
+      return storedSeq;
     },
     async end(sessionId, ending, options = {}) {
       const at = now();
@@ -59,6 +65,7 @@ export function createCompletions({ tree, now, last, ended }: Parts): Completion
           endedRun: completion.runId,
           last: (stored) => {
             told = completion.completionSeq;
+            if (stored) storedSeq = completion.completionSeq;
             return [completedNews(record.session, { ...completion, stored })];
           },
         },
@@ -68,7 +75,10 @@ export function createCompletions({ tree, now, last, ended }: Parts): Completion
       const stored = await tree.commit(changes, {
         ifFailing: "keep",
         ...(options.beforeTelling && { beforeTelling: options.beforeTelling }),
-        storedLater: () => markStored(record),
+        storedLater: () => {
+          storedSeq = Math.max(storedSeq, completion.completionSeq);
+          markStored(record);
+        },
       });
       ended(record.session, fresh);
       return stored;

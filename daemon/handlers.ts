@@ -113,7 +113,7 @@ export function createHandlers(parts: Parts): CoreHandlers {
       if (afterCompletion !== undefined) {
         client.outbound.replayCompletions(afterCompletion, completions.told, subscription);
       }
-      return { ...snapshotOf(tree.showAll(wanted)), completionSeq: completions.told };
+      return { ...snapshotOf(tree.showAll(wanted)), completionSeq: completions.stored };
     },
     "tree/unsubscribe": (_params, { client }) => {
       client.tree = undefined;

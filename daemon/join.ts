@@ -11,6 +11,7 @@ import {
   openSync,
   readFileSync,
   readSync,
+  statfsSync,
   statSync,
 } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -242,7 +243,8 @@ function cannotStart(
   const lastLines = core?.lastLines() ?? [];
   const code = core?.ended()?.code;
   const logFile = folder.logFile;
-  const said = lastLines.length === 0 ? "" : ` Its last words: ${lastLines.join(" | ")}`;
+  const words = lastLines.length === 0 ? "" : ` Its last words: ${lastLines.join(" | ")}`;
+  const said = words + spaceFault(folder.dir);
   return new JoinError(
     {
       kind: "cannotStart",
@@ -254,6 +256,16 @@ function cannotStart(
   );
 }
 
+/** On a full disk a core cannot even write down what is wrong. */
+function spaceFault(dir: string): string {
+  try {
+    const { bavail, bsize } = statfsSync(dir);
+    return bavail * bsize > leastSpace ? "" : " Its disk is full: free some space there.";
+  } catch {
+    return "";
+  }
+}
+
 function refused(message: string): JoinError {
   return new JoinError({ kind: "refused" }, message);
 }
@@ -261,6 +273,9 @@ function refused(message: string): JoinError {
 function sentenceOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** A core that is started needs some of this many bytes for its store and log. */
+const leastSpace = 256 * 1024;
 
 /** Beyond this many bytes, what cores wrote to stderr earlier is dropped at the next start. */
 const longestErrorFile = 256 * 1024;

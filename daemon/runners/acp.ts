@@ -62,6 +62,7 @@ async function runWithOwnProcess(
   runner: Parameters<typeof startAgent>[0]["runner"],
   parts: SessionParts,
 ): Promise<RunOutcome> {
+  if (context.signal.aborted) return { status: "aborted" };
   const agent = await startAgent({ context, runner, ...parts });
   if ("code" in agent) return { status: "error", error: agent };
   let outcome: RunOutcome = { status: "aborted" };

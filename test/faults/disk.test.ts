@@ -29,6 +29,19 @@ async function stopCore(editors: Editor[]): Promise<void> {
   await endCores();
 }
 
+/** What a client reads that opens a connection, and how its front ends. */
+async function tryFront(daemon: TestDaemon): Promise<{ code: number | null; said: string }> {
+  const main = join(repository, "daemon", "main.ts");
+  const front = spawn(process.execPath, [main, "--stdio"], { env: daemon.environment });
+  const params = { processId: process.pid, capabilities: {} };
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+  let said = "";
+  front.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  front.stdin.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  const [code] = (await once(front, "close")) as [number | null];
+  return { code, said };
+}
+
 const needsRoot = canMount ? "" : " (NOT RUN: a small disk can only be mounted by root on Linux)";
 
 describe(`a full disk under live runs${needsRoot}`, () => {
@@ -133,6 +146,20 @@ describe(`a full disk under live runs${needsRoot}`, () => {
     checkHoldings(held, newLedger(), [editor, reader]);
   });
 
+  it("is named when a core cannot start for it, and is no matter when there is space", async () => {
+    await spawnTicking("a");
+    await stopCore(editors);
+    disk.fill();
+    const { code, said } = await tryFront(daemon);
+    equal(code, 1);
+    match(said, /"error":.*(no space left|disk is full)/);
+    disk.free();
+    editor = await openEditor(daemon.environment);
+    editors.push(editor);
+    const { health, running, queued } = await editor.insist("daemon/status", {});
+    deepEqual([health, running, queued], ["ok", 0, 0]);
+  });
+
   it("and then kill -9 loses only what was told as not stored, and says so again", async () => {
     const id = await spawnTicking("a");
     await waitFor(() => editor.events.has(id), "it to tick");
@@ -154,19 +181,6 @@ describe(`a full disk under live runs${needsRoot}`, () => {
     deepEqual([told.childSessionId, told.status], [id, session.status]);
   });
 });
-
-/** What a client reads that opens a connection, and how its front ends. */
-async function tryFront(daemon: TestDaemon): Promise<{ code: number | null; said: string }> {
-  const main = join(repository, "daemon", "main.ts");
-  const front = spawn(process.execPath, [main, "--stdio"], { env: daemon.environment });
-  const params = { processId: process.pid, capabilities: {} };
-  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
-  let said = "";
-  front.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  front.stdin.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-  const [code] = (await once(front, "close")) as [number | null];
-  return { code, said };
-}
 
 describe("a store that cannot be used", () => {
   checkLeaks();

@@ -12,10 +12,13 @@ export async function codexProgram(): Promise<string> {
   return join(folder, "node_modules/@zed-industries", platform, "bin/codex-acp");
 }
 
-/** Path of Claude Code's ACP adapter, a script for Node. Rejects as `installed` does. */
+/**
+ * Path of Claude Code's ACP adapter, a script for Node. Rejects as `installed` does. Later versions
+ * ask their model for a title at the same time, and by that take steps of the script away.
+ */
 export async function claudeScript(): Promise<string> {
   const name = "@agentclientprotocol/claude-agent-acp";
-  return join(await installed(name, "0.100.0"), "node_modules", name, "dist/index.js");
+  return join(await installed(name, "0.49.0"), "node_modules", name, "dist/index.js");
 }
 
 /** Folder that npm installed a package into. Rejects with npm's words where it could not. */
