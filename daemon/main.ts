@@ -99,6 +99,12 @@ function startFault(error: unknown): string {
 }
 
 async function terminal(): Promise<number> {
+  // The fault of a pipe that nobody reads may come after the command has let go of its streams.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
   const world = {
     environment: process.env,
     cwd: process.cwd(),

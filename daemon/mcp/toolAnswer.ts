@@ -1,7 +1,6 @@
 /** The one edge where what came of a call becomes the answer of a tool, failures included. */
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { errors, type ErrorKind } from "../../protocol/errors.ts";
-import { JoinError } from "../join.ts";
 import { CommandFailure } from "../terminal/exitCodes.ts";
 
 /** Text for the model and the same as data. */
@@ -19,7 +18,9 @@ export async function answerOf(work: () => Promise<CallToolResult>): Promise<Cal
     return await work();
   } catch (error) {
     const kind = error instanceof CommandFailure ? error.kind : undefined;
-    const known = error instanceof CommandFailure || error instanceof JoinError;
+    // By its name, since the bundle of this program has a class of its own.
+    const known =
+      error instanceof CommandFailure || (error instanceof Error && error.name === "JoinError");
     const message = error instanceof Error ? error.message : String(error);
     const text = `${known ? "" : "unforeseen: "}${message}. ${adviceFor(kind, message)}`;
     return { isError: true, content: [{ type: "text", text: text.trimEnd() }] };
