@@ -25,7 +25,7 @@ export function processorMsOf(pid: number): number {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
 }
 
-/** Microseconds of the wall clock with the resolution of performance.now(). */
+/** Milliseconds of the wall clock, with the resolution of performance.now(). */
 export function wallClock(): () => number {
   const begin = Date.now();
   let tick = begin;

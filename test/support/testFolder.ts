@@ -14,7 +14,7 @@ process.once("exit", () => rmSync(testFolder, { recursive: true, force: true }))
 // A test that forgets to choose a state folder must not find the developer's own core,
 // and one that is run by an agent of Offshoot is no child of that agent.
 for (const name of Object.keys(process.env)) {
-  if (name.startsWith("OFFSHOOT_")) delete process.env[name];
+  if (name.startsWith("OFFSHOOT_") && !name.startsWith("OFFSHOOT_TEST_")) delete process.env[name];
 }
 
 /** Where the defaults point to, so that no test reads or writes what belongs to the developer. */
