@@ -45,8 +45,8 @@ while (demo.exitCode === null) {
 }
 await ended;
 // A look that came too late has started a core again.
-const [folder = ""] = readdirSync(scratch).filter((name) => name.startsWith("offshoot-demo-"));
-const stop = ["daemon/bin.cjs", "--state-dir", join(scratch, folder, "state"), "stop"];
+const [made = ""] = readdirSync(scratch).filter((name) => name.startsWith("offshoot-demo-"));
+const stop = ["daemon/bin.cjs", "--state-dir", join(scratch, made, "state"), "stop"];
 await once(spawn(process.execPath, stop, { cwd: root, stdio: "ignore" }), "exit");
 writeFileSync(join(root, "docs", "tree.svg"), svg(best.trimEnd().split("\n")));
 rmSync(scratch, { recursive: true, force: true });
