@@ -1,27 +1,10 @@
 /** The commands of the palette and of the rows. */
-import {
-  commands,
-  window,
-  workspace,
-  type ExtensionContext,
-  type LogOutputChannel,
-  type TreeView,
-} from "vscode";
+import { commands, window, workspace, type TreeView } from "vscode";
 import { isTerminal } from "../protocol/session.ts";
-import type { DaemonClient } from "./daemonClient.ts";
-import type { SessionModel } from "./sessionModel.ts";
+import type { ExtensionParts } from "./parts.ts";
 
-interface Parts {
-  client: DaemonClient;
-  model: SessionModel;
-  view: TreeView<string>;
-  log: LogOutputChannel;
-  /** Connects, once. */
-  start: () => Promise<void>;
-}
-
-export function addCommands(context: ExtensionContext, parts: Parts): void {
-  const { client, model, view, log, start } = parts;
+export function addCommands(parts: ExtensionParts, view: TreeView<string>): void {
+  const { context, client, model, log, start } = parts;
 
   /** The rows that a command is for: those that are selected, or the one that was clicked. */
   function chosen(clicked: string | undefined, selected: readonly string[] | undefined): string[] {

@@ -9,7 +9,7 @@ import {
   type LanguageClientOptions,
   type ServerOptions,
 } from "vscode-languageclient/node";
-import { workspace, type LogOutputChannel } from "vscode";
+import { workspace, type Disposable, type LogOutputChannel } from "vscode";
 import type {
   NotificationMethod,
   NotificationParams,
@@ -20,7 +20,13 @@ import type {
 
 export interface DaemonClient {
   call<M extends RequestMethod>(method: M, params: ParamsOf<M>): Promise<ResultOf<M>>;
-  on<M extends NotificationMethod>(method: M, handler: (p: NotificationParams<M>) => void): void;
+  /** Several may listen to the same notification; they are called in the order of their coming. */
+  on<M extends NotificationMethod>(
+    method: M,
+    handler: (params: NotificationParams<M>) => void,
+  ): Disposable;
+  /** Called whenever a connection is there, for the first time or again: subscribe anew then. */
+  onConnected(handler: () => void): Disposable;
   start(): Promise<void>;
   restart(): Promise<void>;
   dispose(): Promise<void>;
@@ -30,11 +36,9 @@ interface Parts {
   /** Path of the bundle that is the front. */
   front: string;
   log: LogOutputChannel;
-  /** A connection is there, for the first time or again. */
-  connected: () => void;
 }
 
-export function createDaemonClient({ front, log, connected }: Parts): DaemonClient {
+export function createDaemonClient({ front, log }: Parts): DaemonClient {
   const run = { module: front, transport: TransportKind.stdio };
   const server: ServerOptions = { run, debug: run };
   const options: LanguageClientOptions = {
@@ -52,14 +56,34 @@ export function createDaemonClient({ front, log, connected }: Parts): DaemonClie
   };
   const client = new LanguageClient("offshoot", "Offshoot", server, options);
   client.onDidChangeState(({ newState }) => {
-    if (newState === State.Running) connected();
+    if (newState === State.Running) for (const handler of connected) handler();
   });
+  const connected = new Set<() => void>();
+  const listeners = new Map<string, Set<(params: never) => void>>();
+
+  function listenersOf(method: NotificationMethod): Set<(params: never) => void> {
+    const known = listeners.get(method);
+    if (known !== undefined) return known;
+    const added = new Set<(params: never) => void>();
+    listeners.set(method, added);
+    // The client knows one handler for each method.
+    client.onNotification(method as string, (params: unknown) => {
+      for (const handler of added) handler(params as never);
+    });
+    return added;
+  }
 
   return {
     call: (method, params) => client.sendRequest(method, params),
-    on: (method, handler) => void client.onNotification(method, handler),
+    on: (method, handler) => kept(listenersOf(method), handler as (params: never) => void),
+    onConnected: (handler) => kept(connected, handler),
     start: () => client.start(),
     restart: () => client.restart(),
     dispose: () => client.dispose(),
   };
+}
+
+function kept<T>(handlers: Set<T>, handler: T): Disposable {
+  handlers.add(handler);
+  return { dispose: () => void handlers.delete(handler) };
 }

@@ -17,11 +17,18 @@ export interface SessionModel {
   overlay(sessionId: string, facts: Partial<Session>): Session | undefined;
   remove(sessionIds: readonly string[]): void;
   all(): Iterable<Session>;
+  /** Called after each change, with the ids of what changed; without ids, all may have. */
+  onDidChange(listener: (sessionIds: readonly string[] | undefined) => void): { dispose(): void };
 }
 
 export function createSessionModel(): SessionModel {
   const sessions = new Map<string, Session>();
   const childIds = new Map<string | null, Set<string>>();
+  const listeners = new Set<(sessionIds: readonly string[] | undefined) => void>();
+
+  function tell(sessionIds: readonly string[] | undefined): void {
+    for (const listener of listeners) listener(sessionIds);
+  }
 
   function add(session: Session): void {
     sessions.set(session.id, session);
@@ -44,11 +51,13 @@ export function createSessionModel(): SessionModel {
       sessions.clear();
       childIds.clear();
       for (const session of snapshot) add(session);
+      tell(undefined);
     },
     upsert(session) {
       const known = sessions.get(session.id);
       if (known !== undefined && known.version >= session.version) return false;
       add(session);
+      tell(known === undefined ? undefined : [session.id]);
       return true;
     },
     overlay(sessionId, facts) {
@@ -56,6 +65,7 @@ export function createSessionModel(): SessionModel {
       if (known === undefined) return undefined;
       const next = Object.assign({}, known, facts);
       sessions.set(sessionId, next);
+      tell([sessionId]);
       return next;
     },
     remove(sessionIds) {
@@ -65,7 +75,12 @@ export function createSessionModel(): SessionModel {
         sessions.delete(id);
         childIds.get(session.parentId)?.delete(id);
       }
+      tell(undefined);
     },
     all: () => sessions.values(),
+    onDidChange(listener) {
+      listeners.add(listener);
+      return { dispose: () => void listeners.delete(listener) };
+    },
   };
 }

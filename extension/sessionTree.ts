@@ -13,8 +13,6 @@ import type { SessionModel } from "./sessionModel.ts";
 import { sessionRow } from "./sessionRow.ts";
 
 export interface SessionTree extends TreeDataProvider<string> {
-  /** These rows changed; without ids, all may have. */
-  changed(sessionIds?: readonly string[]): void;
   dispose(): void;
 }
 
@@ -54,9 +52,10 @@ export function createSessionTree(model: SessionModel): SessionTree {
     return top.map(({ id }) => id);
   }
 
+  const listening = model.onDidChange(changed);
+
   return {
     onDidChangeTreeData: emitter.event,
-    changed,
     getChildren: (parent) =>
       parent === undefined ? topIds() : model.children(parent).map(({ id }) => id),
     getParent(id) {
@@ -79,6 +78,7 @@ export function createSessionTree(model: SessionModel): SessionTree {
       return item;
     },
     dispose() {
+      listening.dispose();
       clearInterval(tick);
       clearTimeout(timer);
       emitter.dispose();

@@ -76,3 +76,19 @@ await build({
   // The editor gives it to its extensions.
   external: ["vscode"],
 });
+
+// What runs inside the editor's web views.
+await build({
+  ...shared,
+  entryPoints: {
+    transcript: "extension/pages/transcript.ts",
+    timeline: "extension/pages/timeline.ts",
+  },
+  outExtension: { ".js": ".js" },
+  platform: "browser",
+  target: "es2024",
+  format: "iife",
+  banner: {},
+  define: {},
+  minify: true,
+});

@@ -11,6 +11,7 @@ describe("the checks", () => {
 
   const checks: [what: string, program: string, ...args: string[]][] = [
     ["the types fit", "tsc", "--noEmit", "-p", "."],
+    ["the types of the pages in the editor fit", "tsc", "--noEmit", "-p", "extension/pages"],
     ["the linter finds nothing", "oxlint", "--type-aware", "--deny-warnings"],
     ["everything is formatted", "prettier", "--check", "."],
     ["schema and reference of the protocol are up to date", "node", "scripts/schema.ts", "--check"],

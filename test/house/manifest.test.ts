@@ -23,6 +23,7 @@ interface LockedPackage {
 
 /** Packages whose install script is switched off in `allowScripts`, and why we can do without it. */
 const scriptsNotNeeded: Record<string, string> = {
+  "@vscode/vsce-sign": "only signs packages for the marketplace, which we do not do",
   esbuild: "only replaces its launcher in node_modules/.bin; its API finds the binary without it",
 };
 

@@ -1,0 +1,2 @@
+/** Runs inside the timeline's web view. */
+document.body.textContent = "No timeline is open.";

@@ -1,0 +1,2 @@
+/** Runs inside the transcript's web view. */
+document.body.textContent = "No transcript is open.";

@@ -1,0 +1,13 @@
+/** What every part of the extension is given. */
+import type { ExtensionContext, LogOutputChannel } from "vscode";
+import type { DaemonClient } from "./daemonClient.ts";
+import type { SessionModel } from "./sessionModel.ts";
+
+export interface ExtensionParts {
+  context: ExtensionContext;
+  client: DaemonClient;
+  model: SessionModel;
+  log: LogOutputChannel;
+  /** Connects, once; resolves when the model holds the truth. */
+  start(): Promise<void>;
+}
