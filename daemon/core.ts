@@ -221,6 +221,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
   }
 
   const recovered = await recoverRuns(tree, completions, (record) => started.add(record), now);
+  await started.goOnCancelling();
   await writeSelf(folder, options.selfCommand);
 
   let stopping: Promise<void> | undefined;

@@ -53,8 +53,8 @@ export function createHandlers(parts: Parts): CoreHandlers {
       refuseUntrusted(client);
       return { delivery: await scheduler.send(params) };
     },
-    "session/cancel": ({ sessionId, reason }, { client }) => {
-      scheduler.cancel(sessionId, reason, client.options.run?.sessionId);
+    "session/cancel": async ({ sessionId, reason }, { client }) => {
+      await scheduler.cancel(sessionId, reason, client.options.run?.sessionId);
       return {};
     },
     "session/pause": async (params) => {

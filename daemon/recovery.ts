@@ -3,7 +3,7 @@
  * that was live a true end (or queues it again where its agent says so), and rebuilds the queue.
  */
 import type { Completions, EndOptions } from "./completions.ts";
-import { endingOf, interrupted } from "./endings.ts";
+import { endingOf, interrupted, type EndCause } from "./endings.ts";
 import type { Log } from "./log.ts";
 import type { Processes } from "./runners/processes.ts";
 import type { SessionTree } from "./sessions.ts";
@@ -48,7 +48,9 @@ export async function recoverRuns(
     const { session, profile } = record;
     if (session.status === "queued") waiting.push(record);
     if (!isLive(session)) continue;
-    if (record.ending === undefined && profile?.onHostRestart === "resume") {
+    const cancelled = cancelOf(tree, session.id);
+    const isOver = record.ending !== undefined || cancelled !== undefined;
+    if (!isOver && profile?.onHostRestart === "resume") {
       const again = transition(session, { type: "requeue" }, now());
       ends.push(
         tree.commit([{ records: [{ ...record, session: again }], endedRun: session.runId }], {
@@ -58,14 +60,29 @@ export async function recoverRuns(
       waiting.push({ ...record, session: again });
     } else {
       // What had ended by itself keeps its own end, although its leftovers were still being ended.
-      const ending =
-        record.ending === undefined ? interrupted("host_restart") : endingOf(record.ending, []);
+      const unsettled =
+        cancelled === undefined
+          ? interrupted("host_restart")
+          : endingOf({ status: "aborted" }, [cancelled]);
+      const ending = record.ending === undefined ? unsettled : endingOf(record.ending, []);
       ends.push(completions.end(session.id, ending, endOptions(record)));
     }
   }
   await Promise.all(ends);
   for (const record of waiting) enqueue(tree.get(record.session.id));
   return { ended: ends.length, queued: waiting.length };
+}
+
+/** The cancel that the dead core had accepted for a session, or for one above it. */
+function cancelOf(tree: SessionTree, sessionId: string): EndCause | undefined {
+  for (let id: string | null = sessionId; id !== null;) {
+    const { session, cancelWish }: StoredSession = tree.get(id);
+    if (cancelWish !== undefined) {
+      return { kind: "cancelled", ...cancelWish, ...(id !== sessionId && { by: "parent" }) };
+    }
+    id = session.parentId;
+  }
+  return undefined;
 }
 
 /** With the answer, what it answers was stored; messages that came later get their own run. */

@@ -2,13 +2,13 @@
  * Which run goes next, and everything that can be asked of runs: queueing, cancelling, pausing,
  * sending, waiting, deleting, stopping. What happens inside one run stands in life.ts.
  */
-import { v7 as newId } from "uuid";
 import { OffshootError } from "../protocol/errors.ts";
 import type { ParamsOf } from "../protocol/messages.ts";
 import { isLive, isTerminal, type Session } from "../protocol/session.ts";
 import type { Attempts } from "./attempts.ts";
 import { completionOf, type Completions } from "./completions.ts";
-import { beforeStart, messageOf, runError, type EndCause } from "./endings.ts";
+import { createCancelling, reasonOf } from "./cancelling.ts";
+import { messageOf, runError, type EndCause } from "./endings.ts";
 import { endRun, live, suspend, wake, type LifeParts, type LiveRun } from "./life.ts";
 import { createMessaging, storeUnavailable, type Messaging } from "./messaging.ts";
 import { notRunning, type RunQueue } from "./queue.ts";
@@ -32,8 +32,13 @@ export interface Scheduler {
   /** Queues a new run of a session that has none. */
   run(sessionId: string): Promise<Session>;
   send: Messaging["send"];
-  /** Ends the subtree, children first. `byRunOf`: the session whose run asks for it. */
-  cancel(sessionId: string, reason: string | undefined, byRunOf: string | undefined): void;
+  /**
+   * Ends the subtree, children first; resolves as soon as nothing can keep it from ending.
+   * `byRunOf`: the session whose run asks for it.
+   */
+  cancel(sessionId: string, reason: string | undefined, byRunOf: string | undefined): Promise<void>;
+  /** Goes on with what a dead core was asked to cancel. Call it before the first `pump`. */
+  goOnCancelling(): Promise<void>;
   pause(params: ParamsOf<"session/pause">): Promise<void>;
   resume(params: ParamsOf<"session/resume">): Promise<void>;
   wait: Wait;
@@ -80,8 +85,8 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     refuse,
     add: (record) => scheduler.add(record),
   });
-  /** Sessions whose subtree is being cancelled, and those that are being deleted. */
-  const ending = new Set<string>();
+  const cancelling = createCancelling({ ...parts, liveRun });
+  /** Sessions that are being deleted. */
   const doomed = new Set<string>();
   let isRebuilding = true;
   let stopping = false;
@@ -154,7 +159,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     if (record?.session.status !== "queued" || stopping) return;
     const [cause] = run.causes;
     if (cause === undefined) scheduler.add(record);
-    else void endUnstarted(record.session.id, reasonOf(cause));
+    else void cancelling.endUnstarted(record.session.id, reasonOf(cause));
   }
 
   function lifeParts(): LifeParts {
@@ -170,7 +175,8 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
         },
         acquire: (run) => slots.acquire(run, run.controller.signal),
       },
-      endDescendants: (run) => endBelow(run.sessionId, { kind: "cancelled", by: "parent" }),
+      endDescendants: (run) =>
+        cancelling.endBelow(run.sessionId, { kind: "cancelled", by: "parent" }),
       noticed,
     };
   }
@@ -198,44 +204,6 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
 
   function countSuspended(): number {
     return [...runs.keys()].filter((id) => tree.find(id)?.session.status === "suspended").length;
-  }
-
-  function endUnstarted(sessionId: string, reason?: string): Promise<boolean> {
-    queue.remove(sessionId);
-    return parts.completions().end(sessionId, beforeStart.cancelled(reason));
-  }
-
-  /** A session that never had a run gets one that never starts, so that its end can be told. */
-  async function endCreated(record: StoredSession, reason?: string): Promise<void> {
-    const move = { type: "enqueue", runId: newId() } as const;
-    const session = transition(record.session, move, now());
-    const queued = { ...record, session };
-    void tree.commit([{ records: [queued] }], { ifFailing: "keep" });
-    await endUnstarted(session.id, reason);
-  }
-
-  /** Ends what is open of a subtree, all of it at once; resolves when all was told, children first. */
-  async function endTree(sessionId: string, cause: EndCause): Promise<void> {
-    const started = runs.get(sessionId);
-    if (started !== undefined) endRun(started, cause);
-    // It must not start while its children end.
-    else queue.remove(sessionId);
-    await endBelow(sessionId, cause);
-    const run = runs.get(sessionId);
-    if (run !== undefined && run !== started) endRun(run, cause);
-    if (run !== undefined) return await run.done;
-    const record = tree.find(sessionId);
-    if (record === undefined || record.session.kind === "root") return;
-    if (record.session.status === "created") await endCreated(record, reasonOf(cause));
-    // What is live without a run of its own is adopted, and ends with its parent's run.
-    else if (isOpen(record.session) && !isLive(record.session)) {
-      await endUnstarted(sessionId, reasonOf(cause));
-    }
-  }
-
-  async function endBelow(sessionId: string, cause: EndCause): Promise<void> {
-    const below: EndCause = cause.kind === "cancelled" ? { ...cause, by: "parent" } : cause;
-    await Promise.all([...tree.childrenOf(sessionId)].map((id) => endTree(id, below)));
   }
 
   function runOf(sessionId: string): StoredSession {
@@ -303,16 +271,15 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       return await messaging.send(params);
     },
 
-    cancel(sessionId, reason, byRunOf) {
+    async cancel(sessionId, reason, byRunOf) {
       const target = tree.get(sessionId);
       if (isLive(target.session)) refuseAdopted(target);
       const isParent = byRunOf !== undefined && tree.isWithin(sessionId, byRunOf);
       const by = isParent && byRunOf !== sessionId ? "parent" : "user";
-      ending.add(sessionId);
-      void endTree(sessionId, { kind: "cancelled", by, ...(reason && { reason }) })
-        .catch((err: unknown) => log.error({ err, sessionId }, "a cancel failed"))
-        .finally(() => ending.delete(sessionId));
+      await cancelling.cancel(sessionId, { by, ...(reason && { reason }) });
     },
+
+    goOnCancelling: () => cancelling.goOn(),
 
     pause: (params) =>
       moveAll(params, "queued", async (record) => {
@@ -349,7 +316,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
 
     isEnding(sessionId) {
       for (let id: string | null = sessionId; id !== null; id = tree.get(id).session.parentId) {
-        if (ending.has(id) || doomed.has(id)) return true;
+        if (cancelling.isCancelling(id) || doomed.has(id)) return true;
         const kind = runs.get(id)?.causes[0]?.kind;
         if (kind !== undefined && kind !== "replaced") return true;
       }
@@ -365,7 +332,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       }
       for (const id of sessionIds) doomed.add(id);
       try {
-        await Promise.all(sessionIds.map((id) => endTree(id, { kind: "deleted" })));
+        await Promise.all(sessionIds.map((id) => cancelling.endTree(id, { kind: "deleted" })));
         await remove();
       } finally {
         for (const id of sessionIds) doomed.delete(id);
@@ -391,8 +358,4 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     },
   };
   return scheduler;
-}
-
-function reasonOf(cause: EndCause): string | undefined {
-  return cause.kind === "cancelled" ? cause.reason : undefined;
 }

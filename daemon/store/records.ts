@@ -22,10 +22,17 @@ export interface StoredSession {
   started?: boolean;
   /** How its live run has ended by itself, while what it left behind is still being ended. */
   ending?: RunOutcome;
+  /** Its subtree was asked to be cancelled and has not ended yet. */
+  cancelWish?: CancelWish;
   /** What its agent wants kept over runs and restarts, such as an id of its own. */
   remembered?: Record<string, string>;
   /** Children that it ever had, removed ones included. */
   childCount: number;
+}
+
+export interface CancelWish {
+  by: "parent" | "user";
+  reason?: string;
 }
 
 /** A process of a run, as a later core needs it to end what a dead core left behind. */

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../../protocol/config.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
@@ -32,6 +32,10 @@ describe("after the core died", () => {
     await daemon.corePid();
     await client.crash();
     await daemon.killCore();
+    return await comingBack();
+  }
+
+  async function comingBack(): Promise<TestClient> {
     const next = await daemon.client({ subscribe: "nothing" });
     await next.call("tree/subscribe", { events: "all", afterCompletion: 0 });
     return next;
@@ -155,6 +159,48 @@ describe("after the core died", () => {
     deepEqual(outcome(await client.completion(sessions[0]?.id ?? "")), hostRestart);
     const { running, suspended } = await client.call("daemon/status", {});
     deepEqual([running, suspended], [0, 0]);
+  });
+
+  it("what was cancelled never runs, although its end was not stored yet", async () => {
+    const held = gate(daemon.work);
+    writeFileSync(join(daemon.work, "script"), held.wait);
+    daemon.configure({
+      ...oneSlot,
+      agents: [
+        {
+          name: "again",
+          runner: { kind: "command", command: "/bin/sh", args: ["script"] },
+          onHostRestart: "resume",
+        },
+      ],
+    });
+    const busy = await client.shell("go", { agent: "again" });
+    await held.reached();
+    const { rootId } = await sessionOf(client, busy);
+    const ran = join(daemon.work, "ran");
+    const idle = { autoRun: false };
+    const waiting = await Promise.all(
+      Array.from({ length: 100 }, (_, n) =>
+        client.shell(`echo ${n} >> ${ran}`, n % 10 === 0 ? idle : {}),
+      ),
+    );
+    await client.call("session/pause", { sessionId: waiting[1] ?? "" });
+    const pid = await daemon.corePid();
+    // Killed in the same breath in which the answer arrives.
+    await client.call("session/cancel", { sessionId: rootId, reason: "enough" }).then(() => {
+      process.kill(pid, "SIGKILL");
+    });
+    await client.crash();
+    client = await comingBack();
+    for (const id of [busy, ...waiting]) {
+      const completion = await client.completion(id);
+      deepEqual([completion.status, completion.reason], ["cancelled", "enough"]);
+    }
+    equal(existsSync(ran), false);
+    equal(endedInOrder(client).length, 101);
+    // The root is free again.
+    const next = await client.shell("echo next");
+    equal((await client.completion(next)).result, "next\n");
   });
 
   it("the same request key still answers with the same session", async () => {
