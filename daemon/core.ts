@@ -2,10 +2,8 @@
  * The core: the process that owns the store and the runs. This is the composition root, the only
  * place where the parts are put together; read it to see what there is.
  */
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
 import type { Socket } from "node:net";
-import type { DaemonStatus } from "../protocol/daemon.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import { createAdoption } from "./adoption.ts";
 import { createAgents } from "./agents.ts";
@@ -13,10 +11,11 @@ import { createAgentServices } from "./agentServices.ts";
 import { createApprovals, endOldApprovals } from "./approvals.ts";
 import { createAttempts, type Attempts } from "./attempts.ts";
 import { createCompletions } from "./completions.ts";
-import { createConfiguration, faultText } from "./config.ts";
+import { createConfiguration } from "./config.ts";
 import { openConnection } from "./connection.ts";
 import { createHandlers } from "./handlers.ts";
 import { createHub } from "./hub.ts";
+import { startHousekeeping } from "./housekeeping.ts";
 import { startIdleExit } from "./idleExit.ts";
 import { ensureToken, listen } from "./listener.ts";
 import { openLog } from "./log.ts";
@@ -30,9 +29,11 @@ import { createProcesses } from "./runners/processes.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
 import { serveClient } from "./server.ts";
 import { createSessionTree } from "./sessions.ts";
+import { writeSelfCommand } from "./selfCommand.ts";
 import { settingsOf } from "./settings.ts";
 import { createSpawning } from "./spawn.ts";
 import type { StateFolder } from "./stateFolder.ts";
+import { createStatus, type Status } from "./status.ts";
 import { acquireLock } from "./store/lock.ts";
 import { openStore } from "./store/openStore.ts";
 import { VERSION } from "./version.ts";
@@ -70,14 +71,16 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
   const processes = createProcesses({ log });
   const hub = createHub();
 
+  let scheduler: Scheduler | undefined = undefined;
+  let status: Status | undefined = undefined;
+
   const store = await openStore({
     uri: configuration.user().config.store ?? `sqlite://${folder.storeFile}`,
     log,
     now,
     onHealth: () => {
-      if (scheduler === undefined) return;
-      tellStatus();
-      scheduler.pump();
+      status?.tellChange();
+      scheduler?.pump();
     },
   });
   await rm(folder.runsDir, { recursive: true, force: true });
@@ -138,7 +141,6 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     now,
     log,
   });
-  let scheduler: Scheduler | undefined = undefined;
   const started = createScheduler({
     tree,
     store,
@@ -166,63 +168,21 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
   });
   const retention = createRetention({ tree, store, scheduler: started, now });
 
-  function health(): Pick<DaemonStatus, "health" | "message"> {
-    const faults = configuration.user().faults.map(faultText);
-    if (!store.health.ok) faults.unshift(store.health.cause);
-    if (unreadable.length > 0) {
-      faults.push(`${unreadable.length} stored sessions cannot be read; see ${folder.logFile}`);
-    }
-    if (store.setAside !== undefined) {
-      faults.push(`the store was damaged: it was moved to ${store.setAside}, this one is new`);
-    }
-    if (faults.length === 0) return { health: "ok" };
-    return { health: "degraded", message: faults.join(" ") };
-  }
-
-  let toldHealth = JSON.stringify(health());
-  function tellStatus(): void {
-    const params = health();
-    if (JSON.stringify(params) === toldHealth) return;
-    toldHealth = JSON.stringify(params);
-    hub.tell({ method: "daemon/statusChanged", params });
-  }
-
-  async function status(): Promise<DaemonStatus> {
-    const { concurrency, maxDepth, maxChildren, heartbeatMs, stalledMs, watchdog, idleExitMs } =
-      settings();
-    return {
-      version: VERSION,
-      protocolVersion: PROTOCOL_VERSION,
-      pid: process.pid,
-      startedAt,
-      stateDir: folder.dir,
-      logFile: folder.logFile,
-      storeFile: store.file,
-      storeBytes: await store.bytes(),
-      clients: hub.clients.size,
-      queued: started.queuedCount,
-      running: started.runningCount,
-      suspended: started.suspendedCount,
-      sessions: tree.size,
-      rssBytes: process.memoryUsage.rss(),
-      limits: {
-        concurrency,
-        queue: settings().queue,
-        maxDepth,
-        maxChildren,
-        heartbeatMs,
-        stalledMs,
-        totalMs: watchdog.totalMs,
-        idleMs: watchdog.idleMs,
-        idleExitMs,
-      },
-      ...health(),
-    };
-  }
+  status = createStatus({
+    folder,
+    configuration,
+    settings,
+    store,
+    tree,
+    scheduler: started,
+    hub,
+    unreadable: unreadable.length,
+    startedAt,
+  });
 
   const recovered = await recoverRuns(tree, completions, (record) => started.add(record), now);
   await started.goOnCancelling();
-  await writeSelf(folder, options.selfCommand);
+  await writeSelfCommand(folder, options.selfCommand);
 
   let stopping: Promise<void> | undefined;
   let nextClientId = 0;
@@ -237,7 +197,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     agents,
     approvals,
     retention,
-    status,
+    status: status.now,
     stop,
   });
 
@@ -276,32 +236,15 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     idleExitMs: () => settings().idleExitMs,
     exit: () => stop("interrupt"),
   });
-  const housekeeping = startHousekeeping();
-
-  /** Looks every second whether the configuration changed, and every hour for what is too old. */
-  function startHousekeeping(): { stop(): void } {
-    let known = configuration.user();
-    const look = setInterval(() => {
-      if (configuration.user() === known) return;
-      known = configuration.user();
-      log.info({ faults: known.faults }, "the configuration was read again");
-      tellStatus();
+  const housekeeping = startHousekeeping({
+    configuration,
+    retention,
+    changed() {
+      status?.tellChange();
       started.pump();
-    }, 1_000);
-    const prune = () => {
-      const limits = configuration.user().config.retention;
-      if (limits === undefined) return;
-      retention.prune(limits).catch((err: unknown) => log.error({ err }, "pruning failed"));
-    };
-    const hourly = setInterval(prune, 3_600_000);
-    prune();
-    return {
-      stop() {
-        clearInterval(look);
-        clearInterval(hourly);
-      },
-    };
-  }
+    },
+    log,
+  });
 
   const stopped = Promise.withResolvers<void>();
 
@@ -328,18 +271,4 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
   log.info({ version: VERSION, pid: process.pid, ...recovered }, "the core has started");
   started.pump();
   return { stopped: stopped.promise, stop };
-}
-
-/** A small `offshoot` for the PATH of every run, so that a program can spawn children of its own. */
-async function writeSelf(folder: StateFolder, selfCommand: readonly string[]): Promise<void> {
-  await mkdir(folder.binDir, { recursive: true, mode: 0o700 });
-  if (process.platform === "win32") {
-    const line = selfCommand.map((part) => `"${part}"`).join(" ");
-    await writeFile(join(folder.binDir, "offshoot.cmd"), `@${line} %*\r\n`);
-    return;
-  }
-  const line = selfCommand.map((part) => `'${part.replaceAll("'", "'\\''")}'`).join(" ");
-  const file = join(folder.binDir, "offshoot");
-  await writeFile(file, `#!/bin/sh\nexec ${line} "$@"\n`);
-  await chmod(file, 0o755);
 }

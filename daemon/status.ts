@@ -1,0 +1,90 @@
+/** What the core says of itself: `daemon/status`, and `daemon/statusChanged` when its health does. */
+import type { DaemonStatus } from "../protocol/daemon.ts";
+import { PROTOCOL_VERSION } from "../protocol/version.ts";
+import { faultText, type Configuration } from "./config.ts";
+import type { Hub } from "./hub.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { SessionTree } from "./sessions.ts";
+import type { Settings } from "./settings.ts";
+import type { StateFolder } from "./stateFolder.ts";
+import type { Store } from "./store/sessionStore.ts";
+import { VERSION } from "./version.ts";
+
+export interface Status {
+  now(): Promise<DaemonStatus>;
+  /** Tells every client when the health is another than what was told last. */
+  tellChange(): void;
+}
+
+interface Parts {
+  folder: StateFolder;
+  configuration: Configuration;
+  settings: () => Settings;
+  store: Store;
+  tree: SessionTree;
+  scheduler: Scheduler;
+  hub: Hub;
+  /** Stored sessions that could not be read at the start. */
+  unreadable: number;
+  startedAt: number;
+}
+
+export function createStatus(parts: Parts): Status {
+  const { folder, configuration, settings, store, tree, scheduler, hub, unreadable } = parts;
+
+  function health(): Pick<DaemonStatus, "health" | "message"> {
+    const faults = configuration.user().faults.map(faultText);
+    if (!store.health.ok) faults.unshift(store.health.cause);
+    if (unreadable > 0) {
+      faults.push(`${unreadable} stored sessions cannot be read; see ${folder.logFile}`);
+    }
+    if (store.setAside !== undefined) {
+      faults.push(`the store was damaged: it was moved to ${store.setAside}, this one is new`);
+    }
+    if (faults.length === 0) return { health: "ok" };
+    return { health: "degraded", message: faults.join(" ") };
+  }
+
+  let told = JSON.stringify(health());
+
+  return {
+    tellChange() {
+      const params = health();
+      if (JSON.stringify(params) === told) return;
+      told = JSON.stringify(params);
+      hub.tell({ method: "daemon/statusChanged", params });
+    },
+    async now() {
+      const { concurrency, queue, maxDepth, maxChildren, heartbeatMs, stalledMs, watchdog } =
+        settings();
+      return {
+        version: VERSION,
+        protocolVersion: PROTOCOL_VERSION,
+        pid: process.pid,
+        startedAt: parts.startedAt,
+        stateDir: folder.dir,
+        logFile: folder.logFile,
+        storeFile: store.file,
+        storeBytes: await store.bytes(),
+        clients: hub.clients.size,
+        queued: scheduler.queuedCount,
+        running: scheduler.runningCount,
+        suspended: scheduler.suspendedCount,
+        sessions: tree.size,
+        rssBytes: process.memoryUsage.rss(),
+        limits: {
+          concurrency,
+          queue,
+          maxDepth,
+          maxChildren,
+          heartbeatMs,
+          stalledMs,
+          totalMs: watchdog.totalMs,
+          idleMs: watchdog.idleMs,
+          idleExitMs: settings().idleExitMs,
+        },
+        ...health(),
+      };
+    },
+  };
+}
