@@ -8,6 +8,7 @@ import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import { createAdoption } from "./adoption.ts";
 import { createAgents } from "./agents.ts";
 import { createAgentServices } from "./agentServices.ts";
+import { createApiKeys } from "./apiKeys.ts";
 import { createApprovals, endOldApprovals } from "./approvals.ts";
 import { createAttempts, type Attempts } from "./attempts.ts";
 import { createCompletions } from "./completions.ts";
@@ -70,6 +71,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
   const settings = () => settingsOf(configuration.user().config);
   const processes = createProcesses({ log });
   const hub = createHub();
+  const apiKeys = createApiKeys();
 
   let scheduler: Scheduler | undefined = undefined;
   let status: Status | undefined = undefined;
@@ -197,7 +199,9 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     agents,
     approvals,
     retention,
+    apiKeys,
     status: status.now,
+    now,
     stop,
   });
 

@@ -2,17 +2,20 @@
 import { OffshootError } from "../protocol/errors.ts";
 import type { DaemonStatus } from "../protocol/daemon.ts";
 import type { Agents } from "./agents.ts";
+import type { ApiKeys } from "./apiKeys.ts";
 import type { Approvals } from "./approvals.ts";
 import type { Completions } from "./completions.ts";
 import { subscribeSession, subscribeTree, type Client } from "./hub.ts";
 import { absolutePath, InvalidParams } from "./invalidParams.ts";
 import { readBlob, readPage, snapshotOf } from "./pages.ts";
+import { storeUnavailable } from "./messaging.ts";
 import type { Retention } from "./retention.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { call, commands, type CoreHandlers } from "./server.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Spawning } from "./spawn.ts";
 import type { Store } from "./store/sessionStore.ts";
+import { transition } from "./transition.ts";
 
 interface Parts {
   tree: SessionTree;
@@ -23,7 +26,9 @@ interface Parts {
   agents: Agents;
   approvals: Approvals;
   retention: Retention;
+  apiKeys: ApiKeys;
   status: () => Promise<DaemonStatus>;
+  now: () => number;
   stop: (runs: "interrupt" | "cancel") => void;
 }
 
@@ -31,6 +36,7 @@ const pageSize = 100;
 
 export function createHandlers(parts: Parts): CoreHandlers {
   const { tree, store, scheduler, completions, spawning, agents, approvals, retention } = parts;
+  const { apiKeys, now } = parts;
 
   const handlers: CoreHandlers = {
     "session/create": async (params, { client }) => {
@@ -65,6 +71,16 @@ export function createHandlers(parts: Parts): CoreHandlers {
       refuseUntrusted(client);
       await scheduler.resume(params);
       return {};
+    },
+    "session/rename": async ({ sessionId, title }) => {
+      const record = tree.get(sessionId);
+      const move = { type: "update", fields: { title } } as const;
+      const session = transition(record.session, move, now());
+      const named = { ...record, session };
+      if (!(await tree.commit([{ records: [named] }], { ifFailing: "giveUp" }))) {
+        throw storeUnavailable(store);
+      }
+      return { session: tree.show(sessionId) };
     },
     "session/get": ({ sessionId }) => ({ session: tree.show(sessionId) }),
     "session/list": (params) => tree.list(params),
@@ -141,6 +157,11 @@ export function createHandlers(parts: Parts): CoreHandlers {
       const scope = agents.scopeFor(client, folder);
       const { faults } = scope;
       return { agents: agents.list(scope), ...(faults.length > 0 && { faults }) };
+    },
+    "daemon/setApiKeys": ({ apiKeys: given }, { client }) => {
+      refuseUntrusted(client);
+      apiKeys.set(given);
+      return {};
     },
     "daemon/status": () => parts.status(),
     "daemon/prune": (params) => retention.prune(params),

@@ -131,6 +131,11 @@ export const requests = {
     nothing,
     "Queues a paused session again.",
   ),
+  "session/rename": request(
+    z.object({ sessionId: id, title: z.string().trim().min(1).max(200) }),
+    answersSession,
+    "Gives a session another title. Roots can be renamed too.",
+  ),
   "session/get": request(ofSession, answersSession, "One session as it is now."),
   "session/list": request(
     z.object({
@@ -227,6 +232,16 @@ export const requests = {
         .describe("what is wrong in the configuration: file, path and remedy"),
     }),
     "The agents that this client can spawn, and why one is not available.",
+  ),
+  "daemon/setApiKeys": request(
+    z.object({
+      apiKeys: z
+        .record(z.string().min(1), z.string().nullable())
+        .describe("by provider, such as anthropic; null forgets the key"),
+    }),
+    nothing,
+    "Keys for the built-in agent's providers, from the client's secret store. They win over the " +
+      "environment, are kept in the memory of the core only, and are never stored, logged or told.",
   ),
   "daemon/status": request(z.unknown(), DaemonStatus, "How the core is."),
   "daemon/prune": request(

@@ -50,6 +50,11 @@ speak JSON-RPC 2.0 with it, and see the same tree as every other client of the s
 - \`completionSeq\` is one gapless number for the whole store: stored first, then sent, ascending on
   every connection. After a reconnect, \`tree/subscribe\` with \`afterCompletion\` sends again
   (\`replayed: true\`) what you have not seen.
+- A completion with \`stored: false\` was told while the store could not take it. It is tried again;
+  do not go on from its number after a reconnect, but from the highest one that was stored.
+- The answer to \`session/wait\` comes after the notifications of the ends that it tells of.
+- \`session/cancel\` answers when it is certain that all of it will end, before it has: what was
+  cancelled never runs again, also when the core dies in the next moment.
 - A run that never started (cancelled while queued, skipped, nothing to load) has a completion and
   no \`subAgent/started\`.
 - Deltas may be merged (same order, same text) when a client is slow; nothing else is. Where that is

@@ -12,6 +12,11 @@ export function duration(text: string): number {
   return ms;
 }
 
+/** Milliseconds; 0 asks for an answer at once. */
+export function waitingTime(text: string): number {
+  return text.trim() === "0" || parseDuration(text) === 0 ? 0 : duration(text);
+}
+
 /** Bytes. */
 export function size(text: string): number {
   const bytes = parseSize(text);

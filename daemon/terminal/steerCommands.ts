@@ -6,7 +6,7 @@ import type { Client } from "./client.ts";
 import { CommandFailure, exitCodes, exitCodeOfStatus, usageFailure } from "./exitCodes.ts";
 import { endLine, followRun } from "./followRun.ts";
 import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
-import { duration, idOrEnd, idsOrEnds } from "./optionParsers.ts";
+import { idOrEnd, idsOrEnds, waitingTime } from "./optionParsers.ts";
 import { untilInterrupted, type Output } from "./output.ts";
 import { remove } from "./removeCommand.ts";
 import { nameOf, resolveId, resolveIds } from "./sessionIds.ts";
@@ -40,8 +40,14 @@ export function addSteerCommands(program: Command, bind: Bind): void {
     .description("wait until they have ended; the first bad outcome is the exit code")
     .option("--any", "until the first of them has ended")
     .option("--first-error", "until one ends badly, or all have ended")
-    .option("--timeout <time>", "no longer than this", duration)
+    .option("--timeout <time>", "no longer than this", waitingTime)
     .action(bind(wait));
+  program
+    .command("rename")
+    .argument("<id>", "the session", idOrEnd)
+    .argument("<title...>", "its new title, the words joined by blanks")
+    .description("give a session another title")
+    .action(bind(rename));
   program
     .command("cancel")
     .argument("<ids...>", "the sessions", idsOrEnds)
@@ -114,6 +120,16 @@ async function send(
     });
     output.value(answer);
     output.line(deliveries[answer.delivery]);
+    return exitCodes.ok;
+  });
+}
+
+async function rename(invocation: Invocation, [named, words]: [string, string[]]): Promise<number> {
+  return await withCore(invocation, async (client) => {
+    const sessionId = await resolveId(client, named);
+    const answer = await client.call("session/rename", { sessionId, title: words.join(" ") });
+    invocation.output.value(answer);
+    invocation.output.line(`rename: ${shortId(sessionId)}`);
     return exitCodes.ok;
   });
 }

@@ -171,6 +171,10 @@ describe("the commands of the terminal", function () {
     assert.equal((await call("wait", second)).code, 0);
     assert.match((await call("tail", second)).stdout, /again/);
 
+    assert.equal((await call("rename", second, "Another", "title")).code, 0);
+    assert.match((await call("ls")).stdout, /Another title/);
+    assert.equal((await call("rename", second, " ")).code, 2);
+
     async function statusOf(id: string): Promise<string | undefined> {
       const { sessions } = await json<{ sessions: Session[] }>("ls", "--limit", "0");
       return sessions.find((session) => session.id === id)?.status;

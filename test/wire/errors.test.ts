@@ -41,6 +41,7 @@ describe("wire: the errors", () => {
     const more: Record<string, object> = {
       "session/send": { text: "x" },
       "session/blob": { blobId: "x" },
+      "session/rename": { title: "x" },
     };
     const about = Object.keys(requests).filter(
       (method) => method.startsWith("session/") && !/create|spawn|list|wait|unsub/.test(method),

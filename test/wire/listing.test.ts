@@ -107,6 +107,18 @@ describe("wire: lists, page by page", () => {
     deepEqual(await titles({ rootId: "no-such" }), []);
   });
 
+  it("renames a session, and a root, for everybody who looks", async () => {
+    const { id } = await held({ title: "Before" });
+    const { session } = await client.call("session/rename", { sessionId: id, title: " After " });
+    equal(session.title, "After");
+    deepEqual(await titles({ text: "after" }), ["After"]);
+    await client.call("session/rename", { sessionId: rootId, title: "The root" });
+    deepEqual(await titles({ text: "the root" }), ["The root"]);
+    await client.call("session/rename", { sessionId: rootId, title: rootTitle() });
+    const refused = await client.ask("session/rename", { sessionId: id, title: " " });
+    equal(refused.error?.code, -32602);
+  });
+
   it("gives the messages of a session oldest first, without a gap or a repeat", async () => {
     const { id } = await held({ prompt: "true" });
     const last = upTo(24).map((n) => `: ${n}`);
