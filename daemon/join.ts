@@ -281,10 +281,11 @@ const leastSpace = 256 * 1024;
 const longestErrorFile = 256 * 1024;
 
 /**
- * V8 lets the young part of its heap grow to over 100 MB although a core keeps little alive. Every
- * page that a core has touched makes each start of a program slower, since Node forks for it.
+ * V8 lets the young part of its heap grow to over 100 MB, and the old one to a multiple of what is
+ * alive, although a core keeps little alive. Every page that a core has touched makes each start of
+ * a program slower, since Node forks for it. (2,500 runs: 127 MB instead of 171 MB.)
  */
-const youngHeap = "--max-semi-space-size=8";
+const smallHeap = ["--max-semi-space-size=8", "--heap-growing-percent=30"];
 
 /**
  * Starts a core for the folder in a session of its own. It holds none of this process's streams and
@@ -306,7 +307,7 @@ export function startCoreProcess({
   const logBefore = statSync(folder.logFile, { throwIfNoEntry: false })?.size ?? 0;
   const child = spawn(
     process.execPath,
-    [...process.execArgv, youngHeap, entry, "core", "--state-dir", folder.dir],
+    [...process.execArgv, ...smallHeap, entry, "core", "--state-dir", folder.dir],
     // In the state folder, so that a core never holds on to a workspace.
     {
       detached: true,
