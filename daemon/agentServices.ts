@@ -1,105 +1,143 @@
 /** What the core offers to an agent while it runs: approvals, messages, adopted children, memory. */
 import type { Permissions } from "../protocol/config.ts";
 import type { AgentEvent } from "../protocol/events.ts";
-import { isLive } from "../protocol/session.ts";
 import type { Adoption } from "./adoption.ts";
-import type { Approvals } from "./approvals.ts";
+import type { Agents } from "./agents.ts";
+import type { ApprovalRules } from "./approvalRules.ts";
+import type { Approvals, Verdict } from "./approvals.ts";
 import type { LiveRun } from "./life.ts";
-import { permit } from "./permissions.ts";
+import { permissionSets, permit, strictestMode } from "./permissions.ts";
 import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "./runners/runner.ts";
 import type { SessionTree } from "./sessions.ts";
+import type { StoredSession } from "./store/records.ts";
 import type { StateFolder } from "./stateFolder.ts";
+import { titleOf } from "./spawn.ts";
 import { transition } from "./transition.ts";
 
 export type AgentServices = Pick<
   RunContext,
-  "ask" | "onMessage" | "adopt" | "describe" | "remembered" | "remember" | "toolServer"
+  | "permissionMode"
+  | "skills"
+  | "instructions"
+  | "ask"
+  | "onMessage"
+  | "onPause"
+  | "adopt"
+  | "describe"
+  | "remembered"
+  | "remember"
+  | "toolServer"
 >;
 
 interface Parts {
   tree: SessionTree;
   approvals: Approvals;
+  rules: ApprovalRules;
   adoption: Adoption;
   folder: StateFolder;
   /** How to call `offshoot` itself. */
   selfCommand: readonly string[];
   /** What the configuration allows to everybody. */
   permissions: () => Permissions;
+  /** What the agent of a session may read besides its prompt. */
+  materialFor: Agents["materialFor"];
   emit: (run: LiveRun, event: AgentEvent) => void;
+  /** People are asked something for the run, or no more; resolves when it may go on. */
+  askingChanged: (run: LiveRun) => Promise<void>;
   now: () => number;
 }
 
-export function createAgentServices(parts: Parts): (run: LiveRun) => AgentServices {
-  const { tree, approvals, adoption, folder, selfCommand, now } = parts;
-  const asking = new WeakMap<LiveRun, Set<string>>();
+/** `attempt` is aborted when the attempt is over, though the run may go on. */
+export function createAgentServices(
+  parts: Parts,
+): (run: LiveRun, attempt: AbortSignal) => AgentServices {
+  const { tree, approvals, rules, adoption, folder, selfCommand, now } = parts;
 
   function permissionsOf(run: LiveRun): Permissions[] {
-    const everybody = parts.permissions();
-    const sets: Permissions[] = [];
+    const chain: StoredSession[] = [];
     for (let id: string | null = run.sessionId; id !== null;) {
       const record = tree.find(id);
-      const own = record?.profile?.permissions;
-      if (own !== undefined) sets.push({ mode: everybody.mode ?? "ask", ...own });
+      if (record?.profile !== undefined) chain.unshift(record);
       id = record?.session.parentId ?? null;
     }
-    // Nobody gets more than the configuration gives to everybody; "auto" takes nothing away.
-    return sets.length === 0 ? [everybody] : [{ mode: "auto", ...everybody }, ...sets];
+    return permissionSets(chain, parts.permissions());
+  }
+
+  function materialOf(run: LiveRun) {
+    const record = tree.find(run.sessionId);
+    return record ? parts.materialFor(record) : { skills: [], instructions: undefined };
+  }
+
+  /** Permissions first: a stored rule takes the place of a person, and never of more. */
+  function decide(run: LiveRun, question: ApprovalQuestion): Verdict {
+    const decision = permit(permissionsOf(run), question);
+    if (decision === "deny") {
+      return { decision, message: "the permissions of this session do not allow it" };
+    }
+    const rule = rules.find(run.sessionId, question);
+    if (rule === undefined) return { decision };
+    const stored = rule.rule.decision;
+    if (decision === "allow" && stored === "allow") return { decision };
+    rules.used(rule);
+    if (stored === "allow") return { decision: stored };
+    return { decision: stored, message: `a stored rule does not allow it: ${rule.title}` };
   }
 
   async function ask(
     run: LiveRun,
     question: ApprovalQuestion,
-    withdrawn: AbortSignal | undefined,
+    { attempt, withdrawn }: { attempt: AbortSignal; withdrawn: AbortSignal | undefined },
   ): Promise<ApprovalAnswer> {
-    const decision = permit(permissionsOf(run), question);
+    const { decision, message } = decide(run, question);
     if (decision === "allow") return { decision: "allowOnce" };
-    if (decision === "deny") {
-      return { decision: "denyOnce", message: "the permissions of this session do not allow it" };
-    }
-    const ids = asking.get(run) ?? new Set<string>();
-    asking.set(run, ids);
+    if (decision === "deny") return { decision: "denyOnce", ...(message && { message }) };
+    const stopped = run.controller.signal;
+    const ends = [stopped, attempt, ...(withdrawn === undefined ? [] : [withdrawn])];
     let approvalId = "";
-    const ends = [run.controller.signal, ...(withdrawn === undefined ? [] : [withdrawn])];
-    const signal = AbortSignal.any(ends);
-    const answer = await approvals.ask(run, question, signal, (id) => {
-      approvalId = id;
-      ids.add(id);
-      waitForPeople(run, [...ids]);
-      parts.emit(run, { type: "approval", approvalId: id, state: "requested" });
+    const answer = await approvals.ask({
+      sessionId: run.sessionId,
+      runId: run.runId,
+      question,
+      signal: AbortSignal.any(ends),
+      endedBy: () => (stopped.aborted ? "run ended" : attempt.aborted ? "agent ended" : "agent"),
+      asked(id) {
+        approvalId = id;
+        run.asking.add(id);
+        void parts.askingChanged(run);
+        parts.emit(run, { type: "approval", approvalId: id, state: "requested" });
+      },
+      decide: () => decide(run, question),
     });
-    ids.delete(approvalId);
-    waitForPeople(run, [...ids]);
-    parts.emit(run, { type: "approval", approvalId, state: answer.decision });
-    return answer;
+    const { decision: answered } = answer;
+    if (run.asking.delete(approvalId)) {
+      parts.emit(run, { type: "approval", approvalId, state: answered });
+      await parts.askingChanged(run);
+    }
+    // An agent that was told "always" would not ask again: then the rule could not be removed.
+    if (answered === "allowAlways") return { ...answer, decision: "allowOnce" };
+    return answered === "denyAlways" ? { ...answer, decision: "denyOnce" } : answer;
   }
 
-  /** Waiting for people keeps the slot, since the agent's process lives on; its time stands still. */
-  function waitForPeople(run: LiveRun, ids: string[]): void {
-    const record = tree.find(run.sessionId);
-    if (record === undefined || run.phase === "closed" || !isLive(record.session)) return;
-    const isWaiting = ids.length > 0;
-    if (!isWaiting && record.session.status !== "suspended") return;
-    if (isWaiting) run.watchdog?.suspend();
-    else run.watchdog?.wake();
-    const waitingFor = { kind: "approval", ids } as const;
-    const move = isWaiting
-      ? ({ type: "suspend", waitingFor } as const)
-      : ({ type: "wake" } as const);
-    const session = transition(record.session, move, now());
-    void tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
-  }
-
-  return (run) => ({
-    ask: (question, withdrawn) => ask(run, question, withdrawn),
+  return (run, attempt) => ({
+    permissionMode: strictestMode(permissionsOf(run)),
+    ...materialOf(run),
+    ask: (question, withdrawn) => ask(run, question, { attempt, withdrawn }),
     onMessage(take) {
       run.takeMessage = take;
     },
+    onPause(pause) {
+      run.pauseAtTurn = pause;
+      if (run.pause !== undefined) pause();
+    },
     adopt: (child) => adoption.adopt(run, child),
-    describe({ model }) {
+    describe({ title, model }) {
       const record = tree.find(run.sessionId);
-      if (record === undefined || model === undefined || run.phase === "closed") return;
-      const session = { ...record.session, model };
-      const next = transition(session, { type: "update", fields: {} }, now());
+      if (record === undefined || run.phase === "closed") return;
+      const named = record.titleGiven === true ? "" : titleOf(title ?? "");
+      if (model === undefined && named === "") return;
+      const session = { ...record.session, ...(model !== undefined && { model }) };
+      const fields = named === "" ? {} : { title: named };
+      const next = transition(session, { type: "update", fields }, now());
       void tree.commit([{ records: [{ ...record, session: next }] }], { ifFailing: "keep" });
     },
     remembered: tree.find(run.sessionId)?.remembered ?? {},

@@ -1,30 +1,71 @@
 /**
- * Which agents there are for a client in a folder. Later sources win over earlier ones of the same
- * name: built-in, the user's file, the workspace's file (trusted only), the client's settings.
+ * Which agents there are for a client in a folder, and what else counts there. The nearer wins, and
+ * in each place the configuration before the files of single agents, so in rising order:
+ *
+ *     what is built in
+ *     agents' files of the home folder, the user's configuration
+ *     agents' files of the workspace, the workspace's configuration      (trusted only)
+ *     the client's settings
  */
-import { delimiter, isAbsolute, join } from "node:path";
-import { accessSync, constants, statSync } from "node:fs";
+import { homedir } from "node:os";
 import type { AgentProfile, Config } from "../protocol/config.ts";
 import { OffshootError } from "../protocol/errors.ts";
 import type { AgentInfo } from "../protocol/daemon.ts";
 import type { Limits } from "../protocol/session.ts";
+import type { AcpRunner, Vendor } from "./agentFiles/agentFacts.ts";
+import {
+  createAgentFileReader,
+  fileFaultText,
+  type AgentFiles,
+  type AgentFilesRequest,
+  type FileFault,
+} from "./agentFiles/agentFiles.ts";
+import type { Format } from "./agentFiles/formats.ts";
+import { isOnPath, whyUnavailable } from "./agentAvailability.ts";
+import { builtInModelAgents } from "./builtInAgents.ts";
 import { faultText, type Configuration, type LoadedConfig } from "./config.ts";
 import type { Client } from "./hub.ts";
+import { builtInAcpProfiles, howToGet } from "./runners/acpProfiles.ts";
+import type { RunContext } from "./runners/runner.ts";
+import type { Setup, StoredSession, TrustedWorkspace } from "./store/records.ts";
 
 /** What a client may use and how it is set up, for work in one folder. */
 export interface Scope {
   /** Merged over all sources. */
   config: Config;
-  profiles: ReadonlyMap<string, { profile: AgentProfile; source: string }>;
+  /** What workspace and client add to the user's own configuration. */
+  setup: Setup;
+  profiles: ReadonlyMap<string, KnownAgent>;
+  /** What is wrong with configuration and agents' files, in whole sentences. */
   faults: string[];
+  fileFaults: readonly FileFault[];
+  /** Where what the workspace contributes counts. */
+  workspace: TrustedWorkspace | undefined;
 }
+
+interface KnownAgent {
+  profile: AgentProfile;
+  /** `built-in`, `client`, or the path of a file. */
+  source: string;
+  /** Whose file it comes from, where it comes from one. */
+  format?: Format;
+}
+
+/** Whoever asks, as far as agents go. */
+export type Asker = Pick<Client, "options" | "settings" | "folders">;
 
 export interface Agents {
   /** Everything that counts for this client in this folder. */
-  scopeFor(client: Client, cwd: string | undefined): Scope;
+  scopeFor(client: Asker, cwd: string | undefined): Scope;
+  /** Wait for it, where there is something to wait for, before the first `scopeFor` of a folder. */
+  warm(client: Asker, cwd: string | undefined): Promise<void> | undefined;
   list(scope: Scope): AgentInfo[];
   /** Throws 1002 `agentNotFound` with the names that there are. */
   resolve(scope: Scope, name: string | undefined): AgentProfile;
+  /** What the built-in agent may read besides its prompt, in the folder of a session. */
+  materialFor(record: StoredSession): Pick<RunContext, "skills" | "instructions">;
+  /** What is wrong with the user's own agents' files, as far as they are meant for Offshoot. */
+  userFaults(): string[];
 }
 
 /** The prompt is a shell command. */
@@ -37,44 +78,139 @@ const shell: AgentProfile = {
       : { kind: "command", command: "/bin/sh", args: ["-c", "{prompt}"] },
 };
 
+const builtIn = [shell, ...builtInModelAgents, ...builtInAcpProfiles];
+
+/** What runs the agents that were written for a vendor, by the names of built-in agents. */
+const vendors: readonly Vendor[] = ["claude", "codex", "gemini", "opencode", "copilot"];
+
 export function createAgents(parts: {
   configuration: Configuration;
   environment: NodeJS.ProcessEnv;
   /** The kinds of runners that there are. */
   runners: readonly string[];
+  /** Keys that clients gave, by provider. */
+  apiKeys: () => Readonly<Record<string, string>>;
+  /** Those that connected windows offer, by id. */
+  editorModels: () => ReadonlyMap<string, unknown>;
+  find: (sessionId: string) => StoredSession | undefined;
+  /** Called once for everything that is wrong with an agent's file. */
+  onFault: (text: string) => void;
 }): Agents {
-  const { configuration, environment, runners } = parts;
+  const { configuration, environment, runners, apiKeys, editorModels, find, onFault } = parts;
+  const files = createAgentFileReader();
+  const told = new Set<string>();
 
-  function sourcesFor(client: Client, cwd: string | undefined): LoadedConfig[] {
-    const builtIn = { source: "built-in", config: { agents: [shell] }, faults: [] };
-    const sources: LoadedConfig[] = [builtIn, configuration.user()];
-    if (client.options.workspaceTrusted === true && cwd !== undefined) {
-      const top = client.folders.find((folder) => isInside(cwd, folder));
-      const mayLook = client.folders.length === 0 || top !== undefined;
-      const workspace = mayLook ? configuration.workspace(cwd, top) : undefined;
-      if (workspace !== undefined) sources.push(workspace);
+  /** What a client contributes from inside a run counts as what that run's session was given. */
+  function workspaceFor(client: Asker, cwd: string | undefined): TrustedWorkspace | undefined {
+    if (cwd === undefined) return undefined;
+    const { run, workspaceTrusted } = client.options;
+    if (run !== undefined) {
+      const workspace = find(run.sessionId)?.workspace;
+      const isCovered = workspace?.top === undefined || isInside(cwd, workspace.top);
+      return isCovered ? workspace : undefined;
     }
-    sources.push({ ...client.settings, source: "client" });
-    return sources;
+    if (workspaceTrusted !== true) return undefined;
+    const top = client.folders.find((folder) => isInside(cwd, folder));
+    if (top !== undefined) return { top };
+    return client.folders.length === 0 ? {} : undefined;
+  }
+
+  /** The home folder is read for everybody. */
+  function requestFor(
+    workspace: TrustedWorkspace | undefined,
+    cwd: string | undefined,
+  ): AgentFilesRequest {
+    const home = environment["HOME"] ?? environment["USERPROFILE"] ?? homedir();
+    const trusted = workspace !== undefined && cwd !== undefined;
+    return { folder: trusted ? cwd : home, top: workspace?.top, home, trusted };
+  }
+
+  function readFiles(request: AgentFilesRequest): AgentFiles {
+    const found = files.read(request);
+    for (const text of found.faults.map(fileFaultText)) {
+      if (told.has(text)) continue;
+      if (told.size >= mostTold) told.clear();
+      told.add(text);
+      onFault(text);
+    }
+    return found;
+  }
+
+  /** Where a vendor's agent is installed, however it was configured, that vendor's files run on it. */
+  function vendorAgent(configs: readonly Config[]): (vendor: Vendor) => AcpRunner | undefined {
+    const profiles = [...builtIn, ...configs.flatMap(({ agents = [] }) => agents)];
+    const runnerOf = (vendor: Vendor) => {
+      const runner = profiles.findLast(({ name }) => name === vendor)?.runner;
+      if (runner?.kind !== "acp" || !runners.includes("acp")) return undefined;
+      return isOnPath(runner.command, environment) ? runner : undefined;
+    };
+    const known = new Map<Vendor, ReturnType<typeof runnerOf>>();
+    return (vendor) => {
+      if (!known.has(vendor)) known.set(vendor, runnerOf(vendor));
+      return known.get(vendor);
+    };
+  }
+
+  function whyNot({ profile, format }: KnownAgent, scope: Scope): string | undefined {
+    const { providers, defaultModel } = scope.config;
+    const here = {
+      defaultModel,
+      runners,
+      environment,
+      providers,
+      apiKeys: apiKeys(),
+      editorModels: editorModels(),
+    };
+    const why = whyUnavailable(profile, here);
+    const vendor = vendors.find((one) => one === format);
+    if (why === undefined || vendor === undefined || profile.runner.kind !== "model") return why;
+    const own = builtInAcpProfiles.find(({ name }) => name === vendor)?.runner;
+    const how = own?.kind === "acp" ? howToGet(own.command) : undefined;
+    return how === undefined ? why : `${why}. Or use the agent that it was written for: ${how}`;
   }
 
   return {
     scopeFor(client, cwd) {
-      const sources = sourcesFor(client, cwd);
-      const profiles = new Map<string, { profile: AgentProfile; source: string }>();
-      for (const { source, config } of sources) {
-        for (const profile of config.agents ?? []) profiles.set(profile.name, { profile, source });
-      }
+      const workspace = workspaceFor(client, cwd);
+      const user = configuration.user();
+      const ofWorkspace =
+        workspace && cwd !== undefined ? configuration.workspace(cwd, workspace.top) : undefined;
+      const settings = { ...client.settings, source: "client" };
+      const configured = [user, ...(ofWorkspace ? [ofWorkspace] : []), settings];
+      const configs = configured.map(({ config }) => config);
+      const found = readFiles({
+        ...requestFor(workspace, cwd),
+        vendorAgent: vendorAgent(configs),
+      });
+      const ofFiles = (place: "home" | "workspace") =>
+        found.profiles.filter(({ from }) => from === place);
+      const known: KnownAgent[] = [
+        ...builtIn.map((profile) => ({ profile, source: "built-in" })),
+        ...ofFiles("home"),
+        ...agentsOf(user),
+        ...ofFiles("workspace"),
+        ...agentsOf(ofWorkspace),
+        ...agentsOf(settings),
+      ];
       return {
-        config: merged(sources.map(({ config }) => config)),
-        profiles,
-        faults: sources.flatMap(({ faults }) => faults.map(faultText)),
+        config: merged(configs),
+        setup: setupOf([ofWorkspace?.config ?? {}, settings.config], user.config),
+        profiles: new Map(known.map((agent) => [agent.profile.name, agent])),
+        faults: [
+          ...configured.flatMap(({ faults }) => faults.map(faultText)),
+          ...found.faults.map(fileFaultText),
+        ],
+        fileFaults: found.faults,
+        workspace,
       };
     },
 
+    warm: (client, cwd) => files.warm(requestFor(workspaceFor(client, cwd), cwd)),
+
     list(scope) {
-      return [...scope.profiles.values()].map(({ profile, source }) => {
-        const reason = whyUnavailable(profile, runners, environment);
+      return [...scope.profiles.values()].map((agent) => {
+        const { profile, source } = agent;
+        const reason = whyNot(agent, scope);
         return {
           name: profile.name,
           description: profile.description ?? "",
@@ -89,56 +225,54 @@ export function createAgents(parts: {
 
     resolve(scope, name) {
       const wanted = name ?? scope.config.defaultAgent ?? shell.name;
-      const found = scope.profiles.get(wanted)?.profile;
-      if (found !== undefined && runners.includes(found.runner.kind)) return found;
-      const names = [...scope.profiles.keys()].join(", ");
+      const found = scope.profiles.get(wanted);
+      if (found !== undefined && runners.includes(found.profile.runner.kind)) return found.profile;
+      const usable = [...scope.profiles.values()].filter((one) => !whyNot(one, scope));
+      const names = usable.map(({ profile }) => profile.name).join(", ");
       const faults = scope.faults.map((fault) => ` ${fault}`).join("");
       const message =
         found === undefined
           ? `there is no agent "${wanted}"; there are: ${names}.${faults}`
-          : `agent "${wanted}": ${whyUnavailable(found, runners, environment) ?? ""}`;
+          : `agent "${wanted}": ${whyNot(found, scope) ?? ""}`;
       throw new OffshootError("agentNotFound", message, { agent: wanted });
     },
+
+    materialFor({ session, profile, workspace }) {
+      if (profile?.runner.kind !== "model") return { skills: [], instructions: undefined };
+      const { skills, instructions } = readFiles(requestFor(workspace, session.cwd));
+      return { skills, instructions: instructions?.text };
+    },
+
+    userFaults() {
+      const { faults } = readFiles(requestFor(undefined, undefined));
+      return faults.filter(({ format }) => format === "offshoot").map(fileFaultText);
+    },
   };
+}
+
+/** What workspace and client say of these, over what the user's own configuration says. */
+function setupOf(more: readonly Config[], user: Config): Setup {
+  const { permissions, providers, defaultModel }: Config = Object.assign({}, ...more);
+  return {
+    ...(permissions && { permissions: { ...user.permissions, ...permissions } }),
+    ...(providers && { providers: { ...user.providers, ...providers } }),
+    ...(defaultModel !== undefined && { defaultModel }),
+  };
+}
+
+/** What was told of faults so often is forgotten, and told again. */
+const mostTold = 1_000;
+
+function agentsOf(loaded: LoadedConfig | undefined): KnownAgent[] {
+  if (loaded === undefined) return [];
+  const { config, source } = loaded;
+  return (config.agents ?? []).map((profile) => ({ profile, source }));
 }
 
 /** Later ones win, in `limits` one by one. */
 function merged(configs: readonly Config[]): Config {
   const limits = Object.assign({}, ...configs.map((config) => config.limits)) as Limits;
   return Object.assign({}, ...configs, { limits }) as Config;
-}
-
-function whyUnavailable(
-  { runner }: AgentProfile,
-  runners: readonly string[],
-  environment: NodeJS.ProcessEnv,
-): string | undefined {
-  if (!runners.includes(runner.kind)) {
-    return `this version has no runner of the kind ${runner.kind}; it has: ${runners.join(", ")}`;
-  }
-  if (runner.kind === "model" || isOnPath(runner.command, environment)) return undefined;
-  return `the program ${runner.command} is not there; install it or correct the agent's "command"`;
-}
-
-/** Whether a program can be started by this name; a relative path depends on the run's folder. */
-function isOnPath(command: string, environment: NodeJS.ProcessEnv): boolean {
-  if (isAbsolute(command)) return isExecutable(command);
-  if (/[/\\]/.test(command)) return true;
-  const endings = process.platform === "win32" ? ["", ".exe", ".cmd", ".bat"] : [""];
-  const folders = (environment["PATH"] ?? environment["Path"] ?? "").split(delimiter);
-  return folders.some(
-    (folder) =>
-      folder !== "" && endings.some((ending) => isExecutable(join(folder, command + ending))),
-  );
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
 }
 
 function isInside(path: string, folder: string): boolean {

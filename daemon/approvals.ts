@@ -2,26 +2,48 @@
  * What agents ask people: stored, told to every client, answered once by any of them. An approval
  * ends with its run: when the agent, the run or the core is gone, it has expired, and says so.
  */
+import { isDeepStrictEqual } from "node:util";
+import type { Approval, ApprovalRule } from "../protocol/approvals.ts";
 import { OffshootError } from "../protocol/errors.ts";
-import type { Approval, NotificationParams, ParamsOf } from "../protocol/messages.ts";
+import type { NotificationParams, ParamsOf } from "../protocol/messages.ts";
 import type { Session } from "../protocol/session.ts";
-import type { News } from "./hub.ts";
+import type { ApprovalRules } from "./approvalRules.ts";
+import type { Client, News } from "./hub.ts";
+import { InvalidParams } from "./invalidParams.ts";
+import type { Decision } from "./permissions.ts";
 import type { ApprovalAnswer, ApprovalQuestion } from "./runners/runner.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Store } from "./store/sessionStore.ts";
 
 export interface Approvals {
   /** Asks every client; resolves with the answer, or with `expired` when the signal is aborted. */
-  ask(
-    place: { sessionId: string; runId: string },
-    question: ApprovalQuestion,
-    signal: AbortSignal,
-    asked: (approvalId: string) => void,
-  ): Promise<ApprovalAnswer>;
+  ask(asking: Asking): Promise<ApprovalAnswer>;
   list(rootId: string | undefined): Approval[];
-  /** Throws 1009 for an unknown id, 1010 for one that was answered before. */
-  respond(params: ParamsOf<"approval/respond">, by: string): void;
+  /**
+   * Resolves when the answer is stored, with the rule that it made. Throws 1009 for an unknown id,
+   * 1010 for one that was answered before, -32602 for an answer that cannot be meant.
+   */
+  respond(params: ParamsOf<"approval/respond">, by: string): Promise<void>;
   stop(): void;
+}
+
+export interface Asking {
+  sessionId: string;
+  runId: string;
+  question: ApprovalQuestion;
+  /** Aborted when nobody waits for the answer any more, and who has ended it then. */
+  signal: AbortSignal;
+  endedBy: () => string;
+  /** Called with its id when it is asked. */
+  asked: (approvalId: string) => void;
+  /** What permissions and rules say to the question now. */
+  decide: () => Verdict;
+}
+
+export interface Verdict {
+  decision: Decision;
+  /** Why, for the agent to read. */
+  message?: string;
 }
 
 type Resolution = NotificationParams<"approval/resolved">["decision"];
@@ -29,20 +51,31 @@ type Resolution = NotificationParams<"approval/resolved">["decision"];
 interface Parts {
   tree: SessionTree;
   store: Store;
+  rules: ApprovalRules;
   tell: (news: News) => void;
   now: () => number;
-  /** An approval that nobody answers is denied after this time, while a client is connected. */
+  /** An approval that nobody answers is denied after this time, while somebody could. */
   timeoutMs: () => number;
-  hasClients: () => boolean;
+  /** Whether a client is connected that can answer. */
+  canBeAnswered: () => boolean;
+  /** What there was before this core. */
+  before: EarlierApprovals;
+}
+
+export interface EarlierApprovals {
   /** Number of the last approval that was ever made. */
   last: number;
+  /** Those that had no answer when their core ended. */
+  expired: readonly string[];
 }
 
 interface Open {
   approval: Approval;
+  decide: Asking["decide"];
   /** Time that it has waited while somebody could have answered. */
   waitedMs: number;
-  answer: (answer: ApprovalAnswer, by: string) => void;
+  /** Ends it; resolves when that is stored. */
+  answer: (answer: ApprovalAnswer, by: string, rule?: ApprovalRule) => Promise<unknown>;
 }
 
 /** How many answered approvals are remembered, so that a second answer is told of the first. */
@@ -50,17 +83,18 @@ const mostRemembered = 10_000;
 const lookEveryMs = 1_000;
 
 export function createApprovals(parts: Parts): Approvals {
-  const { tree, store, tell, now } = parts;
+  const { tree, store, rules, tell, now, before } = parts;
   const open = new Map<string, Open>();
-  const resolved = new Map<string, Resolution>();
-  let last = parts.last;
+  const resolved = new Map<string, Resolution>(before.expired.map((id) => [id, "expired"]));
+  let last = before.last;
   let look: NodeJS.Timeout | undefined;
 
   function rootIdOf(sessionId: string): string {
     return tree.find(sessionId)?.session.rootId ?? "";
   }
 
-  function resolve(id: string, decision: Resolution, by: string): void {
+  /** Whoever answers first ends it. The rule that the answer makes is stored in the same breath. */
+  async function end(id: string, decision: Resolution, by: string, rule?: ApprovalRule) {
     const asked = open.get(id);
     if (asked === undefined) return;
     open.delete(id);
@@ -69,55 +103,85 @@ export function createApprovals(parts: Parts): Approvals {
       if (resolved.size <= mostRemembered) break;
       resolved.delete(oldest);
     }
-    const rootId = rootIdOf(asked.approval.sessionId);
-    const told = () =>
-      tell({ method: "approval/resolved", params: { approvalId: id, decision, by }, rootId });
-    void store.write({ endedApprovals: [id], durability: "durable" }, { told, ifFailing: "keep" });
     if (open.size === 0) clearInterval(look);
+    const rootId = rootIdOf(asked.approval.sessionId);
+    const told = () => {
+      tell({ method: "approval/resolved", params: { approvalId: id, decision, by }, rootId });
+      if (rule !== undefined) tell({ method: "approval/rulesChanged", params: {} });
+    };
+    const approvalRules = rule === undefined ? [] : [rule];
+    await store.write(
+      { endedApprovals: [id], approvalRules, durability: "durable" },
+      { told, ifFailing: "keep" },
+    );
+  }
+
+  /** A new rule may be the answer to others that wait. */
+  function lookAgain(): void {
+    for (const one of [...open.values()]) {
+      const { decision, message } = one.decide();
+      if (decision === "ask") continue;
+      const given = decision === "allow" ? "allowOnce" : "denyOnce";
+      void one.answer({ decision: given, ...(message !== undefined && { message }) }, "rule");
+    }
   }
 
   /** Nobody is blamed for not answering while nobody is there. */
   function watch(): void {
     clearInterval(look);
     look = setInterval(() => {
-      if (!parts.hasClients()) return;
+      if (!parts.canBeAnswered()) return;
       for (const one of [...open.values()]) {
         one.waitedMs += lookEveryMs;
         if (one.waitedMs < parts.timeoutMs()) continue;
         const message = "nobody answered in time";
-        one.answer({ decision: "denyOnce", message }, "time-out");
+        void one.answer({ decision: "denyOnce", message }, "time-out");
       }
     }, lookEveryMs);
     look.unref();
   }
 
+  function approvalOf({ sessionId, runId, question }: Asking, id: string): Approval {
+    const { toolName, kind, title, input } = question;
+    const always = rules.offer(sessionId, question);
+    return {
+      ...{ id, sessionId, path: pathOf(tree, sessionId), runId, toolName, kind, title, input },
+      options:
+        always === undefined
+          ? ["allowOnce", "denyOnce"]
+          : ["allowOnce", "allowAlways", "denyOnce", "denyAlways"],
+      ...(always && { always }),
+      requestedAt: now(),
+    };
+  }
+
+  function unknown(approvalId: string): OffshootError {
+    const decision = resolved.get(approvalId);
+    if (decision === undefined) {
+      const message = `there is no approval ${approvalId}`;
+      return new OffshootError("approvalNotFound", message, { approvalId });
+    }
+    const message = `approval ${approvalId} was answered before: ${decision}`;
+    return new OffshootError("approvalAlreadyResolved", message, { decision });
+  }
+
   return {
-    async ask({ sessionId, runId }, question, signal, asked) {
+    async ask(asking) {
+      const { sessionId, signal, endedBy, asked, decide } = asking;
       last += 1;
       const id = String(last);
       await store.setMeta("lastApproval", last);
       if (signal.aborted) return { decision: "expired" };
-      const approval: Approval = {
-        id,
-        sessionId,
-        path: pathOf(tree, sessionId),
-        runId,
-        toolName: question.toolName,
-        kind: question.kind,
-        title: question.title,
-        input: question.input,
-        options: ["allowOnce", "allowAlways", "denyOnce", "denyAlways"],
-        requestedAt: now(),
-      };
+      const approval = approvalOf(asking, id);
       return await new Promise<ApprovalAnswer>((done) => {
-        const answer: Open["answer"] = (given, by) => {
+        const answer: Open["answer"] = (given, by, rule) => {
           signal.removeEventListener("abort", expire);
-          resolve(id, given.decision, by);
           done(given);
+          return end(id, given.decision, by, rule);
         };
-        const expire = () => answer({ decision: "expired" }, "run ended");
+        const expire = () => void answer({ decision: "expired" }, endedBy());
         signal.addEventListener("abort", expire, { once: true });
-        open.set(id, { approval, waitedMs: 0, answer });
+        open.set(id, { approval, decide, waitedMs: 0, answer });
         if (open.size === 1) watch();
         asked(id);
         const told = () =>
@@ -129,32 +193,54 @@ export function createApprovals(parts: Parts): Approvals {
       [...open.values()]
         .map(({ approval }) => approval)
         .filter(({ sessionId }) => rootId === undefined || rootIdOf(sessionId) === rootId),
-    respond({ approvalId, decision, input }, by) {
+    async respond(params, by) {
+      const { approvalId, decision, scope = "cwd", message } = params;
       const asked = open.get(approvalId);
-      if (asked !== undefined) {
-        return asked.answer({ decision, ...(input !== undefined && { input }) }, by);
+      if (asked === undefined) throw unknown(approvalId);
+      const { approval } = asked;
+      const input = changedInput(params, approval);
+      if (!approval.options.includes(decision)) {
+        const why = "is not offered: no rule could say just this, so answer it once";
+        throw new InvalidParams([{ path: "decision", message: why }]);
       }
-      const before = resolved.get(approvalId);
-      if (before === undefined) {
-        const message = `there is no approval ${approvalId}`;
-        throw new OffshootError("approvalNotFound", message, { approvalId });
-      }
-      const message = `approval ${approvalId} was answered before: ${before}`;
-      throw new OffshootError("approvalAlreadyResolved", message, { decision: before });
+      const always = { allowAlways: "allow", denyAlways: "deny" } as const;
+      const rule =
+        decision === "allowAlways" || decision === "denyAlways"
+          ? rules.make({ approval, decision: always[decision], scope, by })
+          : undefined;
+      const given = { decision, ...input, ...(message !== undefined && { message }) };
+      const stored = asked.answer(given, by, rule);
+      if (rule !== undefined) lookAgain();
+      await stored;
     },
     stop: () => clearInterval(look),
   };
 }
 
+/** Who can answer: a person's client. A program inside a run would answer for itself. */
+export function canAnswer({ options }: Pick<Client, "options">): boolean {
+  return options.workspaceTrusted !== false && options.run === undefined;
+}
+
+/** What to do instead, where that is not what was asked for anyway. */
+function changedInput(
+  { decision, input }: ParamsOf<"approval/respond">,
+  approval: Approval,
+): Pick<ApprovalAnswer, "input"> {
+  if (input === undefined || isDeepStrictEqual(input, approval.input)) return {};
+  if (decision === "allowOnce") return { input };
+  const message = "can be changed with allowOnce only: an always is about what was asked";
+  throw new InvalidParams([{ path: "input", message }]);
+}
+
 /**
- * Approvals of a dead core have expired with the runs that asked; answers the number of the last
- * one that was ever made. Nobody is connected yet: clients see that the list is empty.
+ * Approvals of a dead core have expired with the runs that asked. Nobody is connected yet: clients
+ * see that the list is empty, and fronts tell those that they have kept through the restart.
  */
-export async function endOldApprovals(store: Store): Promise<number> {
-  const old = await store.approvals();
-  const endedApprovals = old.map(({ id }) => id);
-  if (old.length > 0) await store.write({ endedApprovals, durability: "durable" });
-  return Number((await store.getMeta("lastApproval")) ?? 0);
+export async function endOldApprovals(store: Store): Promise<EarlierApprovals> {
+  const expired = (await store.approvals()).map(({ id }) => id);
+  if (expired.length > 0) await store.write({ endedApprovals: expired, durability: "durable" });
+  return { last: Number((await store.getMeta("lastApproval")) ?? 0), expired };
 }
 
 /** From the root to the session. */

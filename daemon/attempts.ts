@@ -13,7 +13,7 @@ import { addUsage, exceededBudget } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { runEnvironment } from "./runners/environment.ts";
 import type { ProcessRecord, Processes } from "./runners/processes.ts";
-import type { RunContext, RunOutcome, Runner } from "./runners/runner.ts";
+import type { Paused, RunContext, RunOutcome, Runner } from "./runners/runner.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./stateFolder.ts";
@@ -30,7 +30,7 @@ export interface AttemptParts {
   folder: StateFolder;
   environment: NodeJS.ProcessEnv;
   /** What the core offers to the agent of a run. */
-  services: (run: LiveRun) => AgentServices;
+  services: (run: LiveRun, attempt: AbortSignal) => AgentServices;
   /** Ends the sub-agents that the agent of a run left open. */
   endAdopted: (run: LiveRun) => Promise<void>;
   now: () => number;
@@ -38,11 +38,21 @@ export interface AttemptParts {
 }
 
 export interface Attempts {
-  attempt(run: LiveRun): Promise<RunOutcome>;
+  attempt(run: LiveRun): Promise<RunOutcome | Paused>;
+  /** Whether the run's agent has turns to pause at. */
+  canPause(run: LiveRun): boolean;
   /** Counts for the run's session, or for a session that the run has adopted. */
   countUsage(run: LiveRun, more: Partial<Usage>, sessionId?: string): void;
   emit(run: LiveRun, event: AgentEvent): void;
 }
+
+/** What an agent that has had its last turn cannot do without another. */
+const beginsTurn: ReadonlySet<AgentEvent["type"]> = new Set([
+  "turn.started",
+  "message.delta",
+  "reasoning.delta",
+  "tool.started",
+]);
 
 /** A runner waits before it reads more when this many characters of its events are not stored. */
 const mostUnstored = 256 * 1024;
@@ -75,6 +85,9 @@ export function createAttempts(parts: AttemptParts): Attempts {
     }
     facts.lastProgressAt = now();
     run.watchdog?.progress();
+    if (run.afterLastTurn !== undefined && beginsTurn.has(event.type)) {
+      endRun(run, run.afterLastTurn);
+    }
     const flow = unstoredOf(run);
     const size = "text" in event ? event.text.length : 200;
     flow.characters += size;
@@ -120,7 +133,12 @@ export function createAttempts(parts: AttemptParts): Attempts {
     });
   }
 
-  function contextOf(run: LiveRun, record: StoredSession, number: number): RunContext {
+  function contextOf(
+    run: LiveRun,
+    record: StoredSession,
+    number: number,
+    over: AbortSignal,
+  ): RunContext {
     const { session, profile } = record;
     if (profile === undefined) throw new Error(`session ${session.id} has no agent`);
     return {
@@ -128,6 +146,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
       runId: run.runId,
       attempt: number,
       prompt: run.prompt,
+      ...(run.sincePause !== undefined && { sincePause: run.sincePause }),
       profile,
       limits: session.limits,
       cwd: session.cwd,
@@ -142,7 +161,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
       }),
       grace: settings().grace,
       signal: run.controller.signal,
-      ...parts.services(run),
+      ...parts.services(run, over),
       emit: (event) => emit(run, event),
       ready: async () => {
         const flow = unstoredOf(run);
@@ -194,16 +213,25 @@ export function createAttempts(parts: AttemptParts): Attempts {
     const { maxTurns } = settings();
     const spent = spentBudget(run.sessionId);
     if (spent !== undefined) {
-      emit(run, { type: "budget", ...spent.over });
       // Whoever works below that session draws on the same budget.
       for (const other of attempting) {
-        if (tree.isWithin(other.sessionId, spent.sessionId)) endRun(other, spent.cause);
+        if (!tree.isWithin(other.sessionId, spent.sessionId)) continue;
+        if (other === run) stopSpending(run, spent);
+        else endRun(other, spent.cause);
       }
     } else if (own.limits.maxTurns === undefined && run.turns >= maxTurns) {
       const over = { limit: "maxTurns", used: run.turns, max: maxTurns } as const;
-      emit(run, { type: "budget", ...over });
-      endRun(run, budgetCause(over, own.title));
+      stopSpending(run, { over, cause: budgetCause(over, own.title) });
     }
+  }
+
+  /** A run that has had exactly its turns may be done with the last one; it gets no other. */
+  function stopSpending(run: LiveRun, { over, cause }: { over: Over; cause: EndCause }): void {
+    const told = `${over.limit} ${over.max}`;
+    if (run.budgetTold !== told) emit(run, { type: "budget", ...over });
+    run.budgetTold = told;
+    if (over.limit === "maxTurns" && over.used === over.max) run.afterLastTurn = cause;
+    else endRun(run, cause);
   }
 
   /** The budget that is used up, of the session or of one above it; of several the highest. */
@@ -220,16 +248,23 @@ export function createAttempts(parts: AttemptParts): Attempts {
     return spent;
   }
 
-  async function attempt(run: LiveRun): Promise<RunOutcome> {
+  function runnerOf({ profile }: StoredSession): Runner | undefined {
+    return parts.runners[profile?.runner.kind ?? "none"];
+  }
+
+  async function attempt(run: LiveRun): Promise<RunOutcome | Paused> {
+    const over = new AbortController();
     attempting.add(run);
     try {
-      return await attemptOnce(run);
+      return await attemptOnce(run, over);
     } finally {
+      over.abort();
       attempting.delete(run);
     }
   }
 
-  async function attemptOnce(run: LiveRun): Promise<RunOutcome> {
+  /** `over` is aborted when the runner has returned: what its agent asked, nobody asks any more. */
+  async function attemptOnce(run: LiveRun, over: AbortController): Promise<RunOutcome | Paused> {
     const { signal } = run.controller;
     if (signal.aborted) return { status: "aborted" };
     const spent = spentBudget(run.sessionId)?.cause;
@@ -237,21 +272,22 @@ export function createAttempts(parts: AttemptParts): Attempts {
       return { status: "error", error: runError(spent.code, spent.message) };
     }
     const record = tree.get(run.sessionId);
-    const kind = record.profile?.runner.kind ?? "none";
-    const runner = parts.runners[kind];
+    const runner = runnerOf(record);
     if (runner === undefined) {
+      const kind = record.profile?.runner.kind ?? "none";
       const message = `agent "${record.session.agent}" needs the runner ${kind}, which is not there`;
       return { status: "error", error: runError("invalid_request", message) };
     }
     const number = "attempt" in record.session ? record.session.attempt : 1;
-    const giveUp = new AbortController();
-    const running = runner.run(contextOf(run, record, number)).catch((err: unknown) => {
+    const context = contextOf(run, record, number, over.signal);
+    const running = runner.run(context).catch((err: unknown) => {
       log.error({ err, runId: run.runId }, "a runner threw");
       return { status: "error", error: runError("internal", messageOf(err)) } as const;
     });
-    const outcome = await Promise.race([running, hung(signal, giveUp.signal)]);
-    giveUp.abort();
+    const outcome = await Promise.race([running, hung(signal, over.signal)]);
+    over.abort();
     delete run.takeMessage;
+    delete run.pauseAtTurn;
     if (run.phase === "open" && !signal.aborted) run.phase = "ended";
     await parts.endAdopted(run);
     await endLeftBehind(run, undefined);
@@ -260,7 +296,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
   }
 
   /** Resolves when a runner does not return although its time is over. */
-  function hung(signal: AbortSignal, giveUp: AbortSignal): Promise<RunOutcome> {
+  function hung(signal: AbortSignal, over: AbortSignal): Promise<RunOutcome> {
     return new Promise((resolve) => {
       const begin = () => {
         const { termAfterMs, killAfterMs } = settings().grace;
@@ -271,15 +307,24 @@ export function createAttempts(parts: AttemptParts): Attempts {
           },
           termAfterMs + killAfterMs + hungAfterMs,
         );
-        giveUp.addEventListener("abort", () => clearTimeout(timer), { once: true });
+        over.addEventListener("abort", () => clearTimeout(timer), { once: true });
       };
-      giveUp.addEventListener("abort", () => signal.removeEventListener("abort", begin));
+      over.addEventListener("abort", () => signal.removeEventListener("abort", begin));
       if (signal.aborted) begin();
       else signal.addEventListener("abort", begin, { once: true });
     });
   }
 
-  return { attempt, emit, countUsage };
+  return {
+    attempt,
+    emit,
+    countUsage,
+    canPause({ sessionId }) {
+      const record = tree.find(sessionId);
+      if (record?.profile === undefined) return false;
+      return runnerOf(record)?.canPause?.(record.profile) === true;
+    },
+  };
 }
 
 interface Over {

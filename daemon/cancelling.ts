@@ -5,7 +5,7 @@
 import { v7 as newId } from "uuid";
 import { isLive, type Session } from "../protocol/session.ts";
 import type { Completions } from "./completions.ts";
-import { beforeStart, type EndCause } from "./endings.ts";
+import { beforeStart, endingOf, type EndCause } from "./endings.ts";
 import { endRun, type LiveRun } from "./life.ts";
 import type { Log } from "./log.ts";
 import type { RunQueue } from "./queue.ts";
@@ -23,7 +23,7 @@ export interface Cancelling {
   /** The same, without the session itself. */
   endBelow(sessionId: string, cause: EndCause): Promise<void>;
   /** Ends a queued or paused session. */
-  endUnstarted(sessionId: string, reason: string | undefined): Promise<boolean>;
+  endWaiting(sessionId: string, cause: EndCause): Promise<boolean>;
   /** Whether the session's own subtree is being cancelled. */
   isCancelling(sessionId: string): boolean;
 }
@@ -76,10 +76,10 @@ export function createCancelling(parts: Parts): Cancelling {
     if (run !== undefined) return await run.done;
     const record = tree.find(sessionId);
     if (record === undefined || record.session.kind === "root") return;
-    if (record.session.status === "created") await endCreated(record, reasonOf(cause));
+    if (record.session.status === "created") await endCreated(record, cause);
     // What is live without a run of its own is adopted, and ends with its parent's run.
     else if (isOpen(record.session) && !isLive(record.session)) {
-      await endUnstarted(sessionId, reasonOf(cause));
+      await endWaiting(sessionId, cause);
     }
   }
 
@@ -89,23 +89,29 @@ export function createCancelling(parts: Parts): Cancelling {
   }
 
   /** A session that never had a run gets one that never starts, so that its end can be told. */
-  async function endCreated(record: StoredSession, reason: string | undefined): Promise<void> {
+  async function endCreated(record: StoredSession, cause: EndCause): Promise<void> {
     const move = { type: "enqueue", runId: newId() } as const;
     const session: Session = transition(record.session, move, now());
     void tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
-    await endUnstarted(session.id, reason);
+    await endWaiting(session.id, cause);
   }
 
-  function endUnstarted(sessionId: string, reason: string | undefined): Promise<boolean> {
+  /** What was paused, or begun by a dead core, has started before. */
+  function endWaiting(sessionId: string, cause: EndCause): Promise<boolean> {
     queue.remove(sessionId);
-    return parts.completions().end(sessionId, beforeStart.cancelled(reason));
+    const reason = cause.kind === "cancelled" ? cause.reason : undefined;
+    const hasStarted = tree.get(sessionId).started === true;
+    const how = hasStarted
+      ? endingOf({ status: "aborted" }, [cause])
+      : beforeStart.cancelled(reason);
+    return parts.completions().end(sessionId, how);
   }
 
   return {
     cancel,
     endTree,
     endBelow,
-    endUnstarted,
+    endWaiting,
     isCancelling: (sessionId) => ending.has(sessionId),
     async goOn() {
       const wished = [...tree.records()].flatMap(({ session, cancelWish }) =>
@@ -114,8 +120,4 @@ export function createCancelling(parts: Parts): Cancelling {
       await Promise.all(wished);
     },
   };
-}
-
-export function reasonOf(cause: EndCause): string | undefined {
-  return cause.kind === "cancelled" ? cause.reason : undefined;
 }

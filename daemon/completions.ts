@@ -106,7 +106,7 @@ function endedRecord(
   at: number,
 ): { record: StoredSession; messages: { sessionId: string; message: Message }[] } {
   const session = transition(before.session, { type: "end", ...ending }, at);
-  const { ending: _settled, cancelWish: _done, ...kept } = before;
+  const { ending: _settled, cancelWish: _done, held: _gone, ...kept } = before;
   if (ending.status !== "completed" || readUpTo === undefined || !("runId" in session)) {
     return { record: { ...kept, session }, messages: [] };
   }

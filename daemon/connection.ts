@@ -18,8 +18,14 @@ import { frame, FrameSplitter } from "./framing.ts";
 import type { Log } from "./log.ts";
 import type { Outbound } from "./outbound.ts";
 
-export function openConnection(socket: Socket, outbound: Outbound, log: Log): MessageConnection {
-  const reader = new FrameReader(socket, outbound, log);
+/** `heard` is given the client's answers to what the core has asked it. */
+export function openConnection(
+  socket: Socket,
+  outbound: Outbound,
+  log: Log,
+  heard: (answer: { id?: unknown; result?: unknown; error?: unknown }) => void,
+): MessageConnection {
+  const reader = new FrameReader(socket, outbound, log, heard);
   const writer = new FrameWriter(outbound);
   const logger = {
     error: (message: string) => log.warn({ message }, "a connection had a fault"),
@@ -51,13 +57,15 @@ class FrameReader extends AbstractMessageReader {
   readonly #socket: Socket;
   readonly #outbound: Outbound;
   readonly #log: Log;
+  readonly #heard: (answer: object) => void;
   readonly #waiting: Message[] = [];
   /** What the connection was given and has not begun with. */
   #given: Message | undefined;
   #give: DataCallback = () => undefined;
 
-  constructor(socket: Socket, outbound: Outbound, log: Log) {
+  constructor(socket: Socket, outbound: Outbound, log: Log, heard: (answer: object) => void) {
     super();
+    this.#heard = heard;
     this.#socket = socket;
     this.#outbound = outbound;
     this.#log = log;
@@ -94,11 +102,21 @@ class FrameReader extends AbstractMessageReader {
   #take(): void {
     // A client that does not read its answers is not worked for.
     if (this.#given === undefined && !this.#outbound.congested) {
+      this.#hearAnswers();
       this.#given = this.#waiting.shift();
       if (this.#given !== undefined) this.#give(this.#given);
     }
     if (this.#waiting.length > 0) this.#socket.pause();
     else this.#socket.resume();
+  }
+
+  /** In their place among what else has come: a notification before an answer is handled first. */
+  #hearAnswers(): void {
+    for (let next = this.#waiting[0]; next && !("method" in next); next = this.#waiting[0]) {
+      const answer = next;
+      this.#waiting.shift();
+      queueMicrotask(() => this.#heard(answer));
+    }
   }
 
   #read(body: Buffer): void {
@@ -115,8 +133,6 @@ class FrameReader extends AbstractMessageReader {
       return this.#refuse(idOf(value) ?? null, standardErrors.invalidRequest, fault);
     }
     const { id, method, params } = value as { id?: unknown; method?: string; params?: unknown };
-    // It is an answer, and nothing was asked.
-    if (method === undefined) return;
     if (method !== "$/cancelRequest" || id !== undefined) {
       this.#waiting.push(value as Message);
       return;

@@ -9,11 +9,15 @@ import { createAdoption } from "./adoption.ts";
 import { createAgents } from "./agents.ts";
 import { createAgentServices } from "./agentServices.ts";
 import { createApiKeys } from "./apiKeys.ts";
-import { createApprovals, endOldApprovals } from "./approvals.ts";
+import { createApprovalRules } from "./approvalRules.ts";
+import { canAnswer, createApprovals, endOldApprovals } from "./approvals.ts";
+import { createAsking } from "./asking.ts";
 import { createAttempts, type Attempts } from "./attempts.ts";
 import { createCompletions } from "./completions.ts";
 import { createConfiguration } from "./config.ts";
+import { createEarlierTalk } from "./earlierTalk.ts";
 import { openConnection } from "./connection.ts";
+import { createEditorModels } from "./editorModels.ts";
 import { createHandlers } from "./handlers.ts";
 import { createHub } from "./hub.ts";
 import { startHousekeeping } from "./housekeeping.ts";
@@ -25,6 +29,9 @@ import { createQueue } from "./queue.ts";
 import { correctLastSeq, endDeadRuns, recoverRuns } from "./recovery.ts";
 import { createReplays, stoppingFrame } from "./replays.ts";
 import { createRetention } from "./retention.ts";
+import { acpRunner } from "./runners/acp.ts";
+import { createAgentHosts } from "./runners/agentHost.ts";
+import { removeAgentSessions } from "./runners/agentHost/sessionFiles.ts";
 import { commandRunner } from "./runners/command.ts";
 import { createProcesses } from "./runners/processes.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
@@ -72,6 +79,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
   const processes = createProcesses({ log });
   const hub = createHub();
   const apiKeys = createApiKeys();
+  const editorModels = createEditorModels();
 
   let scheduler: Scheduler | undefined = undefined;
   let status: Status | undefined = undefined;
@@ -105,15 +113,50 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     last: await store.lastCompletionSeq(),
     ended: (session, fresh) => scheduler?.ended(session, fresh),
   });
-  const runners = { command: commandRunner({ processes, log }) };
-  const approvals = createApprovals({
+  const hosts = createAgentHosts({
+    ...createEarlierTalk({ tree, store }),
+    selfCommand: options.selfCommand,
+    environment,
+    stateDir: folder.dir,
+    processes,
+    providers: () => configuration.user().config.providers,
+    defaultModel: () => configuration.user().config.defaultModel,
+    setup: (sessionId) => tree.find(sessionId)?.setup,
+    apiKeys: apiKeys.all,
+    editorModels,
+    log,
+  });
+  const runners = {
+    command: commandRunner({ processes, log }),
+    acp: acpRunner({ processes, log }),
+    model: acpRunner({ processes, log, hosts }),
+  };
+  const approvalRules = createApprovalRules({
     tree,
     store,
     tell: hub.tell,
     now,
+    loaded: await store.approvalRules(),
+  });
+  await approvalRules.removeOrphans();
+  const approvals = createApprovals({
+    tree,
+    store,
+    rules: approvalRules,
+    tell: hub.tell,
+    now,
     timeoutMs: () => settings().approvalTimeoutMs,
-    hasClients: () => hub.clients.size > 0,
-    last: await endOldApprovals(store),
+    canBeAnswered: () => [...hub.clients].some(canAnswer),
+    before: await endOldApprovals(store),
+  });
+  const agents = createAgents({
+    configuration,
+    environment,
+    runners: Object.keys(runners),
+    apiKeys: apiKeys.all,
+    editorModels: editorModels.all,
+    find: tree.find,
+    onFault: (fault) => log.warn({ fault }, "a file of an agent cannot be used"),
   });
   const adoption = createAdoption({
     tree,
@@ -132,11 +175,14 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     services: createAgentServices({
       tree,
       approvals,
+      rules: approvalRules,
       adoption,
       folder,
       selfCommand: options.selfCommand,
       permissions: () => configuration.user().config.permissions ?? {},
+      materialFor: agents.materialFor,
       emit: (run, event) => attempts.emit(run, event),
+      askingChanged: async (run) => await scheduler?.askingChanged(run),
       now,
     }),
     endAdopted: (run) => adoption.endAll(run),
@@ -157,7 +203,6 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     log,
   });
   scheduler = started;
-  const agents = createAgents({ configuration, environment, runners: Object.keys(runners) });
   const spawning = createSpawning({
     tree,
     store,
@@ -168,11 +213,19 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     isStopping: () => stopping !== undefined,
     now,
   });
-  const retention = createRetention({ tree, store, scheduler: started, now });
+  const retention = createRetention({
+    tree,
+    store,
+    scheduler: started,
+    approvalRules,
+    removeFiles: (records) => removeAgentSessions(folder.dir, records),
+    now,
+  });
 
   status = createStatus({
     folder,
     configuration,
+    agents,
     settings,
     store,
     tree,
@@ -198,8 +251,10 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     spawning,
     agents,
     approvals,
+    approvalRules,
     retention,
     apiKeys,
+    editorModels,
     status: status.now,
     now,
     stop,
@@ -222,13 +277,19 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     const outbound = createOutbound(socket, createReplays(tree, store), (why) =>
       log.warn({ why }, "a client was too slow and is dropped"),
     );
-    const connection = openConnection(socket, outbound, log);
-    socket.on("close", () => sockets.delete(socket));
+    const asking = createAsking(outbound);
+    const connection = openConnection(socket, outbound, log, asking.heard);
+    socket.on("close", () => {
+      sockets.delete(socket);
+      asking.close();
+    });
     serveClient({
       connection,
       outbound,
+      asking,
       handlers,
       hub,
+      editorModels,
       nextClientId: () => (nextClientId += 1),
       onExit: () => socket.end(),
       log,
@@ -243,10 +304,8 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
   const housekeeping = startHousekeeping({
     configuration,
     retention,
-    changed() {
-      status?.tellChange();
-      started.pump();
-    },
+    looked: () => status?.tellChange(),
+    changed: () => started.pump(),
     log,
   });
 
@@ -259,6 +318,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     housekeeping.stop();
     await listener.close();
     await started.stop(runs);
+    await hosts.stop();
     await store.flush();
     for (const client of hub.clients) client.outbound.keep(stoppingFrame);
     await Promise.race([

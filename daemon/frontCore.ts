@@ -4,10 +4,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { frame, passFrames } from "./framing.ts";
 import {
   changesIn,
+  expiredApprovals,
   hearClient,
   hearCore,
   parseMessage,
-  subscriptions,
+  standingRequests,
   takePending,
   type Message,
   type RequestId,
@@ -121,15 +122,16 @@ function replay(front: Front, socket: Socket, own: OwnRequests): void {
       socket.write(frame(JSON.stringify({ jsonrpc: "2.0", method: "initialized", params: {} })));
     }
     if (told.configuration) socket.write(frame(told.configuration));
-    for (const subscription of subscriptions(memory)) {
-      ask(subscription.method, subscription.params, (reply) => {
+    const expired = expiredApprovals(memory).map(frame);
+    for (const standing of standingRequests(memory)) {
+      ask(standing.method, standing.params, (reply) => {
         if (reply.error === undefined) return changesIn(reply).map(frame);
-        front.warn(`A subscription was not renewed: ${JSON.stringify(reply.error)}.`);
+        front.warn(`${standing.method} was not renewed: ${JSON.stringify(reply.error)}.`);
         return [];
       });
     }
     passClient(front, socket);
-    return [];
+    return expired;
   });
 }
 

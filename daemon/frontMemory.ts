@@ -1,7 +1,7 @@
 /**
  * What a front keeps of its client, so that the client can go on with another core when its own
- * has died: how it opened the connection, what it is subscribed to, how far it has come, and which
- * requests have no answer yet. Frames pass through here by the ten thousand: only those that change
+ * has died: how it opened the connection, what it is subscribed to, how far it has come, which
+ * approvals it knows of, and which requests have no answer yet. Frames pass through here by the ten thousand: only those that change
  * this picture are parsed.
  */
 import { stoppingMethod } from "./handshake.ts";
@@ -30,6 +30,10 @@ export interface ClientMemory {
   replayedTo: number;
   /** The sessions that it subscribed to singly, with the last event that it was given of each. */
   readonly sessions: Map<string, number>;
+  /** What the client lent to the core: its models and its keys, as the params to lend them again. */
+  readonly lent: Map<string, Fields>;
+  /** Approvals that it was told of and that have no answer, with the root of their tree. */
+  readonly approvals: Map<string, string>;
   /** Requests without an answer; `params` of those that a later core has to be told of again. */
   readonly pending: Map<RequestId, { method: string; params?: Fields }>;
 }
@@ -45,6 +49,8 @@ export function newClientMemory(): ClientMemory {
     tree: undefined,
     replayedTo: 0,
     sessions: new Map(),
+    approvals: new Map(),
+    lent: new Map(),
     pending: new Map(),
   };
 }
@@ -77,6 +83,7 @@ export function hearCore(memory: ClientMemory, body: Buffer): Heard {
   if (head.startsWith(notificationStart)) {
     if (head.startsWith("subAgent/event", methodAt)) hearEvent(memory, body);
     else if (head.startsWith("subAgent/completed", methodAt)) hearCompletion(memory, body);
+    else if (head.startsWith("approval/re", methodAt)) hearApproval(memory, body);
     else if (head.startsWith(stoppingMethod, methodAt)) return { kind: "stopping" };
     return undefined;
   }
@@ -113,6 +120,18 @@ function hearCompletion(memory: ClientMemory, body: Buffer): void {
   if (tree) tree.completionSeq = Math.max(tree.completionSeq, completionSeq);
 }
 
+function hearApproval(memory: ClientMemory, body: Buffer): void {
+  const { approval, approvalId } = fieldsOf(parseMessage(body)?.params) ?? {};
+  if (typeof approvalId === "string") memory.approvals.delete(approvalId);
+  else keepApproval(memory, approval);
+}
+
+function keepApproval({ approvals }: ClientMemory, approval: unknown): void {
+  const { id, path } = fieldsOf(approval) ?? {};
+  const [root]: unknown[] = Array.isArray(path) ? path : [];
+  if (typeof id === "string") approvals.set(id, String(fieldsOf(root)?.["id"]));
+}
+
 function answerId(body: Buffer): RequestId | undefined {
   const found = answerStart.exec(body.toString("latin1", 0, 300))?.[1];
   if (found !== undefined) return found.startsWith('"') ? found.slice(1, -1) : Number(found);
@@ -139,10 +158,20 @@ function hearAnswer(memory: ClientMemory, id: RequestId, body: Buffer): void {
     memory.tree = { params, completionSeq: Math.max(after, memory.replayedTo) };
   } else if (asked.method === "tree/unsubscribe") {
     memory.tree = undefined;
+    memory.approvals.clear();
+  } else if (asked.method === "approval/list") {
+    const { approvals } = fieldsOf(result) ?? {};
+    for (const one of Array.isArray(approvals) ? approvals : []) keepApproval(memory, one);
   } else if (asked.method === "session/subscribe") {
     memory.sessions.set(sessionId, numberOf(params["after"]) ?? 0);
   } else if (asked.method === "session/unsubscribe") {
     memory.sessions.delete(sessionId);
+  } else if (asked.method === "model/offer") {
+    memory.lent.set(asked.method, params);
+  } else if (asked.method === "daemon/setApiKeys") {
+    const before = fieldsOf(memory.lent.get(asked.method)?.["apiKeys"]);
+    const apiKeys = { ...before, ...fieldsOf(params["apiKeys"]) };
+    memory.lent.set(asked.method, { apiKeys });
   }
 }
 
@@ -152,19 +181,24 @@ const changingRequests = new Set([
   "tree/subscribe",
   "tree/unsubscribe",
   "session/subscribe",
+  "approval/list",
   "session/unsubscribe",
+  "model/offer",
+  "daemon/setApiKeys",
 ]);
 
-/** The subscriptions of the client as requests that go on where it has come to. */
-export function subscriptions(memory: ClientMemory): { method: string; params: Fields }[] {
-  const { tree, sessions } = memory;
-  const ofSessions = [...sessions].map(([sessionId, after]) => ({
-    method: "session/subscribe",
-    params: { sessionId, after },
-  }));
-  if (tree === undefined) return ofSessions;
-  const params = { ...tree.params, afterCompletion: tree.completionSeq };
-  return [{ method: "tree/subscribe", params }, ...ofSessions];
+/** What the client lent, and its subscriptions, as requests that go on where it has come to. */
+export function standingRequests(memory: ClientMemory): { method: string; params: Fields }[] {
+  const { tree, sessions, lent } = memory;
+  const standing = [...lent].map(([method, params]) => ({ method, params }));
+  if (tree !== undefined) {
+    const params = { ...tree.params, afterCompletion: tree.completionSeq };
+    standing.push({ method: "tree/subscribe", params });
+  }
+  for (const [sessionId, after] of sessions) {
+    standing.push({ method: "session/subscribe", params: { sessionId, after } });
+  }
+  return standing;
 }
 
 /** The snapshot of a renewed subscription, as the notifications that a client knows. */
@@ -175,6 +209,22 @@ export function changesIn({ result }: Message): string[] {
   return sessions.map((session: unknown) =>
     JSON.stringify({ jsonrpc: "2.0", method, params: { session } }),
   );
+}
+
+/**
+ * Approvals of a core that has died, as the notifications that say so: they have expired with the
+ * runs that asked. Call it when another core has seen to that.
+ */
+export function expiredApprovals({ tree, approvals }: ClientMemory): string[] {
+  const roots = tree?.params["rootIds"];
+  const isWanted = (rootId: string) => !Array.isArray(roots) || roots.includes(rootId);
+  const gone = tree === undefined ? [] : [...approvals].filter(([, rootId]) => isWanted(rootId));
+  approvals.clear();
+  const method = "approval/resolved";
+  return gone.map(([approvalId]) => {
+    const params = { approvalId, decision: "expired", by: "core ended" };
+    return JSON.stringify({ jsonrpc: "2.0", method, params });
+  });
 }
 
 export type Pending = [id: RequestId, asked: { method: string }][];

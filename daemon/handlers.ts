@@ -3,8 +3,10 @@ import { OffshootError } from "../protocol/errors.ts";
 import type { DaemonStatus } from "../protocol/daemon.ts";
 import type { Agents } from "./agents.ts";
 import type { ApiKeys } from "./apiKeys.ts";
-import type { Approvals } from "./approvals.ts";
+import type { ApprovalRules } from "./approvalRules.ts";
+import { canAnswer, type Approvals } from "./approvals.ts";
 import type { Completions } from "./completions.ts";
+import type { EditorModels } from "./editorModels.ts";
 import { subscribeSession, subscribeTree, type Client } from "./hub.ts";
 import { absolutePath, InvalidParams } from "./invalidParams.ts";
 import { readBlob, readPage, snapshotOf } from "./pages.ts";
@@ -14,6 +16,7 @@ import type { Scheduler } from "./scheduler.ts";
 import { call, commands, type CoreHandlers } from "./server.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Spawning } from "./spawn.ts";
+import type { StoredSession } from "./store/records.ts";
 import type { Store } from "./store/sessionStore.ts";
 import { transition } from "./transition.ts";
 
@@ -25,8 +28,10 @@ interface Parts {
   spawning: Spawning;
   agents: Agents;
   approvals: Approvals;
+  approvalRules: ApprovalRules;
   retention: Retention;
   apiKeys: ApiKeys;
+  editorModels: EditorModels;
   status: () => Promise<DaemonStatus>;
   now: () => number;
   stop: (runs: "interrupt" | "cancel") => void;
@@ -35,8 +40,9 @@ interface Parts {
 const pageSize = 100;
 
 export function createHandlers(parts: Parts): CoreHandlers {
-  const { tree, store, scheduler, completions, spawning, agents, approvals, retention } = parts;
-  const { apiKeys, now } = parts;
+  const { tree, store, scheduler, completions, spawning, agents, retention } = parts;
+  const { approvals, approvalRules } = parts;
+  const { apiKeys, editorModels, now } = parts;
 
   const handlers: CoreHandlers = {
     "session/create": async (params, { client }) => {
@@ -76,7 +82,7 @@ export function createHandlers(parts: Parts): CoreHandlers {
       const record = tree.get(sessionId);
       const move = { type: "update", fields: { title } } as const;
       const session = transition(record.session, move, now());
-      const named = { ...record, session };
+      const named: StoredSession = { ...record, session, titleGiven: true };
       if (!(await tree.commit([{ records: [named] }], { ifFailing: "giveUp" }))) {
         throw storeUnavailable(store);
       }
@@ -147,13 +153,23 @@ export function createHandlers(parts: Parts): CoreHandlers {
     },
 
     "approval/list": ({ rootId }) => ({ approvals: approvals.list(rootId) }),
-    "approval/respond": (params, { client }) => {
-      refuseUntrusted(client);
-      approvals.respond(params, client.name);
+    "approval/respond": async (params, { client }) => {
+      refuseWhoCannotAnswer(client);
+      await approvals.respond(params, client.name);
       return {};
     },
-    "agent/list": ({ cwd }, { client }) => {
+    "approval/rules": ({ cwd, rootId }) => {
+      const folder = cwd === undefined ? undefined : absolutePath(cwd, "cwd");
+      return { rules: approvalRules.list({ cwd: folder, rootId }) };
+    },
+    "approval/removeRule": async ({ ruleId }, { client }) => {
+      refuseWhoCannotAnswer(client);
+      await approvalRules.remove(ruleId);
+      return {};
+    },
+    "agent/list": async ({ cwd }, { client }) => {
       const folder = cwd === undefined ? client.folders[0] : absolutePath(cwd, "cwd");
+      await agents.warm(client, folder);
       const scope = agents.scopeFor(client, folder);
       const { faults } = scope;
       return { agents: agents.list(scope), ...(faults.length > 0 && { faults }) };
@@ -161,6 +177,11 @@ export function createHandlers(parts: Parts): CoreHandlers {
     "daemon/setApiKeys": ({ apiKeys: given }, { client }) => {
       refuseUntrusted(client);
       apiKeys.set(given);
+      return {};
+    },
+    "model/offer": ({ models }, { client }) => {
+      refuseUntrusted(client);
+      editorModels.offer(client, models);
       return {};
     },
     "daemon/status": () => parts.status(),
@@ -185,6 +206,14 @@ export function createHandlers(parts: Parts): CoreHandlers {
 function refuseUntrusted({ options }: Client): void {
   if (options.workspaceTrusted !== false) return;
   const message = "the workspace is not trusted, so nothing is run for it; trust it first";
+  throw new OffshootError("notTrusted", message, {});
+}
+
+/** What an agent may do is decided by people, and not by what runs for them. */
+function refuseWhoCannotAnswer(client: Client): void {
+  refuseUntrusted(client);
+  if (canAnswer(client)) return;
+  const message = "a program inside a run cannot decide what runs may do: ask a person to";
   throw new OffshootError("notTrusted", message, {});
 }
 

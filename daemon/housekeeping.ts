@@ -6,6 +6,8 @@ import type { Retention } from "./retention.ts";
 interface Parts {
   configuration: Configuration;
   retention: Retention;
+  /** Called every second: what people see of the core's health may be another now. */
+  looked: () => void;
   /** The configuration was read again. */
   changed: () => void;
   log: Log;
@@ -14,12 +16,12 @@ interface Parts {
 const lookEveryMs = 1_000;
 const pruneEveryMs = 3_600_000;
 
-export function startHousekeeping({ configuration, retention, changed, log }: Parts): {
-  stop(): void;
-} {
+export function startHousekeeping(parts: Parts): { stop(): void } {
+  const { configuration, retention, looked, changed, log } = parts;
   let known = configuration.user();
 
   function look(): void {
+    looked();
     if (configuration.user() === known) return;
     known = configuration.user();
     log.info({ faults: known.faults }, "the configuration was read again");

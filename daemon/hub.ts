@@ -5,6 +5,7 @@
 import type { ClientOptions } from "../protocol/daemon.ts";
 import type { NotificationMethod, NotificationParams } from "../protocol/messages.ts";
 import type { Session } from "../protocol/session.ts";
+import type { Asking } from "./asking.ts";
 import type { LoadedConfig } from "./config.ts";
 import { frame } from "./framing.ts";
 import type { Outbound, Subscription, TreeSubscription } from "./outbound.ts";
@@ -29,6 +30,7 @@ export interface Client {
   /** Absolute paths of its workspace folders. */
   readonly folders: readonly string[];
   readonly outbound: Outbound;
+  readonly asking: Asking;
   tree: TreeSubscription | undefined;
   /** Sessions that it subscribed to one by one. */
   readonly sessions: Map<string, SessionSubscription>;
@@ -151,6 +153,7 @@ function deliver({ outbound }: Client, of: Subscription, news: News, bytes: Buff
     case "session/removed":
     case "approval/requested":
     case "approval/resolved":
+    case "approval/rulesChanged":
     case "subAgent/gap":
     case "daemon/statusChanged":
       return outbound.keep(bytes, of);

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { AgentEvent } from "../protocol/events.ts";
-import { isLive, noUsage, type RunError } from "../protocol/session.ts";
+import { noUsage, type Message, type RunError } from "../protocol/session.ts";
 import type { Completions } from "./completions.ts";
 import {
   beforeStart,
@@ -16,12 +16,14 @@ import {
 } from "./endings.ts";
 import type { Log } from "./log.ts";
 import type { News } from "./hub.ts";
-import type { RunOutcome } from "./runners/runner.ts";
+import { hold } from "./pausing.ts";
+import type { Paused, RunOutcome } from "./runners/runner.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
-import type { StoredSession } from "./store/records.ts";
+import type { HeldRun, StoredSession } from "./store/records.ts";
 import type { Store } from "./store/sessionStore.ts";
 import { decide } from "./supervision.ts";
+import { suspend, wake } from "./suspension.ts";
 import { transition } from "./transition.ts";
 import { startWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -36,15 +38,30 @@ export interface LiveRun {
   /** `open`: can be cancelled. `ended`: it ended by itself. `closed`: nothing more of it is told. */
   phase: "open" | "ended" | "closed";
   watchdog?: Watchdog;
-  /** Number of the last message that it was given. */
+  /** Numbers of the last message that it was given, and of the last that its agent has read. */
+  givenUpTo: number;
   readUpTo: number;
   prompt: string;
   /** What its programs wait for, per wait: while there is any, the run is suspended. */
   readonly waits: Map<symbol, readonly string[]>;
+  /** Approvals that its agent waits for. */
+  readonly asking: Set<string>;
   /** Turns that it took so far. */
   turns: number;
-  /** Gives the agent a message while it works, where its runner can. */
-  takeMessage?: (text: string) => "injected" | "queued";
+  /** The budget that it was last told is used up. */
+  budgetTold?: string;
+  /** It has had its last turn: it may end by itself, and is ended when it begins another. */
+  afterLastTurn?: EndCause;
+  /** Gives the agent a message while it works, where its runner can; `read` is called when it has. */
+  takeMessage?: (text: string, read: () => void) => "injected" | "queued";
+  /** It shall pause at its next turn; withdrawn: and go on then. */
+  pause?: "wanted" | "withdrawn";
+  /** Tells its agent so, where its runner can. */
+  pauseAtTurn?: () => void;
+  /** It goes on after a pause, until an attempt fails. */
+  held?: HeldRun;
+  /** The messages since that pause. */
+  sincePause?: string;
   /** It failed, was handed to its parent, and waits for a message. */
   escalated?: { error: RunError; answered: () => void };
   /** Settles when its completion was told. */
@@ -57,9 +74,11 @@ export interface LifeParts {
   completions: Completions;
   settings: () => Settings;
   /** Executes one attempt; owns the runner's context. */
-  attempt: (run: LiveRun) => Promise<RunOutcome>;
+  attempt: (run: LiveRun) => Promise<RunOutcome | Paused>;
   /** Gives the slot back, or takes one again; false when the run was aborted first. */
   slots: { release(run: LiveRun): void; acquire(run: LiveRun): Promise<boolean> };
+  /** The run is no longer live: it gives its slot back and is forgotten. */
+  leave: (run: LiveRun) => void;
   /** Numbers, stores and tells an event of the run. */
   emit: (run: LiveRun, event: AgentEvent) => void;
   /** Cancels what is open below the run and resolves when all of it has ended. */
@@ -76,11 +95,16 @@ export interface LifeParts {
 /** Answers `false` when the store could not take the start: then the session is still queued. */
 export async function live(run: LiveRun, parts: LifeParts): Promise<boolean> {
   const { completions, slots, log } = parts;
+  goOnFrom(run, parts.tree.find(run.sessionId)?.held);
   const unable = await load(run, parts);
   // A core that stops leaves in the queue what has not started.
   if (run.causes[0]?.kind === "shutdown") return false;
   if (unable === undefined && !(await begin(run, parts))) return false;
   const ending = unable ?? (await superviseSafely(run, parts));
+  if (ending === "paused") {
+    await hold(run, parts);
+    return true;
+  }
   if (endsSubtree(run, ending)) await parts.endDescendants(run);
   run.phase = "closed";
   run.watchdog?.stop();
@@ -114,6 +138,12 @@ export function isUnwanted({ causes }: LiveRun): boolean {
   return causes.some(({ kind }) => kind === "cancelled" || kind === "deleted");
 }
 
+function goOnFrom(run: LiveRun, held: HeldRun | undefined): void {
+  if (held === undefined) return;
+  run.held = held;
+  run.turns = held.turns;
+}
+
 /** Reads what the run is to work on; answers an ending where there is nothing or no way. */
 async function load(run: LiveRun, { tree, store }: LifeParts): Promise<Ending | undefined> {
   const record = tree.find(run.sessionId);
@@ -126,15 +156,23 @@ async function load(run: LiveRun, { tree, store }: LifeParts): Promise<Ending | 
       return beforeStart.cancelled(cause.kind === "cancelled" ? cause.reason : undefined);
     }
     run.readUpTo = messages.at(-1)?.n ?? record.unreadFrom - 1;
+    run.givenUpTo = run.readUpTo;
     const unread = messages.filter(({ role }) => role === "user");
     if (unread.length === 0) return beforeStart.nothingToDo();
-    run.prompt = unread.map(({ text }) => text).join("\n\n");
+    const { held } = run;
+    run.prompt = joined(unread);
+    if (held === undefined) delete run.sincePause;
+    else run.sincePause = joined(unread.filter(({ n }) => n > held.upTo));
     return undefined;
   } catch (cause) {
     // Another run of the same messages would fail as well.
     run.readUpTo = record.session.messageCount;
     return beforeStart.unreadable(cause);
   }
+}
+
+function joined(messages: readonly Message[]): string {
+  return messages.map(({ text }) => text).join("\n\n");
 }
 
 /** Stores `running`, then tells `subAgent/started`: exactly once per run. */
@@ -161,6 +199,7 @@ async function begin(run: LiveRun, parts: LifeParts): Promise<boolean> {
   );
   if (stored) {
     watch(run, parts);
+    if (run.held) parts.emit(run, { type: "status", from: "paused", to: "running" });
     parts.noticed(run.sessionId);
   } else {
     tree.live.delete(run.sessionId);
@@ -186,6 +225,7 @@ function watch(run: LiveRun, parts: LifeParts): void {
     checkMs: watchdog.checkMs,
     totalMs: timeoutMs ?? watchdog.totalMs,
     idleMs: idleTimeoutMs ?? watchdog.idleMs,
+    ranBeforeMs: run.held?.ranMs ?? 0,
     monotonicMs,
     onHeartbeat: () => beat(run, parts),
     onStalled: (stalled) => {
@@ -225,7 +265,7 @@ export function endRun(run: LiveRun, cause: EndCause): void {
 }
 
 /** A fault in the house itself ends the run, but never its order. */
-async function superviseSafely(run: LiveRun, parts: LifeParts): Promise<Ending> {
+async function superviseSafely(run: LiveRun, parts: LifeParts): Promise<Ending | "paused"> {
   try {
     return await supervise(run, parts);
   } catch (err) {
@@ -235,19 +275,21 @@ async function superviseSafely(run: LiveRun, parts: LifeParts): Promise<Ending> 
   }
 }
 
-/** Attempts until one ends the run: by success, by a final error, or because it has to end. */
-async function supervise(run: LiveRun, parts: LifeParts): Promise<Ending> {
+/** Attempts until one ends the run: by success, by a final error, or because it has to end or pause. */
+async function supervise(run: LiveRun, parts: LifeParts): Promise<Ending | "paused"> {
   const { settings, monotonicMs, tree } = parts;
   let restarts = 0;
   for (;;) {
     const beganMs = monotonicMs();
     const outcome = await parts.attempt(run);
+    if (outcome.status === "paused") return pausedOrEnded(run);
     if (outcome.status !== "error" || run.causes.length > 0) return endingOf(outcome, run.causes);
     if (monotonicMs() - beganMs >= settings().restarts.stableMs) restarts = 0;
     const policy = tree.get(run.sessionId).profile?.restart;
     const decision = decide(outcome.error, restarts, policy, settings().restarts, parts.random);
     if (decision.type === "stop") return endingOf(outcome, run.causes);
     run.phase = "open";
+    delete run.held;
     const goesOn =
       decision.type === "restart"
         ? await restartAfter(run, decision.inMs, outcome.error, parts)
@@ -259,6 +301,14 @@ async function supervise(run: LiveRun, parts: LifeParts): Promise<Ending> {
     await countAttempt(run, parts);
     restarts = decision.type === "restart" ? restarts + 1 : 0;
   }
+}
+
+/** Whatever wants it to end wins over a pause, and nobody pauses who was not asked to. */
+function pausedOrEnded({ causes, pause }: LiveRun): Ending | "paused" {
+  if (causes.length > 0) return endingOf({ status: "aborted" }, causes);
+  if (pause !== undefined) return "paused";
+  const message = "the runner paused without being asked to";
+  return { status: "error", error: runError("internal", message) };
 }
 
 async function restartAfter(
@@ -285,7 +335,7 @@ function attemptOf(run: LiveRun, { tree }: LifeParts): number {
 
 async function countAttempt(run: LiveRun, parts: LifeParts): Promise<void> {
   const attempt = attemptOf(run, parts) + 1;
-  const { ending: _failed, ...record } = parts.tree.get(run.sessionId);
+  const { ending: _failed, held: _gone, ...record } = parts.tree.get(run.sessionId);
   const session = transition(record.session, { type: "restart", attempt }, parts.now());
   await parts.tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
 }
@@ -299,7 +349,7 @@ async function escalate(run: LiveRun, error: RunError, parts: LifeParts): Promis
   signal.addEventListener("abort", () => answer.resolve(), { once: true });
   run.escalated = { error, answered: answer.resolve };
   run.waits.clear();
-  await suspend(run, { kind: "input", ids: [] }, parts);
+  await suspend(run, parts);
   const { messageCount } = parts.tree.get(run.sessionId).session;
   // A message that came while it still worked is an answer too.
   if (signal.aborted || messageCount > run.readUpTo) answer.resolve();
@@ -307,44 +357,4 @@ async function escalate(run: LiveRun, error: RunError, parts: LifeParts): Promis
   await answer.promise;
   delete run.escalated;
   return await wake(run, parts);
-}
-
-/** The run waits, or waits for something else now, and gives its slot back. */
-export async function suspend(
-  run: LiveRun,
-  waitingFor: { kind: "children" | "input"; ids: string[] },
-  parts: LifeParts,
-): Promise<void> {
-  const record = parts.tree.find(run.sessionId);
-  if (run.phase === "closed" || record === undefined || !isLive(record.session)) return;
-  run.watchdog?.suspend();
-  const session = transition(record.session, { type: "suspend", waitingFor }, parts.now());
-  if (record.session.status === "running") {
-    const reason = waitingFor.kind;
-    parts.emit(run, { type: "status", from: "running", to: "suspended", reason });
-  }
-  await parts.tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
-  if (isSuspended(run, parts)) parts.slots.release(run);
-}
-
-/** The run has what it waited for: it takes a slot again. False when it was aborted instead. */
-export async function wake(run: LiveRun, parts: LifeParts): Promise<boolean> {
-  const isClosed = () => run.phase === "closed";
-  if (isClosed() || !(await parts.slots.acquire(run))) return false;
-  if (isClosed() || run.waits.size > 0) {
-    // It has ended, or another of its programs has begun to wait.
-    parts.slots.release(run);
-    return false;
-  }
-  if (!isSuspended(run, parts)) return true;
-  const record = parts.tree.get(run.sessionId);
-  const session = transition(record.session, { type: "wake" }, parts.now());
-  run.watchdog?.wake();
-  parts.emit(run, { type: "status", from: "suspended", to: "running" });
-  await parts.tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
-  return !run.controller.signal.aborted;
-}
-
-function isSuspended(run: LiveRun, { tree }: LifeParts): boolean {
-  return run.phase !== "closed" && tree.find(run.sessionId)?.session.status === "suspended";
 }

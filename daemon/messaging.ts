@@ -91,11 +91,20 @@ export function createMessaging(parts: Parts): Messaging {
   };
 }
 
-/** Gives a message to an agent that can take it, unless an earlier one waits for the next run. */
+/**
+ * Gives a message to an agent that can take it, unless an earlier one waits for the next run. Until
+ * the agent has read it, it is unread: when the run ends before, the next one gets it.
+ */
 function inject(run: LiveRun, n: number, text: string): "injected" | "queued" {
-  if (run.phase !== "open" || run.causes.length > 0 || run.readUpTo !== n - 1) return "queued";
-  if (run.takeMessage?.(text) !== "injected") return "queued";
-  run.readUpTo = n;
+  if (run.phase !== "open" || run.causes.length > 0 || run.givenUpTo !== n - 1) return "queued";
+  let isRead = false;
+  const read = () => {
+    isRead = true;
+    if (run.givenUpTo >= n) run.readUpTo = Math.max(run.readUpTo, n);
+  };
+  if (run.takeMessage?.(text, read) !== "injected") return "queued";
+  run.givenUpTo = n;
+  if (isRead) read();
   return "injected";
 }
 

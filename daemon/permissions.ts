@@ -3,8 +3,9 @@
  * wins; without one the mode does. A child never gets more than its parent.
  */
 import picomatch from "picomatch";
-import type { Permissions } from "../protocol/config.ts";
+import type { AgentProfile, PermissionMode, Permissions } from "../protocol/config.ts";
 import type { ApprovalQuestion, ToolKind } from "./runners/runner.ts";
+import type { StoredSession } from "./store/records.ts";
 
 export type Decision = "allow" | "ask" | "deny";
 
@@ -16,6 +17,44 @@ export function permit(sets: readonly Permissions[], question: ApprovalQuestion)
   const decisions = sets.map((set) => decideOne(set, question));
   if (decisions.includes("deny")) return "deny";
   return decisions.includes("ask") ? "ask" : "allow";
+}
+
+/**
+ * The sets that bind the last session of a chain, which begins below the root. An agent that says
+ * nothing of permissions has those of the nearest one above that does, or what is configured.
+ * "auto" takes nothing away: so nobody gets more than `everybody`, and no spawn more than its agent.
+ */
+export function permissionSets(
+  chain: readonly Pick<StoredSession, "profile" | "narrowing" | "setup">[],
+  everybody: Permissions,
+): Permissions[] {
+  const sets: Permissions[] = [{ mode: "auto", ...everybody }];
+  let isBound = false;
+  for (const [place, { profile, narrowing, setup }] of chain.entries()) {
+    const configured = setup?.permissions ?? everybody;
+    const own = profile?.permissions;
+    if (own !== undefined) sets.push({ mode: configured.mode ?? "ask", ...own });
+    // A program asks nobody; what it spawns has no less to say than if a person had spawned it.
+    const counts = place === chain.length - 1 || !isPlainProgram(profile);
+    if (own === undefined && !isBound && counts) sets.push(configured);
+    isBound ||= own !== undefined || counts;
+    if (setup?.permissions !== undefined) sets.push({ mode: "auto", ...setup.permissions });
+    if (narrowing !== undefined) sets.push({ mode: "auto", ...narrowing });
+  }
+  return sets;
+}
+
+function isPlainProgram(profile: AgentProfile | undefined): boolean {
+  const runner = profile?.runner;
+  return runner?.kind === "command" && (runner.format ?? "text") === "text";
+}
+
+const strictestFirst: readonly PermissionMode[] = ["plan", "ask", "acceptEdits", "auto"];
+
+/** What counts where no rule does. */
+export function strictestMode(sets: readonly Permissions[]): PermissionMode {
+  const modes = sets.map(({ mode = "ask" }) => mode);
+  return strictestFirst.find((mode) => modes.includes(mode)) ?? "ask";
 }
 
 function decideOne(
@@ -41,6 +80,11 @@ function decideOne(
   }
 }
 
+/** The pattern that stands for this subject and nothing else. */
+export function exactPattern(subject: string): string {
+  return subject.replaceAll(/[\\*?[\]{}()!+@|^$~]/gu, String.raw`\$&`);
+}
+
 /** What joins commands or puts one into another: what allows the first does not allow the next. */
 const joinsCommands = /[;&|`\n<>]|\$\(/;
 
@@ -51,7 +95,7 @@ function matches(
   decision: Decision,
 ): boolean {
   if (subject === undefined) return false;
-  if (subject === pattern) return true;
+  if (subject === pattern || exactPattern(subject) === pattern) return true;
   if (kind === "execute" && decision === "allow" && joinsCommands.test(subject)) return false;
   return picomatch.isMatch(subject, pattern, { dot: true, bash: kind === "execute" });
 }

@@ -5,9 +5,11 @@
 import type { ParamsOf, ResultOf } from "../protocol/messages.ts";
 import { isTerminal } from "../protocol/session.ts";
 import { OffshootError } from "../protocol/errors.ts";
+import type { ApprovalRules } from "./approvalRules.ts";
 import { messageOf } from "./endings.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SessionTree } from "./sessions.ts";
+import type { StoredSession } from "./store/records.ts";
 import type { Store } from "./store/sessionStore.ts";
 
 export interface Retention {
@@ -21,17 +23,23 @@ interface Parts {
   tree: SessionTree;
   store: Store;
   scheduler: Scheduler;
+  approvalRules: Pick<ApprovalRules, "removeOrphans">;
+  /** Removes what agents keep of sessions that are gone. */
+  removeFiles: (records: readonly StoredSession[]) => Promise<void>;
   now: () => number;
 }
 
 /** Subtrees that are removed before the size is looked at again. */
 const subtreesPerPiece = 20;
 
-export function createRetention({ tree, store, scheduler, now }: Parts): Retention {
+export function createRetention(parts: Parts): Retention {
+  const { tree, store, scheduler, approvalRules, removeFiles, now } = parts;
+
   async function remove(sessionIds: readonly string[]): Promise<number> {
     let removed = 0;
     await scheduler.endForDeletion(sessionIds, async () => {
-      const ids = sessionIds.filter((id) => tree.find(id) !== undefined);
+      const records = sessionIds.flatMap((id) => tree.find(id) ?? []);
+      const ids = records.map(({ session }) => session.id);
       try {
         await store.deleteSessions(ids);
       } catch (error) {
@@ -40,8 +48,10 @@ export function createRetention({ tree, store, scheduler, now }: Parts): Retenti
         throw new OffshootError("storeUnavailable", message, { cause });
       }
       tree.forget(ids);
+      await approvalRules.removeOrphans();
       for (const id of ids) scheduler.waits.changed(id);
       removed = ids.length;
+      await removeFiles(records);
     });
     return removed;
   }

@@ -16,8 +16,8 @@ interface Parts {
   waits: Waits;
   longestMs: () => number;
   liveRun: (sessionId: string) => LiveRun | undefined;
-  /** The run waits for these sessions now, and holds no slot. */
-  suspend: (run: LiveRun, ids: string[]) => Promise<void>;
+  /** The run waits for sessions, or for others now, and holds no slot. */
+  suspend: (run: LiveRun) => Promise<void>;
   /** The run waits no more: resolves when it has a slot again. */
   wake: (run: LiveRun) => Promise<unknown>;
   /** Takes a slot, even if none is free. */
@@ -53,11 +53,10 @@ export function createRunWaits(parts: Parts): Wait {
     signal: AbortSignal,
   ): ReturnType<Waits["wait"]> {
     const token = Symbol("wait");
-    const suspend = () => parts.suspend(run, [...new Set([...run.waits.values()].flat())]);
     run.waits.set(token, pending);
     let timedOut = false;
     try {
-      await suspend();
+      await parts.suspend(run);
       const answer = await wait();
       timedOut = answer.timedOut;
       return answer;
@@ -68,7 +67,7 @@ export function createRunWaits(parts: Parts): Wait {
       const goesOn = (timedOut || signal.aborted) && run.phase !== "closed";
       if (isLast && goesOn) parts.takeSlot(run);
       if (isLast) await parts.wake(run);
-      else if (run.waits.size > 0) await suspend();
+      else if (run.waits.size > 0) await parts.suspend(run);
     }
   }
 }

@@ -7,15 +7,17 @@ import type { ParamsOf } from "../protocol/messages.ts";
 import { isLive, isTerminal, type Session } from "../protocol/session.ts";
 import type { Attempts } from "./attempts.ts";
 import { completionOf, type Completions } from "./completions.ts";
-import { createCancelling, reasonOf } from "./cancelling.ts";
+import { createCancelling } from "./cancelling.ts";
 import { messageOf, runError, type EndCause } from "./endings.ts";
-import { endRun, live, suspend, wake, type LifeParts, type LiveRun } from "./life.ts";
-import { createMessaging, storeUnavailable, type Messaging } from "./messaging.ts";
+import { endRun, live, type LifeParts, type LiveRun } from "./life.ts";
+import { createMessaging, type Messaging } from "./messaging.ts";
+import { createPausing } from "./pausing.ts";
 import { notRunning, type RunQueue } from "./queue.ts";
 import { createRunWaits, type Wait } from "./runWaits.ts";
 import { createSlots } from "./slots.ts";
 import type { StoredSession } from "./store/records.ts";
-import { isOpen, transition } from "./transition.ts";
+import { suspend, waitingChanged, wake } from "./suspension.ts";
+import { isOpen } from "./transition.ts";
 import { createWaits, type WaitState, type Waits } from "./waits.ts";
 
 export interface Scheduler {
@@ -42,6 +44,8 @@ export interface Scheduler {
   pause(params: ParamsOf<"session/pause">): Promise<void>;
   resume(params: ParamsOf<"session/resume">): Promise<void>;
   wait: Wait;
+  /** A person is asked something for the run, or asked no more. */
+  askingChanged(run: LiveRun): Promise<void>;
   /** Whether the session, or one above it, is being made to end: nothing new belongs below it. */
   isEnding(sessionId: string): boolean;
   /** Ends what is open of the sessions, then removes them; nothing new begins there meanwhile. */
@@ -55,7 +59,7 @@ export interface Scheduler {
 
 export type SchedulerParts = Omit<
   LifeParts,
-  "attempt" | "emit" | "slots" | "noticed" | "completions" | "endDescendants"
+  "attempt" | "emit" | "slots" | "leave" | "noticed" | "completions" | "endDescendants"
 > & {
   queue: RunQueue;
   attempts: Attempts;
@@ -64,7 +68,7 @@ export type SchedulerParts = Omit<
 };
 
 export function createScheduler(parts: SchedulerParts): Scheduler {
-  const { tree, queue, store, settings, now, log } = parts;
+  const { tree, queue, store, settings, log } = parts;
   const runs = new Map<string, LiveRun>();
   const slots = createSlots(() => settings().concurrency);
   const waits = createWaits(waitState);
@@ -74,7 +78,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     waits,
     longestMs: () => settings().longestWaitMs,
     liveRun,
-    suspend: (run, ids) => suspend(run, { kind: "children", ids }, lifeParts()),
+    suspend: (run) => suspend(run, lifeParts()),
     wake: (run) => wake(run, lifeParts()),
     takeSlot: (run) => slots.take(run),
   });
@@ -83,6 +87,13 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     liveRun,
     child: runOf,
     refuse,
+    add: (record) => scheduler.add(record),
+  });
+  const pausing = createPausing({
+    ...parts,
+    liveRun,
+    canPause: (run) => parts.attempts.canPause(run),
+    child: runOf,
     add: (record) => scheduler.add(record),
   });
   const cancelling = createCancelling({ ...parts, liveRun });
@@ -110,9 +121,11 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       causes: [],
       controller: new AbortController(),
       phase: "open",
+      givenUpTo: 0,
       readUpTo: 0,
       prompt: "",
       waits: new Map(),
+      asking: new Set(),
       turns: 0,
       done: Promise.resolve(),
     };
@@ -126,6 +139,9 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       const began = await live(run, lifeParts());
       leave(run);
       if (!began) backToQueue(run);
+      await pausing.held(run).catch((err: unknown) => {
+        log.warn({ err, runId: run.runId }, "a paused run could not be queued again");
+      });
     } catch (err) {
       log.error({ err, runId: run.runId }, "the life of a run failed");
       await abandon(run, messageOf(err));
@@ -159,7 +175,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     if (record?.session.status !== "queued" || stopping) return;
     const [cause] = run.causes;
     if (cause === undefined) scheduler.add(record);
-    else void cancelling.endUnstarted(record.session.id, reasonOf(cause));
+    else void cancelling.endWaiting(record.session.id, cause);
   }
 
   function lifeParts(): LifeParts {
@@ -174,6 +190,10 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
           pump();
         },
         acquire: (run) => slots.acquire(run, run.controller.signal),
+      },
+      leave(run) {
+        leave(run);
+        pump();
       },
       endDescendants: (run) =>
         cancelling.endBelow(run.sessionId, { kind: "cancelled", by: "parent" }),
@@ -231,18 +251,6 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     throw new OffshootError("invalidState", message, { status: session.status });
   }
 
-  async function moveAll(
-    { sessionId, tree: whole }: ParamsOf<"session/pause">,
-    from: "queued" | "paused",
-    move: (record: StoredSession) => Promise<void>,
-  ): Promise<void> {
-    if (whole !== true) return await move(runOf(sessionId));
-    tree.get(sessionId);
-    const ids = [sessionId, ...tree.descendantsOf(sessionId)];
-    const chosen = ids.filter((id) => tree.get(id).session.status === from && !runs.has(id));
-    await Promise.all(chosen.map((id) => move(tree.get(id))));
-  }
-
   const scheduler: Scheduler = {
     waits,
     pump,
@@ -281,33 +289,11 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
 
     goOnCancelling: () => cancelling.goOn(),
 
-    pause: (params) =>
-      moveAll(params, "queued", async (record) => {
-        const { session } = record;
-        if (runs.has(session.id) || isLive(session)) {
-          throw new OffshootError(
-            "invalidState",
-            `session ${session.id} runs a program, which has no turns to pause at`,
-            { status: session.status },
-          );
-        }
-        const paused = { ...record, session: transition(session, { type: "pause" }, now()) };
-        queue.remove(session.id);
-        if (await tree.commit([{ records: [paused] }], { ifFailing: "giveUp" })) return;
-        scheduler.add(tree.get(session.id));
-        throw storeUnavailable(store);
-      }),
+    pause: (params) => pausing.pause(params),
 
-    resume: (params) =>
-      moveAll(params, "paused", async (record) => {
-        const session = transition(record.session, { type: "resume" }, now());
-        queue.admit(record.session.rootId, settings().queue);
-        const resumed = { ...record, session };
-        if (!(await tree.commit([{ records: [resumed] }], { ifFailing: "giveUp" }))) {
-          throw storeUnavailable(store);
-        }
-        scheduler.add(tree.get(session.id));
-      }),
+    resume: (params) => pausing.resume(params),
+
+    askingChanged: (run) => waitingChanged(run, lifeParts()),
 
     async wait(params, ofRun, signal) {
       for (const id of params.sessionIds) runOf(id);

@@ -8,6 +8,7 @@ import { ResponseError, type CancellationToken, type MessageConnection } from "v
 import type * as z from "zod";
 import { OffshootError, standardErrors } from "../protocol/errors.ts";
 import {
+  clientNotifications,
   requests,
   type ParamsOf,
   type RequestHandlers,
@@ -15,7 +16,9 @@ import {
   type ResultOf,
 } from "../protocol/messages.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
+import type { Asking } from "./asking.ts";
 import { checkConfig, faultText, pathText, type LoadedConfig } from "./config.ts";
+import type { EditorModels } from "./editorModels.ts";
 import { messageOf } from "./endings.ts";
 import { unsubscribeAll, type Client, type Hub } from "./hub.ts";
 import { absolutePath, InvalidParams } from "./invalidParams.ts";
@@ -36,8 +39,10 @@ export type CoreHandlers = Omit<RequestHandlers<RequestContext>, "initialize" | 
 interface Parts {
   connection: MessageConnection;
   outbound: Outbound;
+  asking: Asking;
   handlers: CoreHandlers;
   hub: Hub;
+  editorModels: EditorModels;
   nextClientId: () => number;
   /** The client has said `exit`. */
   onExit: () => void;
@@ -76,9 +81,13 @@ export function serveClient(parts: Parts): void {
       throw new ResponseError(standardErrors.invalidRequest, message);
     }
     const checked = parse("initialize", params);
-    client = clientFrom(checked, parts.nextClientId(), parts.outbound);
+    client = clientFrom(checked, parts);
     hub.add(client);
-    connection.onDispose(() => client && hub.remove(client));
+    connection.onDispose(() => {
+      if (client === undefined) return;
+      hub.remove(client);
+      parts.editorModels.remove(client);
+    });
     log.info({ client: client.name, clientId: client.id }, "a client has connected");
     return initializeResult(client, handlers);
   }
@@ -103,7 +112,13 @@ export function serveClient(parts: Parts): void {
 
   connection.onNotification((method: string, params: unknown) => {
     if (method === "exit") parts.onExit();
-    if (method !== "workspace/didChangeConfiguration" || client === undefined) return;
+    if (client === undefined) return;
+    if (method === "model/part") {
+      const part = clientNotifications[method].params.safeParse(params);
+      if (part.success) parts.editorModels.part(client, part.data.requestId, part.data.part);
+      else log.warn({ client: client.name }, `wrong params of model/part: ${part.error.message}`);
+    }
+    if (method !== "workspace/didChangeConfiguration") return;
     const settings = (params as { settings?: { offshoot?: unknown } } | null)?.settings?.offshoot;
     // Editors send this about settings of others too, and some of them without any value.
     if (settings === undefined) return;
@@ -155,7 +170,10 @@ function responseErrorFrom(error: unknown, method: string, log: Log): ResponseEr
   return new ResponseError(standardErrors.internalError, message);
 }
 
-function clientFrom(params: ParamsOf<"initialize">, id: number, outbound: Outbound): Client {
+function clientFrom(
+  params: ParamsOf<"initialize">,
+  { nextClientId, outbound, asking }: Parts,
+): Client {
   const options = params.initializationOptions?.offshoot ?? {};
   const asked = options.protocolVersion ?? PROTOCOL_VERSION;
   if (asked !== PROTOCOL_VERSION) {
@@ -169,12 +187,13 @@ function clientFrom(params: ParamsOf<"initialize">, id: number, outbound: Outbou
     );
   }
   return {
-    id,
+    id: nextClientId(),
     name: options.clientName ?? params.clientInfo?.name ?? "unnamed",
     options,
     settings: settingsOfClient(options.settings),
     folders: foldersOf(params),
     outbound,
+    asking,
     tree: undefined,
     sessions: new Map(),
   };

@@ -5,11 +5,11 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { v7 as newId } from "uuid";
-import type { AgentProfile } from "../protocol/config.ts";
+import type { AgentProfile, Config, Permissions } from "../protocol/config.ts";
 import { OffshootError } from "../protocol/errors.ts";
 import type { ParamsOf } from "../protocol/messages.ts";
 import { noUsage, type Limits, type Message, type Session } from "../protocol/session.ts";
-import type { Agents } from "./agents.ts";
+import type { Agents, Scope } from "./agents.ts";
 import { messageOf } from "./endings.ts";
 import type { Client } from "./hub.ts";
 import { absolutePath, InvalidParams } from "./invalidParams.ts";
@@ -18,7 +18,7 @@ import { notRunning, type RunQueue } from "./queue.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
-import type { StoredSession } from "./store/records.ts";
+import type { Setup, StoredSession, TrustedWorkspace } from "./store/records.ts";
 import type { Store } from "./store/sessionStore.ts";
 import { transition } from "./transition.ts";
 
@@ -48,16 +48,26 @@ export function createSpawning(parts: Parts): Spawning {
   const underWay = new Map<string, Promise<Session>>();
 
   async function spawn(params: SpawnParams, client: Client): Promise<Session> {
+    const warming = agents.warm(client, likelyFolder(params, client));
+    if (warming !== undefined) await warming;
     const parent = parentOf(params, client);
     const asked = checkedFolder(params.cwd ?? parent.session.cwd);
-    const profile = profileFor(params, client, asked);
+    const scopeOfAsked = agents.scopeFor(client, asked);
+    const profile = profileFor(params, scopeOfAsked);
     const cwd = profile.cwd === undefined ? asked : checkedFolder(resolve(asked, profile.cwd));
+    const scope = cwd === asked ? scopeOfAsked : agents.scopeFor(client, cwd);
     refuseTooDeep(parent);
     refuseTooMany(parent);
-    const limits = limitsFor(params, client, cwd, profile, parent.session);
+    const limits = limitsFor(params, scope, profile, parent.session);
     if (params.autoRun !== false) queue.admit(parent.session.rootId, settings().queue);
 
-    const child = childRecord(params, parent.session, { cwd, profile, limits, at: now() });
+    const { workspace } = scope;
+    const setup = setupFor(scope, client);
+    const narrowing = agents.resolve(scopeOfAsked, params.agent).permissions
+      ? params.overrides?.permissions
+      : undefined;
+    const made = { cwd, profile, limits, workspace, setup, narrowing, at: now() };
+    const child = childRecord(params, parent.session, made);
     const message: Message = { n: 1, at: now(), role: "user", text: params.prompt };
     const records = [{ ...parent, childCount: parent.childCount + 1 }, child];
     const stored = await tree.commit(
@@ -67,6 +77,12 @@ export function createSpawning(parts: Parts): Spawning {
     if (!stored) throw unavailable();
     scheduler.add(tree.get(child.session.id));
     return tree.show(child.session.id);
+  }
+
+  /** Where the work will be done, unless the agent's profile says otherwise. */
+  function likelyFolder({ cwd, parentId }: SpawnParams, client: Client): string | undefined {
+    const parent = parentId === undefined ? undefined : tree.find(parentId);
+    return cwd ?? parent?.session.cwd ?? client.folders[0];
   }
 
   /** The named parent, or the root of the folder: the one there is, or a new one. */
@@ -87,11 +103,24 @@ export function createSpawning(parts: Parts): Spawning {
     return tree.rootOfFolder(folder) ?? rootRecord(folder, undefined, now());
   }
 
-  function profileFor(params: SpawnParams, client: Client, cwd: string): AgentProfile {
-    const found = agents.resolve(agents.scopeFor(client, cwd), params.agent);
-    const { limits: _limits, ...overrides } = params.overrides ?? {};
-    const changed = { ...overrides, ...(params.model !== undefined && { model: params.model }) };
-    return Object.assign({}, found, changed);
+  function profileFor(params: SpawnParams, scope: Scope): AgentProfile {
+    const found = agents.resolve(scope, params.agent);
+    const { limits: _limits, permissions, ...overrides } = params.overrides ?? {};
+    const profile: AgentProfile = {
+      ...found,
+      ...(overrides as Partial<AgentProfile>),
+      ...(params.model !== undefined && { model: params.model }),
+      // Those of the agent can only be narrowed, which `narrowing` does.
+      ...(permissions !== undefined && !found.permissions && { permissions }),
+    };
+    return withServers(profile, scope.config);
+  }
+
+  /** What counts for the session though it is not of the user's own configuration. */
+  function setupFor({ setup }: Scope, client: Client): Setup | undefined {
+    const surrounding = tree.find(client.options.run?.sessionId ?? "")?.setup;
+    const whole = { ...surrounding, ...setup };
+    return Object.keys(whole).length === 0 ? undefined : whole;
   }
 
   function refuseTooDeep({ session }: StoredSession): void {
@@ -108,12 +137,10 @@ export function createSpawning(parts: Parts): Spawning {
 
   function limitsFor(
     params: SpawnParams,
-    client: Client,
-    cwd: string,
+    { config }: Scope,
     profile: AgentProfile,
     parent: Session,
   ): Limits {
-    const { config } = agents.scopeFor(client, cwd);
     const asked = stricter(profile.limits, params.limits, params.overrides?.limits);
     return cutToParent({ ...config.limits, ...asked }, parent);
   }
@@ -159,10 +186,19 @@ export function createSpawning(parts: Parts): Spawning {
       const record = tree.get(sessionId);
       const { agent, cwd } = record.session;
       const found = agents.scopeFor(client, cwd).profiles.get(agent)?.profile;
-      if (found !== undefined && record.profile !== undefined) {
-        record.profile = { ...record.profile, runner: found.runner };
-      }
+      if (found === undefined || record.profile === undefined || record.ownRunner) return;
+      record.profile = { ...record.profile, runner: found.runner };
     },
+  };
+}
+
+/** The servers of the configuration are everybody's; an agent's own of the same name win. */
+function withServers(profile: AgentProfile, { mcpServers }: Config): AgentProfile {
+  const { runner } = profile;
+  if (mcpServers === undefined || runner.kind === "command") return profile;
+  return {
+    ...profile,
+    runner: { ...runner, mcpServers: { ...mcpServers, ...runner.mcpServers } },
   };
 }
 
@@ -195,8 +231,16 @@ function rootRecord(cwd: string, title: string | undefined, at: number): StoredS
 function childRecord(
   params: SpawnParams,
   parent: Session,
-  { cwd, profile, limits, at }: { cwd: string; profile: AgentProfile; limits: Limits; at: number },
+  made: Required<Pick<StoredSession, "profile">> & {
+    cwd: string;
+    limits: Limits;
+    workspace: TrustedWorkspace | undefined;
+    setup: Setup | undefined;
+    narrowing: Permissions | undefined;
+    at: number;
+  },
 ): StoredSession {
+  const { cwd, profile, limits, workspace, setup, narrowing, at } = made;
   const created: Session = {
     ...newSession(
       {
@@ -224,6 +268,11 @@ function childRecord(
     ...(params.requestKey !== undefined && { requestKey: params.requestKey }),
     priority: params.priority ?? 0,
     profile,
+    ...(workspace && { workspace }),
+    ...(setup && { setup }),
+    ...(narrowing && { narrowing }),
+    ...(params.overrides?.runner && { ownRunner: true }),
+    ...(params.title !== undefined && { titleGiven: true }),
     unreadFrom: 1,
     childCount: 0,
   };
@@ -249,7 +298,7 @@ function newSession(
 }
 
 /** The first line that says something, cut at 60 characters. */
-function titleOf(prompt: string): string {
+export function titleOf(prompt: string): string {
   const line = prompt.split("\n").find((text) => text.trim() !== "") ?? "";
   return [...line.trim()].slice(0, 60).join("");
 }

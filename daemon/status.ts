@@ -1,7 +1,9 @@
 /** What the core says of itself: `daemon/status`, and `daemon/statusChanged` when its health does. */
 import type { DaemonStatus } from "../protocol/daemon.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
+import type { Agents } from "./agents.ts";
 import { faultText, type Configuration } from "./config.ts";
+import { createEventLoopDelay } from "./eventLoopDelay.ts";
 import type { Hub } from "./hub.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SessionTree } from "./sessions.ts";
@@ -19,6 +21,7 @@ export interface Status {
 interface Parts {
   folder: StateFolder;
   configuration: Configuration;
+  agents: Agents;
   settings: () => Settings;
   store: Store;
   tree: SessionTree;
@@ -30,10 +33,11 @@ interface Parts {
 }
 
 export function createStatus(parts: Parts): Status {
-  const { folder, configuration, settings, store, tree, scheduler, hub, unreadable } = parts;
+  const { folder, configuration, agents, settings, store, tree, scheduler, hub, unreadable } =
+    parts;
 
   function health(): Pick<DaemonStatus, "health" | "message"> {
-    const faults = configuration.user().faults.map(faultText);
+    const faults = [...configuration.user().faults.map(faultText), ...agents.userFaults()];
     if (!store.health.ok) faults.unshift(store.health.cause);
     if (unreadable > 0) {
       faults.push(`${unreadable} stored sessions cannot be read; see ${folder.logFile}`);
@@ -45,6 +49,7 @@ export function createStatus(parts: Parts): Status {
     return { health: "degraded", message: faults.join(" ") };
   }
 
+  const eventLoopDelay = createEventLoopDelay();
   let told = JSON.stringify(health());
 
   return {
@@ -55,6 +60,7 @@ export function createStatus(parts: Parts): Status {
       hub.tell({ method: "daemon/statusChanged", params });
     },
     async now() {
+      const eventLoopDelayMs = eventLoopDelay();
       const { concurrency, queue, maxDepth, maxChildren, heartbeatMs, stalledMs, watchdog } =
         settings();
       return {
@@ -72,6 +78,7 @@ export function createStatus(parts: Parts): Status {
         suspended: scheduler.suspendedCount,
         sessions: tree.size,
         rssBytes: process.memoryUsage.rss(),
+        ...(eventLoopDelayMs && { eventLoopDelayMs }),
         limits: {
           concurrency,
           queue,

@@ -70,12 +70,12 @@ export function transition(session: Session, move: Move, now: number): Session {
         stalled: move.stalled === "stalled",
       };
     case "pause":
-      if (session.status !== "queued") return refuse(session, "paused");
+      if (session.status !== "queued" && !isLive(session)) return refuse(session, "paused");
       return {
         ...next,
         status: "paused",
         ...runOf(session),
-        queuedAt: session.queuedAt,
+        queuedAt: session.status === "queued" ? session.queuedAt : session.startedAt,
         pausedAt: now,
       };
     case "resume":

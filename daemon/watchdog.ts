@@ -10,6 +10,8 @@ export interface WatchdogOptions {
   checkMs: number;
   totalMs: number;
   idleMs: number;
+  /** What the run ran before it was paused. */
+  ranBeforeMs: number;
   /** Milliseconds of a clock that only goes forward. */
   monotonicMs: () => number;
   onHeartbeat: () => void;
@@ -22,13 +24,15 @@ export interface Watchdog {
   progress(): void;
   suspend(): void;
   wake(): void;
+  /** Time that counts for the run so far. */
+  ranMs(): number;
   stop(): void;
 }
 
 /** Starts at once, with the first heartbeat. */
 export function startWatchdog(options: WatchdogOptions): Watchdog {
   const { monotonicMs, totalMs, idleMs, checkMs, stalledMs } = options;
-  let ranBeforeMs = 0;
+  let { ranBeforeMs } = options;
   let idleBeforeMs = 0;
   let countingFrom: number | undefined = monotonicMs();
   let idleFrom = countingFrom;
@@ -59,6 +63,7 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
   look();
 
   return {
+    ranMs,
     progress() {
       idleBeforeMs = 0;
       idleFrom = monotonicMs();

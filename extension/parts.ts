@@ -8,6 +8,8 @@ export interface ExtensionParts {
   client: DaemonClient;
   model: SessionModel;
   log: LogOutputChannel;
-  /** Connects, once; resolves when the model holds the truth. */
+  /** Connects, where there is no connection; resolves when the model holds the truth. */
   start(): Promise<void>;
+  /** Ids of the rows that are selected in the view of the sub-agents. */
+  selected(): readonly string[];
 }

@@ -1,27 +1,55 @@
 /** One session as a row of the tree: what it says, and how it is read aloud. Pure. */
-import { isTerminal, type Session, type SessionStatus } from "../protocol/session.ts";
+import type { Session, SessionStatus } from "../protocol/session.ts";
+import { isTerminal } from "../protocol/states.ts";
+import { abilitiesOf, type Below } from "./commands/abilities.ts";
+import {
+  costText,
+  detailOf,
+  needingText,
+  oneLine,
+  plural,
+  spokenDuration,
+  stateWord,
+  timeTaken,
+} from "./sessionWords.ts";
 
 export interface SessionRow {
   label: string;
-  /** The changing part: state, agent, time, and what it does or why it ended. */
+  /** The changing part: state, agent, time, what it does or why it ended, and what it cost. */
   description: string;
   /** Name of a codicon; `spin` ones turn. */
   icon: string;
   /** Id of a theme colour; absent: the default. */
   color?: string;
-  tooltip: string;
   /** What a screen reader says. */
   accessibleLabel: string;
-  /** For `when` clauses of menus: `session.running`, `session.completed`, `root` … */
+  /** For `when` clauses of menus: `session.running;cancel;send;` or `root;cancel;`. */
   contextValue: string;
+  expandable: "no" | "open" | "closed";
 }
 
-const looks: Record<SessionStatus, { icon: string; color?: string }> = {
+export interface RowFacts {
+  /** Epoch milliseconds. */
+  now: number;
+  /** How many rows there are right below it. */
+  childCount: number;
+  /** What there is in the tree below it. */
+  below: Below;
+  /** Writes a time of the day, such as 14:03. */
+  timeOfDay: (at: number) => string;
+}
+
+interface Look {
+  icon: string;
+  color?: string;
+}
+
+const looks: Record<SessionStatus, Look> = {
   created: { icon: "circle-outline" },
   queued: { icon: "clock" },
   running: { icon: "loading~spin", color: "charts.blue" },
-  suspended: { icon: "debug-pause", color: "charts.yellow" },
-  paused: { icon: "stop-circle" },
+  suspended: { icon: "list-tree", color: "charts.blue" },
+  paused: { icon: "debug-pause", color: "charts.yellow" },
   completed: { icon: "pass", color: "testing.iconPassed" },
   cancelled: { icon: "circle-slash" },
   error: { icon: "error", color: "testing.iconFailed" },
@@ -30,82 +58,91 @@ const looks: Record<SessionStatus, { icon: string; color?: string }> = {
   skipped: { icon: "debug-step-over" },
 };
 
-/** `now` in epoch milliseconds. */
-export function sessionRow(session: Session, now: number): SessionRow {
-  if (session.kind === "root") {
-    const { title, cwd } = session;
-    return {
-      label: title,
-      description: cwd,
-      icon: "folder",
-      tooltip: escaped(cwd),
-      accessibleLabel: `${title}, root`,
-      contextValue: "root",
-    };
-  }
-  const state = stateWord(session);
-  const facts = [state, session.agent, timeOf(session, now), detailOf(session), costOf(session)];
-  const said = facts.filter((fact) => fact !== "");
-  const { icon, color } =
-    "stalled" in session && session.stalled
-      ? { icon: "warning", color: "charts.orange" }
-      : looks[session.status];
+/** In characters: the state beside it has to be seen too. The tooltip has the whole title. */
+const longestLabel = 40;
+
+const stalledLook: Look = { icon: "warning", color: "charts.orange" };
+
+const waitingLooks = {
+  approval: { icon: "bell-dot", color: "charts.yellow" },
+  input: { icon: "comment-unresolved", color: "charts.yellow" },
+  children: looks.suspended,
+  background: { icon: "server-process", color: "charts.blue" },
+} as const;
+
+/** What an outside agent started has the same signs without their circle. */
+const adoptedIcons: Partial<Record<SessionStatus, string>> = {
+  running: "sync~spin",
+  completed: "check",
+  error: "close",
+};
+
+export function sessionRow(session: Session, facts: RowFacts): SessionRow {
+  if (session.kind === "root") return rootRow(session, facts);
+  const { now, below, childCount, timeOfDay } = facts;
+  const title = oneLine(session.title, 200);
+  const word = stateWord(session);
+  const time = timeTaken(session, now);
+  const agent = oneLine(session.agent, 40);
+  const detail = detailOf(session);
+  const cost = costText(session.treeUsage);
+  const needing = needingText(below.needing, below.needing === 1 ? "child" : "children");
+  const ended = isTerminal(session) ? timeOfDay(session.endedAt) : "";
+  const said = [word, needing, agent, time, detail, cost, ended];
+  const spoken = [
+    ...[title, word, needing, agent, spokenDuration(time), detail, cost],
+    ended === "" ? "" : `ended ${ended}`,
+    childCount > 0 ? plural(childCount, "child", "children") : "",
+  ];
+  const adopted = session.adopted === true ? ".adopted" : "";
   return {
-    label: session.title,
-    description: said.join(" · "),
-    icon,
-    ...(color !== undefined && { color }),
-    tooltip: tooltipOf(session, said),
-    accessibleLabel: [session.title, ...said].join(", "),
-    contextValue: `session.${session.status}${session.adopted === true ? ".adopted" : ""}`,
+    label: oneLine(session.title, longestLabel),
+    description: joined(said, " · "),
+    ...lookOf(session),
+    accessibleLabel: joined(spoken, ", "),
+    contextValue: context(`session.${session.status}${adopted}`, session, below),
+    expandable: expandable(childCount, below.open > 0 || !isTerminal(session)),
   };
 }
 
-function stateWord(session: Session): string {
-  if (session.status === "suspended") return `waiting for ${session.waitingFor.kind}`;
-  if (session.status === "running" && session.stalled) return "stalled";
-  if (session.status === "queued" && session.position !== undefined) {
-    return `queued, place ${session.position}`;
-  }
-  return session.status;
+/** A root says what goes on below it: it has no state of its own. */
+function rootRow(session: Session, { below, childCount }: RowFacts): SessionRow {
+  const label = oneLine(session.title, 200);
+  const said = [
+    below.running > 0 ? `${below.running} running` : "",
+    below.queued > 0 ? `${below.queued} queued` : "",
+    needingText(below.needing),
+    costText(session.treeUsage),
+    oneLine(session.cwd, 200),
+  ];
+  return {
+    label,
+    description: joined(said, " · "),
+    icon: "folder",
+    accessibleLabel: joined([label, "root", ...said], ", "),
+    contextValue: context("root", session, below),
+    expandable: expandable(childCount, below.open > 0),
+  };
 }
 
-function timeOf(session: Session, now: number): string {
-  if (isTerminal(session)) {
-    return session.startedAt === undefined ? "" : duration(session.endedAt - session.startedAt);
-  }
-  return "startedAt" in session ? duration(now - session.startedAt) : "";
+function lookOf(session: Session): Look {
+  if (session.status === "running" && session.stalled) return stalledLook;
+  const look =
+    session.status === "suspended" ? waitingLooks[session.waitingFor.kind] : looks[session.status];
+  const icon = session.adopted === true ? adoptedIcons[session.status] : undefined;
+  return icon === undefined ? look : { ...look, icon };
 }
 
-function detailOf(session: Session): string {
-  if ("activity" in session && session.activity !== undefined) return session.activity.label;
-  if (!isTerminal(session)) return "";
-  return session.status === "completed" ? "" : (session.error?.message ?? session.reason ?? "");
+/** What is over is folded at first; a person's own choice stays. */
+function expandable(childCount: number, goesOn: boolean): SessionRow["expandable"] {
+  if (childCount === 0) return "no";
+  return goesOn ? "open" : "closed";
 }
 
-function costOf({ treeUsage: { costUsd, inputTokens, outputTokens } }: Session): string {
-  const tokens = inputTokens + outputTokens;
-  const money = costUsd > 0 ? `$${costUsd.toFixed(2)}` : "";
-  return [tokens > 0 ? `${tokens.toLocaleString("en")} tokens` : "", money].join(" ").trim();
+function context(kind: string, session: Session, below: Below): string {
+  return [kind, ...abilitiesOf(session, below), ""].join(";");
 }
 
-function tooltipOf(session: Session, said: readonly string[]): string {
-  const lines = [`**${escaped(session.title)}**`, said.map(escaped).join(" · ")];
-  if (session.model !== undefined) lines.push(`model ${escaped(session.model)}`);
-  lines.push(`\`${session.id}\``);
-  return lines.join("\n\n");
-}
-
-/** Text of agents is hostile: nothing of it may become Markdown. */
-function escaped(text: string): string {
-  return text.replaceAll(/[\\`*_{}[\]()#+\-.!|<>&~$]/g, String.raw`\$&`);
-}
-
-/** `9s`, `3m 05s`, `2h 10m`. */
-export function duration(milliseconds: number): string {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  if (seconds < 60) return `${seconds}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes}m ${String(seconds % 60).padStart(2, "0")}s`;
-  return `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
+function joined(parts: readonly string[], by: string): string {
+  return parts.filter((part) => part !== "").join(by);
 }

@@ -10,6 +10,7 @@ const counted = z.number().int().nonnegative();
 const environment = z.record(z.string(), z.string());
 
 export const PermissionMode = z.enum(["ask", "acceptEdits", "auto", "plan"]);
+export type PermissionMode = z.infer<typeof PermissionMode>;
 
 export const PermissionRule = z.strictObject({
   tool: z.string().describe("name of a tool, or * for any"),
@@ -39,7 +40,16 @@ export const CommandRunner = z
   .strictObject({
     kind: z.literal("command"),
     command: z.string().min(1).describe("the program, looked up on PATH"),
-    args: z.array(z.string()).optional().describe('"{prompt}" in them is replaced'),
+    args: z
+      .array(z.string())
+      .optional()
+      .describe('"{prompt}" in them is replaced, and "{sessionId}" by the id of the session'),
+    resumeArgs: z
+      .array(z.string())
+      .optional()
+      .describe(
+        'instead of args in later runs, where the format told the id of the program\'s own session: it replaces "{agentSessionId}"',
+      ),
     promptVia: z
       .enum(["arg", "stdin", "file"])
       .optional()
@@ -137,6 +147,10 @@ export const Config = z
   .strictObject({
     agents: z.array(AgentProfile).optional(),
     defaultAgent: z.string().optional().describe('agent of a spawn that names none; "shell"'),
+    defaultModel: z
+      .string()
+      .optional()
+      .describe("provider/model of the built-in agent where nothing else names one"),
     concurrency: z
       .strictObject({ total: positive.optional(), perRoot: positive.optional() })
       .optional()

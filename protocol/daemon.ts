@@ -36,6 +36,10 @@ export const DaemonStatus = z
     suspended: z.number().int(),
     sessions: z.number().int(),
     rssBytes: z.number(),
+    eventLoopDelayMs: z
+      .object({ p50: z.number(), p99: z.number(), max: z.number() })
+      .optional()
+      .describe("how late the core was since this was asked last, if that is not long ago"),
     limits: z.object({
       concurrency: z.object({ total: z.number(), perRoot: z.number() }),
       queue: z.object({ perRoot: z.number(), total: z.number() }),

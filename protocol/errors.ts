@@ -22,7 +22,11 @@ export const errors = {
     { limit: z.string(), max: z.number(), current: z.number() },
     "depth, children or a budget is used up",
   ),
-  notTrusted: error(1005, {}, "this client's workspace is not trusted, so it runs nothing"),
+  notTrusted: error(
+    1005,
+    {},
+    "this client's workspace is not trusted, or the client is part of a run and no person",
+  ),
   storeUnavailable: error(1006, { cause: z.string() }, "the store cannot take new work"),
   overloaded: error(
     1007,
@@ -39,6 +43,7 @@ export const errors = {
   notAChild: error(1011, { sessionId: z.string() }, "a root is never run by the daemon"),
   shuttingDown: error(1012, {}, "the core is stopping and takes no new work"),
   cwdNotFound: error(1013, { cwd: z.string() }, "the folder to run in does not exist"),
+  ruleNotFound: error(1014, { ruleId: z.string() }, "there is no such rule"),
 } as const;
 
 export type ErrorKind = keyof typeof errors;

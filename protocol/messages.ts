@@ -5,9 +5,11 @@
  * schema.json and docs/protocol.md from it. Fields may be added, none may change its meaning.
  */
 import * as z from "zod";
+import { Approval, ApprovalDecision, ApprovalRule } from "./approvals.ts";
 import { AgentOverrides, Config } from "./config.ts";
 import { AgentInfo, DaemonStatus, Health, InitializeParams, InitializeResult } from "./daemon.ts";
 import { AgentEvent, StoredEvent } from "./events.ts";
+import { ModelPart, OfferedModel } from "./models.ts";
 import {
   Activity,
   Limits,
@@ -41,25 +43,6 @@ export const Completion = z
   })
   .meta({ id: "Completion", description: "The one terminal outcome of a run." });
 export type Completion = z.infer<typeof Completion>;
-
-export const ApprovalDecision = z.enum(["allowOnce", "allowAlways", "denyOnce", "denyAlways"]);
-
-export const Approval = z
-  .object({
-    id,
-    sessionId: id,
-    path: z.array(z.object({ id, title: z.string() })).describe("from the root to the session"),
-    runId: id,
-    toolName: z.string(),
-    kind: z.string(),
-    title: z.string(),
-    input: z.unknown(),
-    options: z.array(ApprovalDecision),
-    requestedAt: z.number(),
-    expiresAt: z.number().optional(),
-  })
-  .meta({ id: "Approval", description: "A question of an agent that a person has to answer." });
-export type Approval = z.infer<typeof Approval>;
 
 const request = <Params extends z.ZodType, Result extends z.ZodType>(
   params: Params,
@@ -124,12 +107,13 @@ export const requests = {
   "session/pause": request(
     z.object({ sessionId: id, tree: z.boolean().optional() }),
     nothing,
-    "Holds a queued session. A live one is paused at its next turn, where its agent has turns.",
+    "Holds a queued session. A live one is paused at its next turn, where its agent has turns; an " +
+      "agent without them answers 1003. With `tree`, whatever can be paused is.",
   ),
   "session/resume": request(
     z.object({ sessionId: id, tree: z.boolean().optional() }),
     nothing,
-    "Queues a paused session again.",
+    "Queues a paused session again: the same run goes on.",
   ),
   "session/rename": request(
     z.object({ sessionId: id, title: z.string().trim().min(1).max(200) }),
@@ -218,9 +202,25 @@ export const requests = {
     "What waits for a person.",
   ),
   "approval/respond": request(
-    z.object({ approvalId: id, decision: ApprovalDecision, input: z.unknown().optional() }),
+    z.object({
+      approvalId: id,
+      decision: ApprovalDecision,
+      input: z.unknown().optional().describe("allowOnce: what to do instead of what was asked"),
+      scope: z.enum(["cwd", "tree"]).optional().describe("where an always holds; default cwd"),
+      message: z.string().optional().describe("why, for the agent to read"),
+    }),
     nothing,
-    "Answers an approval. The second answer gets 1010.",
+    "Answers an approval. The second answer gets 1010; what runs nothing, or runs itself, 1005.",
+  ),
+  "approval/rules": request(
+    z.object({ cwd: z.string().optional(), rootId: id.optional() }),
+    z.object({ rules: z.array(ApprovalRule) }),
+    "The answers that were given for always, oldest first: all, or those of a folder or a tree.",
+  ),
+  "approval/removeRule": request(
+    z.object({ ruleId: id }),
+    nothing,
+    "Removes a rule: from now on a person is asked again.",
   ),
   "agent/list": request(
     z.object({ cwd: z.string().optional() }),
@@ -242,6 +242,12 @@ export const requests = {
     nothing,
     "Keys for the built-in agent's providers, from the client's secret store. They win over the " +
       "environment, are kept in the memory of the core only, and are never stored, logged or told.",
+  ),
+  "model/offer": request(
+    z.object({ models: z.array(OfferedModel) }),
+    nothing,
+    "The models that this client lends to the built-in agent, as `vscode/<id>`; replaces what it " +
+      "offered before. It is asked for them with `model/complete`.",
   ),
   "daemon/status": request(z.unknown(), DaemonStatus, "How the core is."),
   "daemon/prune": request(
@@ -306,8 +312,9 @@ export const notifications = {
       decision: z.enum([...ApprovalDecision.options, "expired"]),
       by: z.string(),
     }),
-    "It was answered, or it expired with its run.",
+    "It was answered (by a client, by `rule` or by `time-out`), or it expired with its run.",
   ),
+  "approval/rulesChanged": notification(nothing, "A stored rule was made or removed."),
   "subAgent/gap": notification(
     z.object({ sessionId: id, from: seq, to: seq }),
     "This client was too slow for these events; session/events has them.",
@@ -325,6 +332,10 @@ export const clientNotifications = {
   "$/cancelRequest": notification(
     z.object({ id: z.union([z.number(), z.string()]) }),
     "The answer is no longer wanted: -32800.",
+  ),
+  "model/part": notification(
+    z.object({ requestId: id, part: ModelPart }),
+    "A part of the answer to `model/complete`: text as it comes, or a whole tool call.",
   ),
   "workspace/didChangeConfiguration": notification(
     z.object({ settings: z.object({ offshoot: Config.optional() }).nullish() }),

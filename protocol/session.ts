@@ -5,6 +5,9 @@
  * `status`: a field that makes no sense in a state does not exist there.
  */
 import * as z from "zod";
+import { terminalStatuses } from "./states.ts";
+
+export { isLive, isTerminal } from "./states.ts";
 
 /** What was used, by one session or by a whole tree. Money in US dollars, the rest are counts. */
 export const Usage = z
@@ -187,14 +190,6 @@ export type Session = z.infer<typeof Session>;
 export type SessionStatus = Session["status"];
 export type SessionIn<Status extends SessionStatus> = Extract<Session, { status: Status }>;
 
-export const terminalStatuses = [
-  "completed",
-  "cancelled",
-  "error",
-  "timeout",
-  "interrupted",
-  "skipped",
-] as const;
 export const TerminalStatus = z
   .enum(terminalStatuses)
   .meta({ id: "TerminalStatus", description: "How a run can end." });
@@ -214,15 +209,6 @@ export const SessionStatus = z
 
 export type LiveSession = SessionIn<"running" | "suspended">;
 export type TerminalSession = SessionIn<TerminalStatus>;
-
-export function isTerminal(session: Session): session is TerminalSession {
-  return (terminalStatuses as readonly string[]).includes(session.status);
-}
-
-/** Live: a run of it is under way and has a process or a turn. */
-export function isLive(session: Session): session is LiveSession {
-  return session.status === "running" || session.status === "suspended";
-}
 
 /** One message of a session's conversation. */
 export const Message = z

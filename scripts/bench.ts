@@ -11,6 +11,7 @@ import { benchRequests } from "./bench/requests.ts";
 import { benchRuns } from "./bench/runs.ts";
 import { benchSessions } from "./bench/sessions.ts";
 import { benchStart } from "./bench/start.ts";
+import { benchStreaming } from "./bench/streaming.ts";
 import { benchStoreFigures } from "./bench/storeFigures.ts";
 
 const groups: Record<string, (installed: Installed) => Promise<Figure[]>> = {
@@ -18,6 +19,7 @@ const groups: Record<string, (installed: Installed) => Promise<Figure[]>> = {
   requests: benchRequests,
   notifications: benchNotifications,
   runs: benchRuns,
+  streaming: benchStreaming,
   sessions: benchSessions,
   store: benchStoreFigures,
 };

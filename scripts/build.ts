@@ -28,6 +28,11 @@ const programsApart: Plugin = {
       if (kind !== "dynamic-import" || name === undefined || !isMain) return undefined;
       return { path: `./${name}.cjs`, external: true };
     });
+    // The core loads it with the first agent that speaks ACP. In one file with the core it would
+    // turn all that both use, such as zod, into modules that are initialised too late.
+    bundler.onResolve({ filter: /^@agentclientprotocol\/sdk$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "./acp.cjs", external: true } : undefined,
+    );
   },
 };
 
@@ -61,6 +66,7 @@ await build({
   entryPoints: {
     offshoot: "daemon/main.ts",
     core: "daemon/core.ts",
+    acp: "@agentclientprotocol/sdk",
     agent: "daemon/agent/agent.ts",
     mcp: "daemon/mcp/toolServer.ts",
     terminal: "daemon/terminal/commands.ts",
@@ -70,9 +76,26 @@ await build({
   external: ["sqlite3"],
 });
 
+/** What the extension loads only when it is wanted; its activation waits for nothing of it. */
+const loadedLater: Plugin = {
+  name: "a file for what is loaded later",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^\.\/(connection|subAgentTools)\.ts$/ }, ({ path, kind }) =>
+      kind === "dynamic-import"
+        ? { path: path.replace(/\.ts$/, ".cjs"), external: true }
+        : undefined,
+    );
+  },
+};
+
 await build({
   ...shared,
-  entryPoints: { extension: "extension/activate.ts" },
+  entryPoints: {
+    extension: "extension/activate.ts",
+    connection: "extension/connection.ts",
+    subAgentTools: "extension/presence/subAgentTools.ts",
+  },
+  plugins: [loadedLater],
   // The editor gives it to its extensions.
   external: ["vscode"],
 });

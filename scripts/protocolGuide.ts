@@ -55,6 +55,11 @@ speak JSON-RPC 2.0 with it, and see the same tree as every other client of the s
 - The answer to \`session/wait\` comes after the notifications of the ends that it tells of.
 - \`session/cancel\` answers when it is certain that all of it will end, before it has: what was
   cancelled never runs again, also when the core dies in the next moment.
+- A message that was \`injected\` and that the agent had not read when its run ended is read by the next
+  run, which is queued by itself.
+- An approval ends once. \`approval/resolved\` says \`expired\` when its run, its agent or the core has
+  ended, the last by the front that you are connected through.
+- A paused run is no ended one: it has no completion, and goes on under the same \`runId\`.
 - A run that never started (cancelled while queued, skipped, nothing to load) has a completion and
   no \`subAgent/started\`.
 - Deltas may be merged (same order, same text) when a client is slow; nothing else is. Where that is

@@ -13,16 +13,13 @@ export function protocolReference(schema: ProtocolSchema): string {
     `# The Offshoot protocol, version ${schema["x-protocolVersion"]}`,
     protocolGuide,
     "## Requests, client → daemon",
-    ...Object.entries(schema["x-requests"]).flatMap(([method, request]) => [
-      `### \`${method}\``,
-      request.description,
-      ...labelled("Params", shapeOf(schema, `${definitionName(method)}Params`)),
-      ...labelled("Result", shapeOf(schema, `${definitionName(method)}Result`)),
-    ]),
+    ...requestSections(schema, schema["x-requests"]),
     "## Notifications, daemon → client",
     ...notificationSections(schema, schema["x-notifications"]),
     "## Notifications, client → daemon",
     ...notificationSections(schema, schema["x-clientNotifications"]),
+    "## Requests, daemon → client",
+    ...requestSections(schema, schema["x-clientRequests"]),
     "## Errors",
     errorTable(schema),
     "## AgentEvent",
@@ -35,6 +32,15 @@ export function protocolReference(schema: ProtocolSchema): string {
     ...otherTypes(schema).flatMap((name) => [`### ${name}`, shapeOf(schema, name)]),
   ];
   return `${sections.join("\n\n")}\n`;
+}
+
+function requestSections(schema: ProtocolSchema, methods: ProtocolSchema["x-requests"]): string[] {
+  return Object.entries(methods).flatMap(([method, { description }]) => [
+    `### \`${method}\``,
+    description,
+    ...labelled("Params", shapeOf(schema, `${definitionName(method)}Params`)),
+    ...labelled("Result", shapeOf(schema, `${definitionName(method)}Result`)),
+  ]);
 }
 
 function labelled(label: string, text: string): string[] {
@@ -96,6 +102,7 @@ function otherTypes(schema: ProtocolSchema): string[] {
     schema["x-requests"],
     schema["x-notifications"],
     schema["x-clientNotifications"],
+    schema["x-clientRequests"],
     schema["x-errors"],
   ].flatMap((part) => Object.keys(part).map(definitionName));
   const shown = new Set([

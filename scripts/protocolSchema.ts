@@ -1,10 +1,12 @@
 /** The whole protocol as one JSON Schema (2020-12), derived from the zod schemas. */
 import * as z from "zod";
+import * as approvals from "../protocol/approvals.ts";
 import * as config from "../protocol/config.ts";
 import { errors } from "../protocol/errors.ts";
 import * as events from "../protocol/events.ts";
 import * as daemon from "../protocol/daemon.ts";
 import * as messages from "../protocol/messages.ts";
+import * as models from "../protocol/models.ts";
 import * as session from "../protocol/session.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 
@@ -36,6 +38,7 @@ export interface ProtocolSchema {
   "x-requests": Record<string, { params: Reference; result: Reference; description: string }>;
   "x-notifications": Record<string, { params: Reference; description: string }>;
   "x-clientNotifications": Record<string, { params: Reference; description: string }>;
+  "x-clientRequests": Record<string, { params: Reference; result: Reference; description: string }>;
   "x-errors": Record<string, Reference>;
   $defs: Record<string, JsonSchema>;
 }
@@ -47,7 +50,7 @@ export function protocolSchema(): ProtocolSchema {
     return { $ref: `#/$defs/${name}` };
   };
 
-  for (const module of [session, events, config, daemon, messages]) {
+  for (const module of [session, events, config, approvals, models, daemon, messages]) {
     for (const [name, value] of Object.entries(module)) {
       // Keys of the module object, so that a schema keeps the name that TypeScript knows it by.
       if (value instanceof z.ZodType) define(name, value);
@@ -66,6 +69,11 @@ export function protocolSchema(): ProtocolSchema {
     "x-clientNotifications": mapEntries(messages.clientNotifications, (method, entry) => ({
       params: define(`${definitionName(method)}Params`, entry.params),
       description: entry.doc,
+    })),
+    "x-clientRequests": mapEntries(models.clientRequests, (method, { params, result, doc }) => ({
+      params: define(`${definitionName(method)}Params`, params),
+      result: define(`${definitionName(method)}Result`, result),
+      description: doc,
     })),
     "x-errors": mapEntries(errors, (kind, { code, data, when }) =>
       define(`${definitionName(kind)}Error`, errorSchema(kind, code, data, when)),

@@ -3,7 +3,8 @@
  * once and knows nothing of the core; any ACP editor can start it.
  */
 import { randomUUID } from "node:crypto";
-import { Readable, Writable } from "node:stream";
+import { Readable } from "node:stream";
+import type { Writable } from "node:stream";
 import {
   agent,
   methods,
@@ -18,12 +19,16 @@ import type {
   NewSessionRequest,
   SessionModeState,
 } from "@agentclientprotocol/sdk";
+import { createEditorLink } from "./editorLink.ts";
+import { editorMethods } from "./editorMethods.ts";
 import { createMcpPool } from "./mcp.ts";
+import { gatheredOutput } from "./output.ts";
 import { modes } from "./permissions.ts";
 import type { OpenedSession } from "./openSession.ts";
 import type { Mode } from "./permissions.ts";
 import { createRedaction } from "./redaction.ts";
-import { invalidParams, messageOf } from "./runErrors.ts";
+import { invalidParams } from "./requestErrors.ts";
+import { messageOf } from "./runErrors.ts";
 
 export interface AgentParts {
   stdin: Readable;
@@ -39,7 +44,8 @@ export interface AgentParts {
 export async function runAgent(parts: AgentParts): Promise<number> {
   const { stdin, stdout, stderr, environment, version } = parts;
   const redaction = createRedaction(environment);
-  const pool = createMcpPool({ environment: redaction.environmentWithoutKeys, version });
+  const pool = createMcpPool(version);
+  const editorLink = createEditorLink();
   const sessions = new Map<string, OpenedSession>();
   let capabilities: ClientCapabilities | null | undefined;
 
@@ -53,6 +59,7 @@ export async function runAgent(parts: AgentParts): Promise<number> {
     const session = await openSession({
       ...request,
       pool,
+      askEditor: editorLink.askerOf(request.client, request.sessionId),
       redaction,
       environment,
       capabilities: () => capabilities,
@@ -110,11 +117,17 @@ export async function runAgent(parts: AgentParts): Promise<number> {
     })
     .onNotification(methods.agent.session.cancel, ({ params }) => {
       sessions.get(params.sessionId)?.cancel();
-    });
+    })
+    .onNotification(
+      editorMethods.part,
+      (params) => params,
+      ({ params }) => {
+        editorLink.heard(params);
+      },
+    );
 
   const input = Readable.toWeb(stdin) as ReadableStream<Uint8Array>;
-  const output = Writable.toWeb(stdout) as WritableStream<Uint8Array>;
-  const connection = app.connect(ndJsonStream(output, input));
+  const connection = app.connect(ndJsonStream(gatheredOutput(stdout), input));
   const stop = () => connection.close();
   process.once("SIGTERM", stop).once("SIGINT", stop);
   try {

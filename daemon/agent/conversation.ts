@@ -10,6 +10,32 @@ export function userMessage(text: string): ModelMessage {
   return { role: "user", content: text };
 }
 
+/** What a turn had said when it broke. */
+export function brokenMessage(text: string): ModelMessage {
+  return { role: "assistant", content: text, providerOptions: { offshoot: { broken: true } } };
+}
+
+/**
+ * Adds a prompt. One that is given again, because the work on it broke off, stands there already:
+ * then the work goes on where it was, without what the broken turn had said.
+ */
+export function addPrompt(text: string, messages: ModelMessage[]): void {
+  const isBroken = messages.at(-1)?.providerOptions?.["offshoot"]?.["broken"] === true;
+  const whole = isBroken ? messages.slice(0, -1) : messages;
+  if (isUnanswered(text, whole)) messages.length = whole.length;
+  else messages.push(userMessage(text));
+}
+
+/** Whether the conversation ends in work on this very prompt. */
+function isUnanswered(text: string, messages: readonly ModelMessage[]): boolean {
+  for (const { role, content } of messages.toReversed()) {
+    if (role === "user" && content === text) return true;
+    const hasCalls = Array.isArray(content) && content.some(({ type }) => type === "tool-call");
+    if (role === "assistant" && !hasCalls) return false;
+  }
+  return false;
+}
+
 export function messagesOf(history: NonNullable<SessionMeta["history"]>): ModelMessage[] {
   return history
     .filter(({ text }) => text !== "")

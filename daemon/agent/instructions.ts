@@ -7,8 +7,10 @@ export function instructionsFor(parts: {
   mode: string;
   /** Of the agent's profile. */
   prompt: string | undefined;
+  /** Of the project that is worked in. */
+  project: string | undefined;
 }): string {
-  const { cwd, platform, toolNames, mode, prompt } = parts;
+  const { cwd, platform, toolNames, mode, prompt, project } = parts;
   const canSpawn = toolNames.includes("spawn_agent");
   const sentences = [
     "You are an agent that works on its own in a folder with tools. Do the task completely, then " +
@@ -28,5 +30,7 @@ export function instructionsFor(parts: {
         ]
       : []),
   ];
-  return [...sentences, ...(prompt === undefined ? [] : [prompt])].join("\n\n");
+  if (prompt !== undefined) sentences.push(prompt);
+  if (project !== undefined) sentences.push(`The project says this to agents:\n\n${project}`);
+  return sentences.join("\n\n");
 }

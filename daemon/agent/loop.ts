@@ -5,7 +5,7 @@ import type { RunErrorCode } from "../../protocol/session.ts";
 import { executeCalls } from "./calls.ts";
 import type { CallWorld } from "./calls.ts";
 import { compactIfFull } from "./compaction.ts";
-import { estimateTokens, userMessage } from "./conversation.ts";
+import { brokenMessage, estimateTokens, userMessage } from "./conversation.ts";
 import type { Model, Turn } from "./model/model.ts";
 import type { Tool } from "./tools/tool.ts";
 import type { UsageCount } from "./usage.ts";
@@ -22,6 +22,8 @@ export interface PromptWork {
   maxTokens: number;
   usage: UsageCount;
   signal: AbortSignal;
+  /** The client wants it to end before the next turn. */
+  shallPause(): boolean;
   /** Messages that came meanwhile; taken are taken. */
   takeInjected(): string[];
   /** The conversation is whole: every call in it has its result. */
@@ -32,6 +34,8 @@ export interface PromptEnd {
   stopReason: StopReason;
   /** Why, where the stop reason of the protocol does not say it. */
   code?: RunErrorCode;
+  /** It ended between two turns, since the client wanted that; an empty prompt goes on. */
+  paused?: true;
 }
 
 /**
@@ -47,6 +51,7 @@ export async function runPrompt(work: PromptWork): Promise<PromptEnd> {
 
   for (let turns = 0; ; turns += 1) {
     signal.throwIfAborted();
+    if (work.shallPause()) return { stopReason: "cancelled", paused: true };
     messages.push(...work.takeInjected().map(userMessage));
     if (turns >= work.maxTurns) return { stopReason: "max_turn_requests", code: "max_turns" };
     if (usage.session().inputTokens + usage.session().outputTokens >= work.maxTokens) {
@@ -104,7 +109,7 @@ async function takeTurn(work: PromptWork, tools: Tool[], lastData: unknown[]): P
       },
     });
   } catch (error) {
-    if (said !== "") messages.push({ role: "assistant", content: said });
+    if (said !== "") messages.push(brokenMessage(said));
     await work.save();
     throw error;
   }

@@ -1,6 +1,6 @@
 /**
- * The MCP servers of all sessions. Sessions with the same definition share one server, which ends
- * with the last of them.
+ * The MCP servers of all sessions. Sessions of one tree with the same definition share one server,
+ * which ends with the last of them.
  */
 import type { McpServer } from "@agentclientprotocol/sdk";
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -12,46 +12,66 @@ import type { Tool } from "./tools/tool.ts";
 
 export interface McpPool {
   /** Starts or shares the servers. Never waits: the tools do. */
-  acquire(servers: readonly McpServer[], cwd: string): McpLease;
+  acquire(wanted: McpWish): McpLease;
+}
+
+export interface McpWish {
+  servers: readonly McpServer[];
+  cwd: string;
+  /** What servers start with, besides their own. */
+  environment: Record<string, string>;
+  /** Only sessions with the same one share servers. */
+  tree: string | undefined;
 }
 
 export interface McpLease {
-  /**
-   * The tools of all servers, and a sentence for each that has none to give. A server that has
-   * ended since is started again.
-   */
+  /** The tools of all servers, and a sentence for each that has none to give. */
   tools(): Promise<{ tools: Tool[]; faults: string[] }>;
   release(): Promise<void>;
+}
+
+/** A tool as its server describes it. */
+interface Listed {
+  name: string;
+  description: string;
+  inputSchema: object;
+}
+
+interface Connected {
+  client: Client;
+  listed: Listed[];
 }
 
 interface Shared {
   users: number;
   /** Aborted with the last user, so that nobody waits for a server that never answers. */
   end: AbortController;
-  connection: Promise<{ client: Client; tools: Tool[] }> | undefined;
+  connection: Promise<Connected> | undefined;
 }
 
 const connectMs = 30_000;
 /** Ours decides by itself about what its tools do, and models know them by these names. */
 const ownServer = "offshoot";
 
-export function createMcpPool(parts: {
-  /** What servers start with; without keys. */
-  environment: () => Record<string, string>;
-  version: string;
-}): McpPool {
+/** `version` is the package's. */
+export function createMcpPool(version: string): McpPool {
   const shared = new Map<string, Shared>();
+  /**
+   * What our own server offers is the same for every session, and many never use it: each has one
+   * bound to itself, which is started with its first call once any of them has said what there is.
+   */
+  const ownTools = new Map<string, Promise<Listed[]>>();
 
-  const connect = async (server: McpServer, cwd: string, entry: Shared) => {
+  const connect = async (server: McpServer, wanted: McpWish, entry: Shared): Promise<Connected> => {
     const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
-    const client = new Client({ name: "offshoot", version: parts.version });
-    const { transport, readFault } = await openTransport(server, cwd, parts.environment());
+    const client = new Client({ name: "offshoot", version });
+    const { transport, readFault } = await openTransport(server, wanted);
     try {
       await client.connect(transport, { timeout: connectMs, signal: entry.end.signal });
-      const tools = await listTools(client, server.name);
+      const listed = await listTools(client);
       // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a client is no event target
       client.onclose = () => (entry.connection = undefined);
-      return { client, tools };
+      return { client, listed };
     } catch (error) {
       // The client closes it as well, but does not wait.
       await transport.close().catch(() => undefined);
@@ -59,10 +79,37 @@ export function createMcpPool(parts: {
     }
   };
 
+  /** The server, started again where it has ended since. */
+  const open = async (server: McpServer, wanted: McpWish, entry: Shared): Promise<Connected> => {
+    if (entry.end.signal.aborted) throw new Error("the session was closed");
+    entry.connection ??= connect(server, wanted, entry);
+    const { connection } = entry;
+    try {
+      return await connection;
+    } catch (error) {
+      // The next prompt tries again.
+      if (entry.connection === connection) entry.connection = undefined;
+      throw error;
+    }
+  };
+
+  const list = async (server: McpServer, opened: () => Promise<Connected>): Promise<Listed[]> => {
+    const read = async () => (await opened()).listed;
+    if (server.name !== ownServer || !("command" in server)) return await read();
+    const program = hashOf([server.command, server.args]);
+    const known = await ownTools.get(program)?.catch(() => undefined);
+    if (known !== undefined) return known;
+    const reading = read();
+    ownTools.set(program, reading);
+    return await reading;
+  };
+
   return {
-    acquire(servers, cwd) {
+    acquire(wanted) {
+      const { servers, cwd, environment, tree } = wanted;
       const used = servers.map((server) => {
-        const key = hashOf([server, "command" in server ? cwd : ""]);
+        const place = "command" in server ? [cwd, environment] : [];
+        const key = hashOf([tree, server, ...place]);
         const entry = shared.get(key) ?? {
           users: 0,
           end: new AbortController(),
@@ -70,32 +117,22 @@ export function createMcpPool(parts: {
         };
         shared.set(key, entry);
         entry.users += 1;
-        return { key, entry, server };
+        const opened = () => open(server, wanted, entry);
+        return { key, entry, server, opened, listed: () => list(server, opened) };
       });
-      const open = async ({ entry, server }: (typeof used)[number]) => {
-        entry.connection ??= connect(server, cwd, entry);
-        const { connection } = entry;
-        try {
-          return await connection;
-        } catch (error) {
-          // The next prompt tries again.
-          if (entry.connection === connection) entry.connection = undefined;
-          throw error;
-        }
-      };
-      for (const one of used) void open(one).catch(() => undefined);
+      for (const { listed } of used) void listed().catch(() => undefined);
       let released = false;
       return {
         async tools() {
-          const opened = await Promise.allSettled(used.map(open));
-          const faults = opened.flatMap((result, index) =>
-            result.status === "fulfilled"
-              ? []
-              : [`MCP server ${used[index]?.server.name}: ${messageOf(result.reason)}`],
-          );
-          const tools = opened.flatMap((result) =>
-            result.status === "fulfilled" ? result.value.tools : [],
-          );
+          const answers = await Promise.allSettled(used.map(({ listed }) => listed()));
+          const faults: string[] = [];
+          const tools: Tool[] = [];
+          for (const [index, { server, opened }] of used.entries()) {
+            const answer = answers[index];
+            if (answer?.status === "fulfilled")
+              tools.push(...toolsOf(server, answer.value, opened));
+            else faults.push(`MCP server ${server.name}: ${messageOf(answer?.reason)}`);
+          }
           return { tools, faults };
         },
         async release() {
@@ -117,10 +154,28 @@ export function createMcpPool(parts: {
   };
 }
 
+function toolsOf(
+  server: McpServer,
+  listed: readonly Listed[],
+  opened: () => Promise<Connected>,
+): Tool[] {
+  const isOwn = server.name === ownServer;
+  return listed.map(({ name: remoteName, description, inputSchema }) => {
+    // As in other agents, so that nobody takes our own tools for a sub-agent of the agent's.
+    const shownName = prefixed(server.name, remoteName);
+    return mcpTool({
+      client: async () => (await opened()).client,
+      server: server.name,
+      name: isOwn ? remoteName : shownName,
+      decidesItself: isOwn,
+      ...{ remoteName, shownName, description, inputSchema },
+    });
+  });
+}
+
 async function openTransport(
   server: McpServer,
-  cwd: string,
-  environment: Record<string, string>,
+  { cwd, environment }: McpWish,
 ): Promise<{ transport: Transport; readFault(): string }> {
   if ("url" in server) {
     if (server.type !== "http") throw new Error(`the transport ${server.type} is not spoken here`);
@@ -144,25 +199,15 @@ async function openTransport(
   return { transport, readFault };
 }
 
-async function listTools(client: Client, server: string): Promise<Tool[]> {
-  const tools: Tool[] = [];
+async function listTools(client: Client): Promise<Listed[]> {
+  const listed: Listed[] = [];
   for (let cursor: string | undefined; ;) {
     const page = await client.listTools(cursor === undefined ? {} : { cursor });
-    for (const { name, description, inputSchema } of page.tools) {
-      tools.push(
-        mcpTool({
-          client,
-          server,
-          remoteName: name,
-          name: server === ownServer ? name : prefixed(server, name),
-          description: description ?? "",
-          inputSchema,
-          decidesItself: server === ownServer,
-        }),
-      );
+    for (const { name, description = "", inputSchema } of page.tools) {
+      listed.push({ name, description, inputSchema });
     }
     cursor = page.nextCursor;
-    if (cursor === undefined) return tools;
+    if (cursor === undefined) return listed;
   }
 }
 

@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { Config, Permissions } from "../../protocol/config.ts";
 import { Limits } from "../../protocol/session.ts";
-import { invalidParams } from "./runErrors.ts";
+import { invalidParams } from "./requestErrors.ts";
 
 export type Meta = Record<string, unknown> | null | undefined;
 
@@ -17,6 +17,12 @@ export const SessionMeta = z.object({
   permissions: Permissions.optional(),
   limits: Limits.optional(),
   providers: Config.shape.providers,
+  apiKey: z.string().optional().describe("of the model's provider, before the environment's"),
+  instructions: z.string().optional().describe("of the project, such as its AGENTS.md"),
+  skills: z
+    .array(z.object({ name: z.string(), description: z.string(), file: z.string() }))
+    .optional()
+    .describe("these and no others; those of the working folder and the home folder"),
   history: z
     .array(z.object({ role: z.enum(["user", "assistant"]), text: z.string() }))
     .optional()
@@ -26,7 +32,15 @@ export const SessionMeta = z.object({
   environment: z
     .record(z.string(), z.string())
     .optional()
-    .describe("added to the environment of every command, such as the marks of a run"),
+    .describe("all that commands get; the agent's own without the keys"),
+  serverEnvironment: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("all that MCP servers get besides their own; the agent's own without the keys"),
+  tree: z
+    .string()
+    .optional()
+    .describe("sessions with the same one share MCP servers, where these are the same"),
   allowLocalFetch: z.boolean().optional().describe("fetch_url may reach this machine"),
 });
 export type SessionMeta = z.infer<typeof SessionMeta>;
@@ -37,6 +51,10 @@ export const PromptMeta = z.object({
     .boolean()
     .optional()
     .describe("give this to the prompt that runs; it is answered at once, and says if it was"),
+  pause: z
+    .boolean()
+    .optional()
+    .describe("end the prompt that runs before its next turn; answered at once as well"),
 });
 export type PromptMeta = z.infer<typeof PromptMeta>;
 

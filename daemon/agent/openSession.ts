@@ -17,10 +17,11 @@ import envPaths from "env-paths";
 import { messagesOf, textOfPrompt } from "./conversation.ts";
 import type { McpPool } from "./mcp.ts";
 import { PromptMeta, SessionMeta, readMeta } from "./meta.ts";
+import type { AskEditor } from "./model/editorModel.ts";
 import { keyNamesOf } from "./model/providers.ts";
 import type { Redaction } from "./redaction.ts";
 import { replayConversation } from "./replay.ts";
-import { invalidParams, toRequestError } from "./runErrors.ts";
+import { invalidParams, toRequestError } from "./requestErrors.ts";
 import { createAgentSession } from "./session.ts";
 import type { AgentSession } from "./session.ts";
 import { createSessionFile, isSessionId } from "./sessionFile.ts";
@@ -28,8 +29,8 @@ import { createSessionClient } from "./updates.ts";
 
 const defaultModel = "rehearsal/planner";
 
-export interface OpenedSession extends Omit<AgentSession, "prompt" | "inject"> {
-  /** To a prompt, or to a message for the one that runs. Rejects with a RequestError. */
+export interface OpenedSession extends Omit<AgentSession, "prompt" | "inject" | "pause"> {
+  /** To a prompt, or to a message or a wish for the one that runs. Rejects with a RequestError. */
   answer(params: PromptRequest): Promise<PromptResponse>;
 }
 
@@ -42,6 +43,7 @@ export async function openSession(parts: {
   client: AgentContext;
   capabilities: () => ClientCapabilities | null | undefined;
   pool: McpPool;
+  askEditor: AskEditor;
   redaction: Redaction;
   environment: NodeJS.ProcessEnv;
 }): Promise<OpenedSession> {
@@ -50,6 +52,7 @@ export async function openSession(parts: {
   if (!isAbsolute(params.cwd)) throw invalidParams("cwd must be an absolute path");
   const meta = readMeta(SessionMeta, params._meta);
   for (const name of keyNamesOf(meta.providers)) redaction.addKeyName(name);
+  if (meta.apiKey !== undefined) redaction.addKey(meta.apiKey);
   const folder = meta.stateDir ?? environment["OFFSHOOT_AGENT_DIR"] ?? defaultFolder();
   const file = createSessionFile(folder, sessionId);
   const client = createSessionClient(parts);
@@ -70,7 +73,14 @@ export async function openSession(parts: {
     scratchDir: join(folder, "scratch", sessionId),
     file,
     client,
-    acquireMcp: () => pool.acquire(params.mcpServers, params.cwd),
+    acquireMcp: () =>
+      pool.acquire({
+        servers: params.mcpServers,
+        cwd: params.cwd,
+        environment: meta.serverEnvironment ?? redaction.environmentWithoutKeys(),
+        tree: meta.tree,
+      }),
+    askEditor: parts.askEditor,
     redaction,
     environment,
     now: () => Date.now(),
@@ -87,6 +97,9 @@ export async function openSession(parts: {
 async function answerPrompt(session: AgentSession, params: PromptRequest): Promise<PromptResponse> {
   const meta = readMeta(PromptMeta, params._meta);
   const text = textOfPrompt(params.prompt);
+  if (meta.pause === true) {
+    return { stopReason: "end_turn", _meta: { offshoot: { pausing: session.pause() } } };
+  }
   if (meta.inject === true) {
     const injected = session.inject(text);
     return { stopReason: "end_turn", _meta: { offshoot: { injected } } };

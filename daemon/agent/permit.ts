@@ -100,7 +100,7 @@ export function described({ toolCallId, call, tool, prepared }: ReadyCall) {
   return {
     toolCallId,
     title,
-    name: tool.name,
+    name: tool.shownName ?? tool.name,
     kind: tool.kind,
     rawInput: call.input,
     ...(locations === undefined ? {} : { locations }),

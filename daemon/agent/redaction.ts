@@ -9,6 +9,8 @@ export interface Redaction {
   environmentWithoutKeys(): Record<string, string>;
   /** Also takes the variable of this name for a key. */
   addKeyName(name: string): void;
+  /** Also knows this key, which is in no variable. */
+  addKey(key: string): void;
 }
 
 /** Shorter values are no keys, and replacing them would spoil texts. */
@@ -17,10 +19,10 @@ const looksLikeKey = /(_API_KEY|_APIKEY|_AUTH_TOKEN)$/i;
 
 export function createRedaction(environment: NodeJS.ProcessEnv): Redaction {
   const keyNames = new Set(Object.keys(environment).filter((name) => looksLikeKey.test(name)));
+  const given = new Set<string>();
   const redact = (text: string) => {
     let result = text;
-    for (const name of keyNames) {
-      const key = environment[name];
+    for (const key of [...[...keyNames].map((name) => environment[name]), ...given]) {
       if (key === undefined || key.length < shortestKey) continue;
       result = result.replaceAll(key, "[redacted]");
       result = result.replaceAll(encodeURIComponent(key), "[redacted]");
@@ -45,5 +47,6 @@ export function createRedaction(environment: NodeJS.ProcessEnv): Redaction {
         ),
       ),
     addKeyName: (name) => void keyNames.add(name),
+    addKey: (key) => void given.add(key),
   };
 }

@@ -1,5 +1,4 @@
-/** The errors of a prompt, typed as the core knows them, and as they go over the wire. */
-import { RequestError } from "@agentclientprotocol/sdk";
+/** The errors of a prompt, typed as the core knows them. Nothing here loads any SDK. */
 import { retryableCodes } from "../../protocol/session.ts";
 import type { RunErrorCode } from "../../protocol/session.ts";
 
@@ -18,22 +17,6 @@ export class TypedError extends Error {
   get retryable(): boolean {
     return (retryableCodes as readonly RunErrorCode[]).includes(this.code);
   }
-}
-
-/** -32000 is "authentication required" in ACP; everything else is an internal error with data. */
-export function toRequestError(error: unknown, more: object): RequestError {
-  if (error instanceof RequestError) return error;
-  const typed = error instanceof TypedError ? error : new TypedError("internal", messageOf(error));
-  return new RequestError(typed.code === "auth" ? -32_000 : -32_603, typed.message, {
-    code: typed.code,
-    retryable: typed.retryable,
-    ...(typed.retryAfterMs === undefined ? {} : { retryAfterMs: typed.retryAfterMs }),
-    ...more,
-  });
-}
-
-export function invalidParams(sentence: string): RequestError {
-  return RequestError.invalidParams({ code: "invalid_request", retryable: false }, sentence);
 }
 
 export function messageOf(error: unknown): string {

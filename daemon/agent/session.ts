@@ -8,16 +8,18 @@ import type { ModelMessage } from "ai";
 import type { CallWorld } from "./calls.ts";
 import { createCommands } from "./commands.ts";
 import { createConfinement } from "./confinement.ts";
-import { userMessage } from "./conversation.ts";
+import { addPrompt } from "./conversation.ts";
 import { instructionsFor } from "./instructions.ts";
 import { runPrompt } from "./loop.ts";
 import type { PromptEnd } from "./loop.ts";
 import type { McpLease } from "./mcp.ts";
 import type { SessionMeta } from "./meta.ts";
 import { createModel } from "./model/createModel.ts";
+import type { AskEditor } from "./model/editorModel.ts";
 import type { Mode } from "./permissions.ts";
 import type { Redaction } from "./redaction.ts";
-import { TypedError, messageOf, toRequestError } from "./runErrors.ts";
+import { toRequestError } from "./requestErrors.ts";
+import { TypedError, messageOf } from "./runErrors.ts";
 import type { SessionFile } from "./sessionFile.ts";
 import { builtInTools } from "./tools/builtInTools.ts";
 import { findSkills } from "./tools/planTools.ts";
@@ -32,6 +34,8 @@ export interface AgentSession {
   prompt(text: string): Promise<PromptResponse>;
   /** Whether the running prompt takes the message. */
   inject(text: string): boolean;
+  /** Whether there is a prompt that will end before its next turn; its answer says `paused`. */
+  pause(): boolean;
   /** Ends the running prompt; its answer says `cancelled`. */
   cancel(): void;
   /** Cancels, and ends every process. */
@@ -48,9 +52,18 @@ export interface SessionParts {
   file: SessionFile;
   client: SessionClient;
   acquireMcp: () => McpLease;
+  askEditor: AskEditor;
   redaction: Redaction;
   environment: NodeJS.ProcessEnv;
   now: () => number;
+}
+
+interface RunningPrompt {
+  cancel: AbortController;
+  injected: string[];
+  /** It ends before its next turn. */
+  isPausing: boolean;
+  done: Promise<unknown>;
 }
 
 const defaultMaxTurns = 200;
@@ -64,7 +77,7 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
   }
   const confinement = await createConfinement(cwd, parts.scratchDir);
   const mcp = parts.acquireMcp();
-  const commands = createCommands({ ...redaction.environmentWithoutKeys(), ...meta.environment });
+  const commands = createCommands(meta.environment ?? redaction.environmentWithoutKeys());
   const usage = createUsageCount(client);
   const rules = [...(meta.permissions?.rules ?? [])];
   const skillFolders = [cwd, homedir()].flatMap((folder) =>
@@ -78,21 +91,24 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
     showPlan: (entries) => client.update({ sessionUpdate: "plan", entries }),
   } satisfies Parameters<typeof builtInTools>[0];
   let mode: Mode = meta.permissions?.mode ?? "ask";
-  let running: { cancel: AbortController; injected: string[]; done: Promise<unknown> } | undefined;
+  let running: RunningPrompt | undefined;
 
   const collectTools = async () => {
-    const [skills, remote] = await Promise.all([findSkills(skillFolders), mcp.tools()]);
+    const found = meta.skills ?? findSkills(skillFolders);
+    const [skills, remote] = await Promise.all([found, mcp.tools()]);
     for (const fault of remote.faults) client.notice("warning", fault);
     const all = [...builtInTools(toolWorld, skills), ...remote.tools];
     return new Map(all.filter(isWanted(meta.tools)).map((tool) => [tool.name, tool]));
   };
 
-  const work = async (text: string, injected: string[], signal: AbortSignal) => {
+  const work = async (text: string, mine: RunningPrompt, signal: AbortSignal) => {
     const save = async () => {
       const { modelName: model } = parts;
       await parts.file.save(redaction.redactValue({ model, cwd, messages }));
     };
-    messages.push(userMessage(text));
+    // An empty one goes on with the conversation as it is, as after a pause.
+    if (text !== "") addPrompt(text, messages);
+    await save();
     const model = createModel({ ...parts, name: parts.modelName });
     const world: CallWorld = {
       tools: await unlessAborted(collectTools(), signal),
@@ -103,17 +119,19 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
       scratchDir: parts.scratchDir,
     };
     const toolNames = [...world.tools.keys()];
-    const { prompt } = meta;
+    const { prompt, instructions: project } = meta;
+    const { platform } = process;
     return await runPrompt({
       model,
-      instructions: instructionsFor({ cwd, platform: process.platform, toolNames, mode, prompt }),
+      instructions: instructionsFor({ cwd, platform, toolNames, mode, prompt, project }),
       messages,
       world,
       maxTurns: meta.limits?.maxTurns ?? defaultMaxTurns,
       maxTokens: meta.limits?.maxTokens ?? Infinity,
       usage,
       signal,
-      takeInjected: () => injected.splice(0),
+      shallPause: () => mine.isPausing,
+      takeInjected: () => mine.injected.splice(0),
       save,
     });
   };
@@ -130,10 +148,12 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
       }
       const cancel = new AbortController();
       const injected: string[] = [];
+      const mine: RunningPrompt = { cancel, injected, isPausing: false, done: Promise.resolve() };
       const bounds = totalTime(meta.limits?.timeoutMs);
       const signal = AbortSignal.any([cancel.signal, bounds.signal]);
-      const run = work(text, injected, signal);
-      running = { cancel, injected, done: run.catch(() => undefined) };
+      const run = work(text, mine, signal);
+      mine.done = run.catch(() => undefined);
+      running = mine;
       let end: PromptEnd;
       const unread = () => (injected.length === 0 ? {} : { unread: [...injected] });
       try {
@@ -148,13 +168,19 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
         bounds.end();
         running = undefined;
       }
-      const { stopReason, code } = end;
-      const more = { usage: usage.takePrompt(), ...unread(), ...(code ? { code } : {}) };
+      const { stopReason, code, paused } = end;
+      const why = { ...(code && { code }), ...(paused && { paused }) };
+      const more = { usage: usage.takePrompt(), ...unread(), ...why };
       return { stopReason, _meta: { offshoot: more } };
     },
     inject(text) {
       if (running === undefined || running.cancel.signal.aborted) return false;
       running.injected.push(text);
+      return true;
+    },
+    pause() {
+      if (running === undefined) return false;
+      running.isPausing = true;
       return true;
     },
     cancel: () => running?.cancel.abort(new DOMException("cancelled", "AbortError")),

@@ -7,14 +7,15 @@
  * one agent for several tools under one name so gets it once. Files of a workspace count only where
  * it is trusted, those of the home folder always. A file with a fault is reported and the rest load.
  */
-import { existsSync, readdirSync, readFileSync, statSync, type Stats } from "node:fs";
-import { basename, dirname, extname, join, relative, resolve } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import * as z from "zod";
 import type { AgentProfile } from "../../protocol/config.ts";
 import { pathText, type ConfigFault } from "../config.ts";
+import type { SkillFile } from "../runners/runner.ts";
 import type { AcpRunner, Vendor } from "./agentFacts.ts";
 import { DocumentFault, parseMarkdown, parseTomlFile, type FileDocument } from "./document.ts";
 import { readAgent, type Format, type ReadAgent } from "./formats.ts";
+import { createKnownFiles, levelsOf, type KnownFiles, type Level } from "./places.ts";
 
 export interface AgentFilesRequest {
   /** Absolute: where the work is done. */
@@ -24,156 +25,150 @@ export interface AgentFilesRequest {
   home: string;
   /** Whether what the workspace contributes counts. */
   trusted: boolean;
-  /** How each vendor's own agent is run, for those that are installed. */
-  vendorAgents?: Partial<Record<Vendor, AcpRunner>>;
+  /** How a vendor's own agent is run, where it is installed. */
+  vendorAgent?: (vendor: Vendor) => AcpRunner | undefined;
 }
 
-export interface Skill {
-  name: string;
-  description: string;
-  /** Path of its SKILL.md. */
-  file: string;
+export interface FileProfile {
+  profile: AgentProfile;
+  /** The file's path. */
+  source: string;
+  from: Level["from"];
+  format: Format;
 }
 
 export interface AgentFiles {
-  /** Each name once; `source` is the file's path. */
-  profiles: { profile: AgentProfile; source: string; from: "workspace" | "home" }[];
-  skills: Skill[];
+  /** Each name once. */
+  profiles: FileProfile[];
+  skills: SkillFile[];
   /** The nearest AGENTS.md. */
   instructions?: { text: string; file: string };
-  faults: ConfigFault[];
+  faults: FileFault[];
 }
 
-const places: readonly { format: Format; folder: string; homeOnly?: true }[] = [
-  { format: "offshoot", folder: ".offshoot/agents" },
-  { format: "claude", folder: ".claude/agents" },
-  { format: "codex", folder: ".codex/agents" },
-  { format: "gemini", folder: ".gemini/agents" },
-  { format: "opencode", folder: ".opencode/agents" },
-  { format: "opencode", folder: ".opencode/agent" },
-  { format: "opencode", folder: ".config/opencode/agents", homeOnly: true },
-  { format: "opencode", folder: ".config/opencode/agent", homeOnly: true },
-  { format: "copilot", folder: ".github/agents" },
-  { format: "copilot", folder: ".copilot/agents", homeOnly: true },
-];
-const skillFolders = [".agents/skills", ".claude/skills"];
+export interface FileFault extends ConfigFault {
+  from: Level["from"];
+  /** Whose agent it was meant to be; absent for skills, instructions and whole folders. */
+  format?: Format;
+}
+
 /** Copilot allows 30,000 characters; what is far beyond that was never meant as a prompt. */
 const mostBytes = 256 * 1024;
-const mostRemembered = 2_000;
 
-/** Makes a reader that parses a file again only when it has changed: cheap enough for every spawn. */
-export function createAgentFileReader(): (request: AgentFilesRequest) => AgentFiles {
-  const remembered = new Map<string, { stamp: string; value: unknown }>();
+export interface AgentFileReader {
+  /** Parses a file again only when it has changed: cheap enough for every spawn. */
+  read(request: AgentFilesRequest): AgentFiles;
+  /**
+   * Call it before the first `read` of a folder: where there is much to parse, it is done in small
+   * pieces, so that others get their turn. Undefined where there is nothing to wait for.
+   */
+  warm(request: AgentFilesRequest): Promise<void> | undefined;
+}
 
-  /** What `parse` makes of the file, or its faults. Undefined where there is no such file. */
-  function read<Value>(
-    file: string,
-    parse: (text: string) => Value,
-  ): { value: Value } | { faults: ConfigFault[] } | undefined {
-    const stats = statsOf(file);
-    if (stats?.isFile() !== true) return undefined;
-    const stamp = `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
-    const known = remembered.get(file);
-    if (known?.stamp === stamp) return known.value as ReturnType<typeof attempt<Value>>;
-    const value = attempt(file, stats.size, parse);
-    if (remembered.size >= mostRemembered) remembered.clear();
-    remembered.set(file, { stamp, value });
-    return value;
-  }
-
-  return (request) => {
-    const found: AgentFiles = { profiles: [], skills: [], faults: [] };
-    const agentNames = new Set<string>();
-    const skillNames = new Set<string>();
-
-    for (const { folder, from } of levelsOf(request)) {
-      for (const { file, format } of agentFilesOf(folder, from)) {
-        const got = read(file, (text) => agentOf(format, file, text));
-        if (got === undefined) continue;
-        if ("faults" in got) found.faults.push(...got.faults);
-        else if (!agentNames.has(got.value.name)) {
-          agentNames.add(got.value.name);
-          const runner = format === "offshoot" ? undefined : request.vendorAgents?.[format];
-          const profile = got.value.profile?.(runner);
-          if (profile !== undefined) found.profiles.push({ profile, source: file, from });
-        }
-      }
-      for (const file of skillFilesOf(folder)) {
-        const got = read(file, (text) => skillOf(file, text));
-        if (got === undefined) continue;
-        if ("faults" in got) found.faults.push(...got.faults);
-        else if (!skillNames.has(got.value.name)) {
-          skillNames.add(got.value.name);
-          found.skills.push(got.value);
-        }
-      }
-      const file = join(folder, "AGENTS.md");
-      const got = found.instructions === undefined ? read(file, (text) => text.trim()) : undefined;
-      if (got !== undefined && "faults" in got) found.faults.push(...got.faults);
-      else if (got !== undefined && got.value !== "")
-        found.instructions = { text: got.value, file };
-    }
-    return found;
+export function createAgentFileReader(): AgentFileReader {
+  const files = createKnownFiles();
+  const warming = new Map<string, Promise<void> | undefined>();
+  return {
+    read(request) {
+      const { agents, ...found } = allOf(find(request, files));
+      const profiles = agents.flatMap(({ read, ...agent }) => {
+        const runner =
+          agent.format === "offshoot" ? undefined : request.vendorAgent?.(agent.format);
+        const profile = read.profile?.(runner);
+        return profile === undefined ? [] : [{ profile, ...agent }];
+      });
+      return { ...found, profiles };
+    },
+    warm(request) {
+      const { vendorAgent: _unread, ...place } = request;
+      const key = JSON.stringify(place);
+      if (warming.has(key)) return warming.get(key);
+      if (warming.size >= mostWarmed) warming.clear();
+      const steps = find(request, files);
+      warming.set(key, undefined);
+      if (advance(steps)) return undefined;
+      const rest = inPieces(steps).finally(() => warming.set(key, undefined));
+      warming.set(key, rest);
+      return rest;
+    },
   };
 }
 
-interface Level {
-  folder: string;
-  from: "workspace" | "home";
+const mostWarmed = 1_000;
+/** Others wait at most about this long for one piece of the work. */
+const pieceMs = 5;
+
+/** Whether all of the work is done. */
+function advance(steps: Generator<void, unknown>): boolean {
+  const until = performance.now() + pieceMs;
+  while (performance.now() < until) if (steps.next().done === true) return true;
+  return false;
 }
 
-/** Nearest first. Never above the top: what lies there may be anybody's, such as in /tmp. */
-function levelsOf({ folder, top, home, trusted }: AgentFilesRequest): Level[] {
-  const atHome: Level = { folder: resolve(home), from: "home" };
-  if (!trusted) return [atHome];
-  const above: string[] = [];
-  for (let at = resolve(folder); ; at = dirname(at)) {
-    above.push(at);
-    if (at === dirname(at)) break;
-  }
-  const isGiven = top !== undefined && !relative(resolve(top), resolve(folder)).startsWith("..");
-  const last = isGiven
-    ? above.indexOf(resolve(top))
-    : above.findIndex((at) => existsSync(join(at, ".git")));
-  const workspace = above
-    .slice(0, Math.max(0, last) + 1)
-    .filter((at) => at !== atHome.folder)
-    .map((at): Level => ({ folder: at, from: "workspace" }));
-  return [...workspace, atHome];
+async function inPieces(steps: Generator<void, unknown>): Promise<void> {
+  do await new Promise((resolve) => setImmediate(resolve));
+  while (!advance(steps));
 }
 
-function agentFilesOf(folder: string, from: Level["from"]): { file: string; format: Format }[] {
-  return places.flatMap(({ format, folder: place, homeOnly }) => {
-    if (homeOnly === true && from !== "home") return [];
-    const ending = format === "codex" ? ".toml" : ".md";
-    return namesIn(join(folder, place))
-      .filter((name) => name.endsWith(ending) && !/^(readme|agents|claude)\.md$/i.test(name))
-      .map((name) => ({ file: join(folder, place, name), format }));
-  });
-}
-
-function skillFilesOf(folder: string): string[] {
-  return skillFolders.flatMap((place) =>
-    namesIn(join(folder, place)).map((name) => join(folder, place, name, "SKILL.md")),
-  );
-}
-
-/** Undefined where there is nothing, or nothing that may be looked at. */
-function statsOf(file: string): Stats | undefined {
-  try {
-    return statSync(file, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
+function allOf<Value>(steps: Generator<void, Value>): Value {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
   }
 }
 
-/** In the order of the alphabet; none where there is no such folder. */
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder).toSorted();
-  } catch {
-    return [];
+interface Found extends Omit<AgentFiles, "profiles"> {
+  agents: (Omit<FileProfile, "profile"> & { read: ReadAgent })[];
+}
+
+/** Yields after each file, since that may have been parsed. */
+function* find(request: AgentFilesRequest, files: KnownFiles): Generator<void, Found> {
+  const found: Found = { agents: [], skills: [], faults: [] };
+  const agentNames = new Set<string>();
+  const skillNames = new Set<string>();
+
+  for (const level of levelsOf(request)) {
+    const { from, folder } = level;
+    const faulty = (faults: readonly ConfigFault[], format?: Format) => {
+      for (const fault of faults) found.faults.push({ ...fault, from, ...(format && { format }) });
+    };
+    const read = <Value>(file: string, parse: (text: string) => Value, format?: Format) => {
+      const got = files.read(file, (text, size) => attempt(file, { text, size }, parse));
+      if (got === undefined || "value" in got) return got?.value;
+      faulty(got.faults, format);
+      return undefined;
+    };
+
+    const agents = files.agents(level);
+    faulty(agents.faults);
+    for (const { file, format } of agents.files) {
+      yield;
+      const agent = read(file, (text) => agentOf(format, file, text), format);
+      if (agent === undefined || agentNames.has(agent.name)) continue;
+      agentNames.add(agent.name);
+      found.agents.push({ read: agent, source: file, from, format });
+    }
+    const skills = files.skills(level);
+    faulty(skills.faults);
+    for (const file of skills.files) {
+      yield;
+      const skill = read(file, (text) => skillOf(file, text));
+      if (skill === undefined || skillNames.has(skill.name)) continue;
+      skillNames.add(skill.name);
+      found.skills.push(skill);
+    }
+    if (found.instructions !== undefined) continue;
+    const file = join(folder, "AGENTS.md");
+    const text = read(file, (whole) => whole.trim());
+    if (text !== undefined && text !== "") found.instructions = { text, file };
   }
+  return found;
+}
+
+/** What is wrong with a file, where, and what to do. */
+export function fileFaultText({ source, path, message }: ConfigFault): string {
+  const where = path === "" ? source : `${source}: ${path}`;
+  return `${where}: ${message}. Correct it; the other files are used.`;
 }
 
 function agentOf(format: Format, file: string, text: string): ReadAgent {
@@ -182,7 +177,7 @@ function agentOf(format: Format, file: string, text: string): ReadAgent {
   return withLines(document, () => readAgent(format, document, stem));
 }
 
-function skillOf(file: string, text: string): Skill {
+function skillOf(file: string, text: string): SkillFile {
   const document = parseMarkdown(text);
   const schema = z.object({
     name: z.string().min(1).optional(),
@@ -226,7 +221,7 @@ function withLines<Value>(document: FileDocument, read: () => Value): Value {
 
 function attempt<Value>(
   file: string,
-  size: number,
+  { text, size }: { text: () => string; size: number },
   parse: (text: string) => Value,
 ): { value: Value } | { faults: ConfigFault[] } {
   const fault = (path: string, message: string) => ({ source: file, path, message });
@@ -235,7 +230,7 @@ function attempt<Value>(
     return { faults: [fault("", message)] };
   }
   try {
-    return { value: parse(readFileSync(file, "utf8").replace(/^\uFEFF/, "")) };
+    return { value: parse(text().replace(/^\uFEFF/, "")) };
   } catch (error) {
     if (error instanceof DocumentFault)
       return { faults: [fault(`line ${error.line}`, error.message)] };

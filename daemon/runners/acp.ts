@@ -16,7 +16,7 @@ import { kept } from "./formats/reading.ts";
 import { labelOf } from "./outputLines.ts";
 import type { Processes } from "./processes.ts";
 import { failure } from "./programStart.ts";
-import type { RunContext, RunOutcome, Runner } from "./runner.ts";
+import type { Paused, RunContext, RunOutcome, Runner } from "./runner.ts";
 
 /** Agents' processes that serve many runs. */
 export interface AcpHosts {
@@ -47,6 +47,8 @@ interface Parts {
 export function acpRunner({ processes, log, hosts, spawn = spawnProcess }: Parts): Runner {
   const parts: SessionParts = { processes, log, spawn };
   return {
+    // The prompt of an outside agent is one turn to us, however many calls of a model it takes.
+    canPause: ({ runner }) => runner.kind === "model",
     async run(context) {
       const { runner } = context.profile;
       if (runner.kind === "acp") return runWithOwnProcess(context, runner, parts);
@@ -133,7 +135,7 @@ async function runOnHost(
   context: RunContext,
   hosts: AcpHosts,
   parts: SessionParts,
-): Promise<RunOutcome> {
+): Promise<RunOutcome | Paused> {
   const lease = await hosts.acquire(context);
   if ("code" in lease) return { status: "error", error: lease };
   let outcome: RunOutcome = { status: "aborted" };
@@ -151,8 +153,9 @@ async function runOnHost(
     }
   } finally {
     end.close(outcome);
-    await lease.release(end.how);
+    await lease.release(end.how === "paused" ? "ended" : end.how);
   }
+  if (end.how === "paused" && !context.signal.aborted) return { status: "paused" };
   if (!context.signal.aborted) await context.ended(outcome);
   return outcome;
 }

@@ -72,7 +72,7 @@ export const builtInAcpProfiles: AgentProfile[] = known.map(
   }),
 );
 
-/** One sentence for each of them, for people who do not have it. */
-export const howToGet: Readonly<Record<string, string>> = Object.fromEntries(
-  known.map(({ name, howToGet: sentence }) => [name, sentence]),
-);
+/** One sentence for people who do not have the program of one of these agents. */
+export function howToGet(command: string): string | undefined {
+  return known.find((one) => one.command === command)?.howToGet;
+}

@@ -278,17 +278,27 @@ async function placePrompt(
   runner: CommandRunner,
   context: RunContext,
 ): Promise<Pick<ProgramStart, "program" | "args" | "input">> {
-  const { profile, prompt, runDir } = context;
-  const text = profile.prompt ? `${profile.prompt}\n\n${prompt}` : prompt;
+  const { profile, prompt, runDir, session } = context;
+  const earlier = runner.resumeArgs === undefined ? undefined : context.remembered["sessionId"];
+  // A program that goes on with its own conversation has its instructions already.
+  const instructions = earlier === undefined ? profile.prompt : undefined;
+  const text = instructions ? `${instructions}\n\n${prompt}` : prompt;
   let argument = text;
   if (runner.promptVia === "file") {
     argument = join(runDir, "prompt.md");
     await mkdir(runDir, { recursive: true, mode: 0o700 });
     await writeFile(argument, text, { mode: 0o600 });
   }
+  const values = { prompt: argument, sessionId: session.id, agentSessionId: earlier ?? "" };
+  const args = earlier === undefined ? runner.args : runner.resumeArgs;
   return {
     program: runner.command,
-    args: (runner.args ?? []).map((arg) => arg.split("{prompt}").join(argument)),
+    args: (args ?? []).map((arg) =>
+      arg.replaceAll(
+        /\{(prompt|sessionId|agentSessionId)\}/g,
+        (_, name) => values[name as keyof typeof values],
+      ),
+    ),
     input: runner.promptVia === "stdin" ? text : undefined,
   };
 }

@@ -2,7 +2,7 @@
  * The one interface between the scheduler and whatever executes a run. The scheduler knows nothing
  * of what stands behind it; a runner knows nothing of queues, slots, the store or clients.
  */
-import type { AgentProfile } from "../../protocol/config.ts";
+import type { AgentProfile, PermissionMode } from "../../protocol/config.ts";
 import type { AgentEvent } from "../../protocol/events.ts";
 import type { Activity, Limits, RunError, Session, Usage } from "../../protocol/session.ts";
 import type { ProcessRecord } from "./processes.ts";
@@ -13,6 +13,11 @@ export type RunOutcome =
   | { status: "error"; error: RunError; result?: string }
   /** The signal was aborted and the runner has ended everything; the signal says why. */
   | { status: "aborted"; result?: string };
+
+/** The attempt has ended between two turns, since the run was to pause there. */
+export interface Paused {
+  status: "paused";
+}
 
 /** What kind of thing a tool does, as the Agent Client Protocol names it; rules go by it. */
 export type ToolKind =
@@ -55,6 +60,14 @@ export interface AdoptedSession {
   end(outcome: RunOutcome): void;
 }
 
+/** Instructions for one kind of work, which an agent reads when it fits. */
+export interface SkillFile {
+  name: string;
+  description: string;
+  /** Path of its SKILL.md. */
+  file: string;
+}
+
 /** Everything that one attempt of a run is given. */
 export interface RunContext {
   readonly session: Session;
@@ -62,9 +75,22 @@ export interface RunContext {
   readonly attempt: number;
   /** The messages that no run has read yet, joined by blank lines, oldest first. */
   readonly prompt: string;
+  /**
+   * The run goes on after a pause: only the messages since then, perhaps none. An agent that has
+   * forgotten its session needs `prompt`.
+   */
+  readonly sincePause?: string;
   /** The session's agent with the spawn's overrides; `profile.runner` is the runner's own part. */
   readonly profile: AgentProfile;
   readonly limits: Limits;
+  /** What counts for the session without a rule: the strictest mode on its way from the root. */
+  readonly permissionMode: PermissionMode;
+  /**
+   * For an agent that does not look for them itself: skills, and the text of the nearest AGENTS.md.
+   * Those of a workspace only where it is trusted.
+   */
+  readonly skills: readonly SkillFile[];
+  readonly instructions: string | undefined;
   /** Absolute, exists: the folder to work in. */
   readonly cwd: string;
   /** The core's state folder, and a folder for files of this run (not made yet). */
@@ -89,8 +115,17 @@ export interface RunContext {
    * slot.
    */
   ask(question: ApprovalQuestion, withdrawn?: AbortSignal): Promise<ApprovalAnswer>;
-  /** Messages that come while the run lives. The taker answers whether the agent gets it now. */
-  onMessage(take: (text: string) => "injected" | "queued"): void;
+  /**
+   * Messages that come while the run lives. The taker answers whether the agent gets it in this
+   * run, and calls `read` when the agent has read it and all before it: a message that it took and
+   * did not read goes to the next run.
+   */
+  onMessage(take: (text: string, read: () => void) => "injected" | "queued"): void;
+  /**
+   * `pause` is called when the run shall pause, at once where that was wanted before: return
+   * `paused` when the next turn would begin. A turn that is the last one ends the run as ever.
+   */
+  onPause(pause: () => void): void;
   /** Shows a sub-agent of an outside agent. Ended with its run at the latest. */
   adopt(child: AdoptedChild): AdoptedSession;
   /** What the agent says of its own session; a title that the spawn gave is kept. */
@@ -113,5 +148,7 @@ export interface RunContext {
 
 export interface Runner {
   /** Executes one attempt. A rejection counts as the error `internal`. */
-  run(context: RunContext): Promise<RunOutcome>;
+  run(context: RunContext): Promise<RunOutcome | Paused>;
+  /** Whether an agent has turns to pause at; absent: none has. */
+  readonly canPause?: (profile: AgentProfile) => boolean;
 }

@@ -16,6 +16,7 @@ const headerPrefix = "h/";
 const completionPrefix = "c/";
 const processPrefix = "r/";
 const approvalPrefix = "a/";
+const approvalRulePrefix = "p/";
 const deletionPrefix = "d/";
 const eventPrefix = (sessionId: string) => `s/${sessionId}/e/`;
 const messagePrefix = (sessionId: string) => `s/${sessionId}/m/`;
@@ -28,6 +29,7 @@ export const blobPartKey = (sessionId: string, blobId: string, part: number) =>
 export const completionKey = (completionSeq: number) => completionPrefix + fixed(completionSeq, 14);
 export const processKey = (runId: string, pid: number) => `${processPrefix}${runId}/${pid}`;
 export const approvalKey = (id: string) => approvalPrefix + id;
+export const approvalRuleKey = (id: string) => approvalRulePrefix + id;
 /** Says that a session is being removed, so that a later core goes on with it. */
 export const deletionKey = (sessionId: string) => deletionPrefix + sessionId;
 export const metadataKey = (name: string) => `m/${name}`;
@@ -53,6 +55,7 @@ export const completionsBefore = (completionSeq: number): KeyRange => ({
 });
 export const processes = (): KeyRange => startingWith(processPrefix);
 export const approvals = (): KeyRange => startingWith(approvalPrefix);
+export const approvalRules = (): KeyRange => startingWith(approvalRulePrefix);
 export const deletions = (): KeyRange => startingWith(deletionPrefix);
 export const eventsAfter = (sessionId: string, seq: number): KeyRange => ({
   from: eventKey(sessionId, seq + 1),

@@ -1,7 +1,8 @@
 /** What the store keeps: the records of the core, as they stand in the values of its rows. */
-import type { AgentProfile } from "../../protocol/config.ts";
+import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
+import type { AgentProfile, Config, Permissions } from "../../protocol/config.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
-import type { Approval, Completion } from "../../protocol/messages.ts";
+import type { Completion } from "../../protocol/messages.ts";
 import type { Message, Session } from "../../protocol/session.ts";
 import type { RunOutcome } from "../runners/runner.ts";
 
@@ -14,6 +15,16 @@ export interface StoredSession {
   priority: number;
   /** The agent with the spawn's overrides, as it was when the session was queued. */
   profile?: AgentProfile;
+  /** The spawn brought a runner of its own: a later run keeps it, whatever the agent has then. */
+  ownRunner?: true;
+  /** What the spawn took away from the permissions of its agent. */
+  narrowing?: Permissions;
+  /** What the configuration of whoever spawned it says, where that is not the user's own. */
+  setup?: Setup;
+  /** Whoever spawned it trusts the workspace: what that contributes counts for it and below it. */
+  workspace?: TrustedWorkspace;
+  /** A person or a program gave it its title; what its agent calls it does not replace that. */
+  titleGiven?: true;
   /** Number of the first message that no run has read. */
   unreadFrom: number;
   /** Number of the completion of its last run, where that one has ended. */
@@ -24,10 +35,32 @@ export interface StoredSession {
   ending?: RunOutcome;
   /** Its subtree was asked to be cancelled and has not ended yet. */
   cancelWish?: CancelWish;
+  /** Its run was paused at a turn; it goes on, or has gone on, from there. */
+  held?: HeldRun;
   /** What its agent wants kept over runs and restarts, such as an id of its own. */
   remembered?: Record<string, string>;
   /** Children that it ever had, removed ones included. */
   childCount: number;
+}
+
+export interface TrustedWorkspace {
+  /** Nothing above this folder counts; absent: nobody said where the workspace ends. */
+  top?: string;
+}
+
+/** What a workspace or a client configured; it counts for what is spawned inside the run as well. */
+export interface Setup {
+  permissions?: Permissions;
+  providers?: Config["providers"];
+  defaultModel?: string;
+}
+
+export interface HeldRun {
+  /** Number of the last message that its agent has read. */
+  upTo: number;
+  /** Time and turns that count for its limits. */
+  ranMs: number;
+  turns: number;
 }
 
 export interface CancelWish {
@@ -64,6 +97,9 @@ export interface StoreWrite {
   approvals?: Approval[];
   /** Approvals that were answered or have expired: their rows go. */
   endedApprovals?: string[];
+  /** Made, or used once more. */
+  approvalRules?: ApprovalRule[];
+  removedApprovalRules?: string[];
   /** `lazy` writes keep their order too, but only a power cut may take the newest of them. */
   durability: Durability;
 }

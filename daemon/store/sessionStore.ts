@@ -1,7 +1,8 @@
 /** The store of sessions: the one thing of this folder, with openStore, that the core imports. */
 import type { Keyv } from "keyv";
+import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
-import type { Approval, Completion } from "../../protocol/messages.ts";
+import type { Completion } from "../../protocol/messages.ts";
 import type { Message } from "../../protocol/session.ts";
 import type { Log } from "../log.ts";
 import { quoted } from "./databaseFile.ts";
@@ -45,6 +46,8 @@ export interface Store {
   processes(): Promise<StoredProcess[]>;
   /** Approvals that have not ended. */
   approvals(): Promise<Approval[]>;
+  /** The rules that people made of their answers, oldest first. */
+  approvalRules(): Promise<ApprovalRule[]>;
   /** One part of a blob, undefined behind its last one. */
   blobPart(sessionId: string, blobId: string, part: number): Promise<string | undefined>;
   /**
@@ -167,6 +170,7 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
     lastCompletionSeq: () => lastNumber(keys.completions()),
     processes: () => list(keys.processes(), everything),
     approvals: () => list(keys.approvals(), everything),
+    approvalRules: () => list(keys.approvalRules(), everything),
     async blobPart(sessionId, blobId, part) {
       return keyv.get<string>(keys.blobPartKey(sessionId, blobId, part));
     },
@@ -202,7 +206,10 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
 /** The rows of a write. `processKeys` learns what it adds and forgets what it ends. */
 function mutationOf(write: StoreWrite, processKeys: Map<string, Set<string>>): Mutation {
   const puts: Mutation["puts"] = [];
-  const deletes = (write.endedApprovals ?? []).map(keys.approvalKey);
+  const deletes = [
+    ...(write.endedApprovals ?? []).map(keys.approvalKey),
+    ...(write.removedApprovalRules ?? []).map(keys.approvalRuleKey),
+  ];
   for (const header of write.headers ?? []) puts.push([keys.headerKey(header.session.id), header]);
   for (const { sessionId, event } of write.events ?? []) {
     puts.push([keys.eventKey(sessionId, event.seq), event]);
@@ -218,6 +225,7 @@ function mutationOf(write: StoreWrite, processKeys: Map<string, Set<string>>): M
   }
   for (const approval of write.approvals ?? [])
     puts.push([keys.approvalKey(approval.id), approval]);
+  for (const rule of write.approvalRules ?? []) puts.push([keys.approvalRuleKey(rule.id), rule]);
   for (const process of write.processes ?? []) {
     const key = keys.processKey(process.runId, process.pid);
     puts.push([key, process]);

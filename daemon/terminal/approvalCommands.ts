@@ -1,15 +1,23 @@
-/** `approvals`: the questions of agents that wait for a person, and the answers. */
+/** `approvals`: the questions of agents that wait for a person, the answers, and their rules. */
+import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { Approval, ParamsOf } from "../../protocol/messages.ts";
+import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
+import type { ParamsOf } from "../../protocol/messages.ts";
 import { exitCodes, usageFailure } from "./exitCodes.ts";
 import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
 import type { Output } from "./output.ts";
 import { cleanLine, cleanText, formatDuration, shortId } from "./values.ts";
 
+interface AnswerOptions extends CommonOptions {
+  readonly always?: boolean;
+  readonly tree?: boolean;
+  readonly message?: string;
+}
+
 export function addApprovalCommands(program: Command, bind: Bind): void {
   const approvals = program
     .command("approvals")
-    .description("list what waits for a person; allow or deny it")
+    .description("list what waits for a person; allow or deny it; list and forget stored answers")
     .action(
       bind((invocation) =>
         withCore(invocation, async (client) => {
@@ -27,13 +35,29 @@ export function addApprovalCommands(program: Command, bind: Bind): void {
       .command(verb)
       .argument("<id>", "the approval, or the end of its id")
       .description(`${verb} it`)
-      .option("--always", "and everything like it in this session")
+      .option("--always", "and exactly this from now on in the session's folder")
+      .option("--tree", "with --always: in its tree instead of its folder")
+      .option("-m, --message <text>", "why, for the agent to read")
       .action(
-        bind((invocation, [named]: [string], options: CommonOptions & { always?: boolean }) =>
-          respond(invocation, named, options.always === true ? `${verb}Always` : `${verb}Once`),
+        bind((invocation, [named]: [string], options: AnswerOptions) =>
+          respond(invocation, named, answerFrom(verb, options)),
         ),
       );
   }
+  approvals
+    .command("rules")
+    .description("list the answers that were given for always")
+    .option("--cwd <folder>", "only those of this folder")
+    .action(
+      bind((invocation, _arguments: [], { cwd }: CommonOptions & { cwd?: string }) =>
+        listRules(invocation, cwd),
+      ),
+    );
+  approvals
+    .command("forget")
+    .argument("<id>", "the rule, or the end of its id")
+    .description("remove a stored answer, so that a person is asked again")
+    .action(bind((invocation, [named]: [string]) => forget(invocation, named)));
 }
 
 function tellApproval(output: Output, approval: Approval, now: number): void {
@@ -53,22 +77,73 @@ function tellApproval(output: Output, approval: Approval, now: number): void {
     output.line(`          ${line}`);
 }
 
-async function respond(
-  invocation: Invocation,
-  named: string,
-  decision: ParamsOf<"approval/respond">["decision"],
-): Promise<number> {
+type Answer = Omit<ParamsOf<"approval/respond">, "approvalId">;
+
+function answerFrom(verb: "allow" | "deny", { always, tree, message }: AnswerOptions): Answer {
+  if (tree === true && always !== true) throw usageFailure("--tree says where --always holds");
+  return {
+    decision: always === true ? `${verb}Always` : `${verb}Once`,
+    ...(tree === true && { scope: "tree" }),
+    ...(message !== undefined && { message }),
+  };
+}
+
+async function respond(invocation: Invocation, named: string, answer: Answer): Promise<number> {
   return await withCore(invocation, async (client) => {
     const { approvals } = await client.call("approval/list", {});
-    const found = approvals.filter((approval) => approval.id.endsWith(named));
-    if (found.length > 1) {
-      const ids = found.map((approval) => approval.id).join(", ");
-      throw usageFailure(`several approvals end in "${cleanLine(named)}": ${ids}`);
-    }
     // An unknown one may have been answered before: the core knows the difference.
-    await client.call("approval/respond", { approvalId: found[0]?.id ?? named, decision });
-    invocation.output.value({ approvalId: found[0]?.id ?? named, decision });
-    invocation.output.line(`${decision}: ${shortId(found[0]?.id ?? named)}`);
+    const approvalId = findByEnd(approvals, named, "approvals")?.id ?? named;
+    await client.call("approval/respond", { approvalId, ...answer });
+    invocation.output.value({ approvalId, ...answer });
+    invocation.output.line(`${answer.decision}: ${shortId(approvalId)}`);
     return exitCodes.ok;
   });
+}
+
+async function listRules(invocation: Invocation, folder: string | undefined): Promise<number> {
+  const { output, terminal } = invocation;
+  return await withCore(invocation, async (client) => {
+    const cwd = folder === undefined ? {} : { cwd: resolve(terminal.cwd, folder) };
+    const answer = await client.call("approval/rules", cwd);
+    output.value(answer);
+    if (answer.rules.length === 0) output.note("No answer was given for always.");
+    for (const rule of answer.rules) tellRule(output, rule, terminal.now());
+    return exitCodes.ok;
+  });
+}
+
+function tellRule(output: Output, rule: ApprovalRule, now: number): void {
+  const { paint } = output;
+  const age = formatDuration(now - rule.createdAt);
+  const uses = rule.uses === 0 ? "not used yet" : `used ${rule.uses}×`;
+  output.line(`${paint("bold", shortId(rule.id))}  ${cleanLine(rule.title)}`);
+  const facts = `by ${cleanLine(rule.createdBy)} ${age} ago · ${uses}`;
+  output.line(paint("dim", `          ${facts}`));
+}
+
+async function forget(invocation: Invocation, named: string): Promise<number> {
+  return await withCore(invocation, async (client) => {
+    const { rules } = await client.call("approval/rules", {});
+    const found = findByEnd(rules, named, "rules");
+    const ruleId = found?.id ?? named;
+    await client.call("approval/removeRule", { ruleId });
+    invocation.output.value({ ruleId });
+    invocation.output.line(`forgotten: ${cleanLine(found?.title ?? ruleId)}`);
+    return exitCodes.ok;
+  });
+}
+
+/** The one with this id, else the only one whose id ends so. Several are refused. */
+function findByEnd<Named extends { id: string }>(
+  all: readonly Named[],
+  named: string,
+  what: string,
+): Named | undefined {
+  const found = all.filter(({ id }) => id.endsWith(named));
+  const exact = found.find(({ id }) => id === named);
+  if (exact === undefined && found.length > 1) {
+    const ids = found.map(({ id }) => id).join(", ");
+    throw usageFailure(`several ${what} end in "${cleanLine(named)}": ${ids}`);
+  }
+  return exact ?? found[0];
 }

@@ -22,6 +22,7 @@ import type {
   ResultOf,
 } from "../../protocol/messages.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
+import { stoppingMethod } from "../handshake.ts";
 import { VERSION } from "../version.ts";
 import { CommandFailure, exitCodes, failureOfAnswer, unreachableFailure } from "./exitCodes.ts";
 
@@ -35,6 +36,8 @@ export interface Client {
   ): () => void;
   /** Resolves when the connection has ended, whoever ended it. */
   readonly ended: Promise<void>;
+  /** Nobody wants another connection: this side has said goodbye, or the core stops in order. */
+  readonly isOver: boolean;
   /** Says goodbye and resolves when nothing of this client is left. Never rejects. */
   close(): Promise<void>;
 }
@@ -96,12 +99,17 @@ function clientOn(connection: MessageConnection, socket: Socket): Client {
     });
   });
   connection.onError(() => socket.destroy());
+  let isOver = false;
   connection.onNotification((method, params) => {
+    if (method === stoppingMethod) isOver = true;
     for (const handler of handlers.get(method) ?? []) handler(params as never);
   });
 
   return {
     ended,
+    get isOver() {
+      return isOver;
+    },
     async call<M extends RequestMethod>(method: M, params: ParamsOf<M>): Promise<ResultOf<M>> {
       try {
         return await connection.sendRequest(method, params);
@@ -115,6 +123,7 @@ function clientOn(connection: MessageConnection, socket: Socket): Client {
       return () => ofMethod.delete(handler);
     },
     async close() {
+      isOver = true;
       try {
         // Nobody needs the answer, and a core that hangs would never give it.
         connection.sendRequest("shutdown", null).catch(() => {});

@@ -2,7 +2,6 @@
 import type { Command } from "commander";
 import type { DaemonStatus } from "../../protocol/daemon.ts";
 import { runDemo } from "./demo.ts";
-import { doctorChecks } from "./doctor.ts";
 import { exitCodes, unreachableFailure, usageFailure } from "./exitCodes.ts";
 import {
   withStoredSessions,
@@ -131,15 +130,18 @@ async function stop(
   return exitCodes.ok;
 }
 
+const styles = { ok: "green", info: "dim", warn: "yellow", fail: "red" } as const;
+
 async function doctor(invocation: Invocation): Promise<number> {
   const { output } = invocation;
+  // What it looks with takes longer to load than most commands take.
+  const { doctorChecks } = await import("./doctor.ts");
   let failed = false;
   for await (const check of doctorChecks(invocation)) {
     failed ||= check.state === "fail";
     output.value(check);
-    const style = check.state === "ok" ? "green" : check.state === "warn" ? "yellow" : "red";
     output.line(
-      `${output.paint(style, check.state.padEnd(4))}  ${check.name.padEnd(13)} ${check.text}`,
+      `${output.paint(styles[check.state], check.state.padEnd(4))}  ${check.name.padEnd(13)} ${check.text}`,
     );
     if (check.remedy !== undefined) output.line(`      ${" ".repeat(13)} → ${check.remedy}`);
   }

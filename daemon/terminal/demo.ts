@@ -10,7 +10,7 @@ import type { Config } from "../../protocol/config.ts";
 import { isLive, type Session } from "../../protocol/session.ts";
 import { stateFolder } from "../stateFolder.ts";
 import type { Client } from "./client.ts";
-import { demoTasks, surveyAgent, surveyScript, type DemoTask } from "./demoTasks.ts";
+import { demoTasks, type DemoTask } from "./demoTasks.ts";
 import { CommandFailure, exitCodes } from "./exitCodes.ts";
 import { withCore, type Invocation } from "./invocation.ts";
 import { liveTree } from "./liveTree.ts";
@@ -22,7 +22,7 @@ import { cleanText, cutTo, formatDuration } from "./values.ts";
 const longestDemoMs = 50_000;
 
 /** Lines of a result that are shown. */
-const shownLines = 7;
+const shownLines = 8;
 
 /** A task and the session that was spawned for it. */
 interface Spawned {
@@ -64,20 +64,10 @@ export async function runDemo(invocation: Invocation): Promise<number> {
   );
 }
 
-/** The agent "survey", which calls `offshoot` itself, and nothing of the user's configuration. */
+/** Nothing of the user's configuration. */
 async function writeConfiguration(scratch: string): Promise<string> {
-  const script = join(scratch, "survey.sh");
   const file = join(scratch, "config.json");
-  const config: Config = {
-    agents: [
-      {
-        name: surveyAgent,
-        description: "Counts a folder and hands the folders below it to sub-agents.",
-        runner: { kind: "command", command: "/bin/sh", args: [script, "{prompt}"] },
-      },
-    ],
-  };
-  await writeFile(script, surveyScript);
+  const config: Config = { concurrency: { total: 8, perRoot: 8 } };
   await writeFile(file, JSON.stringify(config, undefined, 2));
   return file;
 }
@@ -144,12 +134,13 @@ async function spawnAll(
 ): Promise<Spawned[]> {
   return await Promise.all(
     tasks.map(async (task) => {
-      const { title, agent, prompt } = task;
+      const { title, agent, prompt, permissions } = task;
       const { session } = await client.call("session/spawn", {
         parentId: root.id,
         title,
         agent,
         prompt,
+        ...(permissions && { overrides: { permissions } }),
       });
       return { task, sessionId: session.id };
     }),

@@ -1,13 +1,15 @@
 /**
- * What the sub-agents of the demo are asked to do: shell commands of an ordinary Unix machine, on
- * the folder that they run in. None of them changes anything there.
+ * What the sub-agents of the demo are asked to do on the folder that they run in: shell commands of
+ * an ordinary Unix machine, and a survey by the built-in agent. None of them changes anything there.
  */
+import type { Permissions } from "../../protocol/config.ts";
 import type { TerminalStatus } from "../../protocol/session.ts";
 
 export interface DemoTask {
   readonly title: string;
   readonly agent: string;
   readonly prompt: string;
+  readonly permissions?: Permissions;
   /** How it has to end; anything else is a fault of the demo. */
   readonly expected: TerminalStatus;
   /** The exit code that belongs to an expected error. */
@@ -70,45 +72,16 @@ exit 3`;
 const neverEnd = `n=0
 while :; do n=$((n + 1)); echo "still counting: $n"; sleep 0.3; done`;
 
-/** Named by its agent: a profile of the demo's own configuration. */
-export const surveyAgent = "survey";
-
-/**
- * The program of the agent "survey": counts a folder, and hands each folder below it to a sub-agent
- * of its own by calling \`offshoot\` itself; then it folds their results. $1 is the folder, $2 how
- * many levels may still be handed on.
- */
-export const surveyScript = `set -e
-set -- $1
-folder=$1 levels=$2
-count() {
-  lines=$(find "$folder" $([ "$levels" = 0 ] || echo -maxdepth 1) -type f -exec cat {} + | wc -l)
-  printf '%7d lines in %s\\n' "$lines" "$folder"
-}
-[ "$levels" -gt 0 ] || { count; exit 0; }
-ids=
-for below in "$folder"/*/; do
-  below=\${below%/}
-  case "\${below##*/}" in node_modules | dist | '*') continue ;; esac
-  deeper=0
-  if [ "$levels" -gt 1 ] && [ "\${below##*/}" = daemon ]; then deeper=$((levels - 1)); fi
-  ids="$ids $(offshoot spawn --agent ${surveyAgent} --title "Survey \${below#./}" "$below $deeper")"
-done
-[ -z "$ids" ] || offshoot wait --timeout 50s $ids >/dev/null
-sum() { if [ "$folder" = . ]; then awk '{ all += $1; print } END { printf "%7d lines in all\\n", all }'; else cat; fi; }
-{
-  count
-  for id in $ids; do offshoot tail "$id"; done
-} | sort -n | sum`;
-
 export const demoTasks: readonly DemoTask[] = [
-  { title: "Count the code by language", agent: "shell", prompt: countCode, expected: "completed" },
   {
-    title: "Survey the folders with sub-agents of its own",
-    agent: surveyAgent,
-    prompt: ". 2",
+    title: "Survey the repository with sub-agents of its own",
+    agent: "rehearsal",
+    prompt: "Survey this repository.",
     expected: "completed",
+    // It looks at the history by a command, and nobody is here to be asked.
+    permissions: { mode: "auto" },
   },
+  { title: "Count the code by language", agent: "shell", prompt: countCode, expected: "completed" },
   {
     title: "Check the types",
     agent: "shell",

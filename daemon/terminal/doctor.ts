@@ -12,6 +12,7 @@ import {
   fail,
   firstLine,
   folderChecks,
+  info,
   lockCheck,
   ok,
   storeCheck,
@@ -41,7 +42,7 @@ export async function* doctorChecks(invocation: Invocation): AsyncGenerator<Chec
   yield await tokenCheck(folder, core);
   yield await storeCheck(folder, core);
   yield* configChecks(invocation);
-  for (const agent of asked.agents ?? knownAgents(invocation)) yield agentCheck(agent);
+  yield* agentChecks(invocation, asked.agents);
 }
 
 function nodeCheck(): Check {
@@ -120,22 +121,36 @@ async function* configChecks({ terminal, trusted }: Invocation): AsyncGenerator<
   }
 }
 
-/** Without a core to ask: the agents of the files, and whether their programs are there. */
-function knownAgents({ terminal, trusted }: Invocation): AgentInfo[] {
+/** Files are looked at from here; without a core to ask, so are the agents' programs. */
+function* agentChecks(
+  { terminal, trusted }: Invocation,
+  known: readonly AgentInfo[] | undefined,
+): Generator<Check, void> {
   const { cwd, environment } = terminal;
-  const configuration = createConfiguration(userConfigFile(environment));
-  const workspace = trusted ? configuration.workspace(cwd, undefined) : undefined;
-  const profiles = new Map(
-    [configuration.user(), ...(workspace ? [workspace] : [])].flatMap(({ source, config }) =>
-      (config.agents ?? []).map((profile) => [profile.name, { profile, source }] as const),
-    ),
-  );
-  const agents = createAgents({ configuration, environment, runners: RunnerKind.options });
-  return agents.list({ config: {}, profiles, faults: [] });
+  const agents = createAgents({
+    configuration: createConfiguration(userConfigFile(environment)),
+    environment,
+    runners: RunnerKind.options,
+    apiKeys: () => ({}),
+    editorModels: () => new Map(),
+    find: () => undefined,
+    onFault: () => {},
+  });
+  const settings = { source: "client", config: {}, faults: [] };
+  const options = { workspaceTrusted: trusted };
+  const scope = agents.scopeFor({ options, settings, folders: [cwd] }, cwd);
+  for (const { source, path, message } of scope.fileFaults) {
+    const where = path === "" ? source : `${source}: ${path}`;
+    yield warn("agent file", cleanLine(`${where}: ${message}`), "correct it; the others are used");
+  }
+  for (const agent of known ?? agents.list(scope)) yield agentCheck(agent);
 }
 
-function agentCheck(agent: AgentInfo): Check {
-  const text = `${cleanLine(agent.name)} (${agent.runner}, ${cleanLine(agent.source)})`;
-  if (agent.available) return ok("agent", text);
-  return warn("agent", `${text} cannot be used`, cleanLine(agent.reason ?? ""));
+/** What comes with Offshoot and is not installed is no trouble: most people want one or two. */
+function agentCheck({ name, runner, source, available, reason = "" }: AgentInfo): Check {
+  const text = `${cleanLine(name)} (${runner}, ${cleanLine(source)})`;
+  if (available) return ok("agent", text);
+  const remedy = cleanLine(reason);
+  if (source === "built-in") return info("agent", `${text} is not ready`, remedy);
+  return warn("agent", `${text} cannot be used`, remedy);
 }

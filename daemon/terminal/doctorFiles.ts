@@ -7,7 +7,7 @@ import type { StateFolder } from "../stateFolder.ts";
 import { cleanLine, formatBytes } from "./values.ts";
 
 export interface Check {
-  readonly state: "ok" | "warn" | "fail";
+  readonly state: "ok" | "info" | "warn" | "fail";
   readonly name: string;
   readonly text: string;
   /** What to do, where there is something to do. */
@@ -15,6 +15,13 @@ export interface Check {
 }
 
 export const ok = (name: string, text: string): Check => ({ state: "ok", name, text });
+/** Nothing is wrong, and there is something that people may want to do. */
+export const info = (name: string, text: string, remedy: string): Check => ({
+  state: "info",
+  name,
+  text,
+  remedy,
+});
 export const warn = (name: string, text: string, remedy: string): Check => ({
   state: "warn",
   name,

@@ -79,6 +79,7 @@ const exitCodeOfKind: Record<ErrorKind, number> = {
   sessionNotFound: exitCodes.usage,
   agentNotFound: exitCodes.usage,
   approvalNotFound: exitCodes.usage,
+  ruleNotFound: exitCodes.usage,
   cwdNotFound: exitCodes.usage,
   notAChild: exitCodes.usage,
   invalidState: exitCodes.refused,

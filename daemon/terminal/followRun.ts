@@ -1,10 +1,12 @@
 /** A run as `run`, `tail -f` and `retry -f` show it: what it says, and how it ended. */
+import type { StoredEvent } from "../../protocol/events.ts";
 import { isTerminal, type Session } from "../../protocol/session.ts";
 import type { Client } from "./client.ts";
 import { eventWriter } from "./eventText.ts";
 import { exitCodes, exitCodeOfStatus } from "./exitCodes.ts";
 import { followSession } from "./sessionEvents.ts";
-import { untilInterrupted, type Output } from "./output.ts";
+import { acrossCores, type Invocation } from "./invocation.ts";
+import { untilInterrupted } from "./output.ts";
 import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
 import { shortId } from "./values.ts";
 
@@ -13,19 +15,25 @@ import { shortId } from "./values.ts";
  * that of the outcome; after Ctrl-C it runs on.
  */
 export async function followRun(
+  invocation: Invocation,
   client: Client,
-  output: Output,
   session: Session,
   after: number,
 ): Promise<number> {
+  const { output } = invocation;
   if (session.status === "queued" && (session.position ?? 1) > 1) {
     output.note(`Queued at position ${session.position}.`);
   }
   const writer = eventWriter(output);
-  const work = followSession(client, session.id, after, (stored) => {
+  let shown = after;
+  const show = (stored: StoredEvent) => {
+    shown = stored.seq;
     output.value(stored);
     writer.write(stored.event);
-  }).then((ended) => {
+  };
+  const work = acrossCores(invocation, client, (present) =>
+    followSession(present, session.id, shown, show),
+  ).then((ended) => {
     writer.end();
     output.value({ session: ended });
     output.note(endLine(ended));

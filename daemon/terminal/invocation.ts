@@ -106,6 +106,34 @@ export async function withStoredSessions<Result>(
   return await (hasRun ? withCore(invocation, use) : withRunningCore(invocation, use));
 }
 
+/** A core that dies under its clients again and again is not started for ever. */
+const mostCores = 5;
+
+/**
+ * Work that can be taken up on another connection: where the core dies under it, it goes on with the
+ * next one. After a core that was stopped in order nobody wants another.
+ */
+export async function acrossCores<Result>(
+  invocation: Invocation,
+  first: Client,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const { output } = invocation;
+  let client = first;
+  for (let cores = 1; ; cores += 1) {
+    try {
+      return await work(client);
+    } catch (error) {
+      const isLost = error instanceof CommandFailure && error.kind === "unreachable";
+      if (!isLost || client.isOver || cores === mostCores) throw error;
+    } finally {
+      if (client !== first) await client.close();
+    }
+    output.note("The core has died; going on with another one.");
+    client = await connect(invocation, "ifNeeded");
+  }
+}
+
 /** Joins the core of the folder and greets it. Rejects with a CommandFailure. */
 async function connect(invocation: Invocation, start: JoinOptions["start"]): Promise<Client> {
   const { folder, output, run, terminal, trusted } = invocation;

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
 import { isTerminal, type Session, type SessionStatus } from "../../protocol/session.ts";
+import { agents } from "./agentsCommand.ts";
 import type { Client } from "./client.ts";
 import { eventLine, eventWriter } from "./eventText.ts";
 import { exitCodes, exitCodeOfStatus } from "./exitCodes.ts";
@@ -15,6 +16,7 @@ import {
   type Bind,
   type CommonOptions,
   type Invocation,
+  acrossCores,
 } from "./invocation.ts";
 import { count, idOrEnd, statuses } from "./optionParsers.ts";
 import { untilInterrupted, widthOf, type Output } from "./output.ts";
@@ -79,7 +81,7 @@ export function addLookCommands(program: Command, bind: Bind): void {
     .action(bind(tail));
   program
     .command("agents")
-    .description("list the agents that can be spawned, and why one cannot")
+    .description("list the agents that can be spawned, and how to get the others")
     .action(bind((invocation) => withCore(invocation, (client) => agents(client, invocation))));
 }
 
@@ -154,9 +156,13 @@ async function events(
       await readEvents(client, sessionId, options.after ?? 0, write);
       return exitCodes.ok;
     }
-    const work = followSession(client, sessionId, options.after ?? 0, write).then((ended) =>
-      isTerminal(ended) ? exitCodeOfStatus(ended.status) : exitCodes.failed,
-    );
+    let shown = options.after ?? 0;
+    const work = acrossCores(invocation, client, (present) =>
+      followSession(present, sessionId, shown, (event) => {
+        shown = event.seq;
+        write(event);
+      }),
+    ).then((ended) => (isTerminal(ended) ? exitCodeOfStatus(ended.status) : exitCodes.failed));
     return await untilInterrupted(work, () => output.note("It goes on."));
   });
 }
@@ -171,7 +177,7 @@ async function tail(
     const sessionId = await resolveId(client, named);
     const { session } = await client.call("session/get", { sessionId });
     const after = options.after ?? Math.max(0, session.lastSeq - (options.lines ?? 0));
-    if (options.follow === true) return await followRun(client, output, session, after);
+    if (options.follow === true) return await followRun(invocation, client, session, after);
     const writer = eventWriter(output);
     await readEvents(client, sessionId, after, (stored) => {
       output.value(stored);
@@ -180,23 +186,4 @@ async function tail(
     writer.end();
     return exitCodes.ok;
   });
-}
-
-async function agents(client: Client, { output, terminal }: Invocation): Promise<number> {
-  const { agents: known } = await client.call("agent/list", { cwd: terminal.cwd });
-  output.value({ agents: known });
-  const rows = known.map((agent) => [
-    cleanLine(agent.name),
-    agent.runner,
-    agent.available ? "yes" : "no",
-    cleanLine(agent.source),
-    cleanLine([agent.reason, agent.model, agent.description].filter(Boolean).join(" · ")),
-  ]);
-  const head = ["AGENT", "RUNNER", "READY", "FROM", "WHAT IT IS"];
-  const lines = tableLines([head, ...rows], widthOf(output), (text, row, column) => {
-    if (row === 0) return output.paint("bold", text);
-    return column === 2 && text === "no" ? output.paint("red", text) : text;
-  });
-  for (const line of lines) output.line(line);
-  return exitCodes.ok;
 }

@@ -33,7 +33,7 @@ export function addSpawnCommands(program: Command, bind: Bind): void {
         withCore(invocation, async (client) => {
           const session = await spawn(client, invocation, words, { ...options, run: true });
           invocation.output.value({ session });
-          return await followRun(client, invocation.output, session, 0);
+          return await followRun(invocation, client, session, 0);
         }),
       ),
     );

@@ -246,7 +246,7 @@ async function retry(
     const { session } = await client.call("session/run", { sessionId });
     output.value({ session });
     if (options.follow === true) {
-      return await followRun(client, output, session, before.session.lastSeq);
+      return await followRun(invocation, client, session, before.session.lastSeq);
     }
     output.line(`${session.status}: ${nameOf(session)}`);
     return exitCodes.ok;

@@ -82,6 +82,42 @@ describe("the built-in agent's MCP servers", () => {
     await session.close();
   });
 
+  it("are started only when they are used, when they are Offshoot's own and were seen", async () => {
+    const cwd = newFolder("work");
+    // Bound to its session by its environment, and otherwise the same.
+    const open = (name: string) =>
+      agent.open({ cwd, mcpServers: [tiny(join(cwd, name), "offshoot")], meta: auto() });
+    const first = await open("one");
+    await call(first, "echo", { words: "a" });
+    const second = await open("two");
+    assert.equal((await call(second, "list_dir")).status, "completed");
+    assert.deepEqual(linesOf(join(cwd, "two")), []);
+    assert.equal((await call(second, "echo", { words: "b" })).text, "b");
+    const [pid] = linesOf(join(cwd, "two"));
+    assert.equal(linesOf(join(cwd, "one")).length, 1);
+    await Promise.all([first.close(), second.close()]);
+    assert.equal(isRunning(Number(pid)), false);
+  });
+
+  it("are shared within one tree only, and start with what the client gives", async () => {
+    const cwd = newFolder("work");
+    const starts = join(cwd, "starts");
+    const open = (tree: string) =>
+      agent.open({
+        cwd,
+        mcpServers: [tiny(starts)],
+        meta: { ...auto(), tree, serverEnvironment: { TEA: "green" } },
+      });
+    const sessions = await Promise.all([open("a"), open("a"), open("b")]);
+    for (const session of sessions) {
+      const { text } = await call(session, "mcp__tiny__env");
+      const { TEA, PATH } = JSON.parse(text) as Record<string, string>;
+      assert.deepEqual([TEA, PATH], ["green", undefined]);
+    }
+    assert.equal(linesOf(starts).length, 2);
+    await Promise.all(sessions.map((session) => session.close()));
+  });
+
   it("are shared by equal definitions and end with the last session", async () => {
     const cwd = newFolder("work");
     const starts = join(cwd, "starts");

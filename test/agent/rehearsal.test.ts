@@ -61,7 +61,7 @@ describe("the rehearsal", () => {
     assert.equal(end.stopReason, "end_turn");
     const text = session.text();
     assert.match(text, /rehearsal: a fixed plan, no language model/);
-    assert.match(text, /- 10 files, /);
+    assert.match(text, /- in all: 10 files, /);
     assert.match(text, /languages: .*Go 5 .*TypeScript 1 .*Python 1/);
     assert.match(text, /marked TODO or FIXME: 1\n {2}- src\/main\.ts:1:/);
     assert.match(text, /- README\.md: 2 changes/);
@@ -83,13 +83,15 @@ describe("the rehearsal", () => {
     await session.prompt("survey");
     const text = session.text();
     assert.match(text, /Giving 4 areas to sub-agents/);
-    assert.match(text, /## docs\n- 1 files/);
-    assert.match(text, /## pkgs\n- 5 files.*\n- languages: Go 5/);
-    assert.match(text, /## src\n- 2 files/);
+    assert.match(text, /## docs\n(- .*\n)*- in all: 1 files/);
+    assert.match(text, /## pkgs\n(- .*\n)*- in all: 5 files/);
+    assert.match(text, /## src\n( *- .*\n)*?- in all: 2 files/);
     assert.match(text, /## Survey broken\nerror: no such area/);
+    assert.match(text, /## Areas\n- broken: 0 files, 0 B\n- docs: 1 files, .*\n- pkgs: 5 files/);
+    assert.match(text, /- in all: 10 files, 116 B$/);
     const names = session.calls().map(({ name }) => name);
-    assert.equal(names.filter((name) => name === "spawn_agent").length, 4);
-    assert.ok(names.filter((name) => name === "wait_agent").length >= 2);
+    assert.equal(names.filter((name) => name === "mcp__offshoot__spawn_agent").length, 4);
+    assert.ok(names.filter((name) => name === "mcp__offshoot__wait_agent").length >= 2);
     await session.close();
   });
 

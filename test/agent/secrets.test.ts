@@ -27,21 +27,33 @@ describe("the built-in agent's keys", () => {
 
   const isClean = (text: string) => Object.values(keys).every((key) => !text.includes(key));
 
-  it("are in no command's environment, and marks are", async () => {
+  it("are in no command's environment", async () => {
     const meta = { ...scripted(server), permissions: { mode: "auto" } };
     const providers = {
       ...meta.providers,
       hidden: { kind: "openai-compatible", baseUrl: server.baseUrl, apiKeyEnv: "HIDDEN_TOKEN" },
     };
-    const environment = { OFFSHOOT_SESSION: "session-1" };
-    const session = await agent.open({ meta: { ...meta, providers, environment } });
-    const command = { name: "run_command", input: { command: "env" } };
-    await session.prompt(script("environment", { calls: [command] }, { text: "ok" }));
-    const output = String(session.calls()[0]?.rawOutput);
-    assert.match(output, /^OFFSHOOT_RUN=run-1$/m);
-    assert.match(output, /^OFFSHOOT_SESSION=session-1$/m);
-    assert.match(output, /^HARMLESS=yes$/m);
-    assert.doesNotMatch(output, /ANTHROPIC_API_KEY|HIDDEN_TOKEN/);
+    const outputOf = async (words: string, more: object) => {
+      const session = await agent.open({ meta: { ...meta, providers, ...more } });
+      const command = { name: "run_command", input: { command: "env" } };
+      await session.prompt(script(words, { calls: [command] }, { text: "ok" }));
+      return String(session.calls()[0]?.rawOutput);
+    };
+    const inherited = await outputOf("inherited", {});
+    assert.match(inherited, /^OFFSHOOT_RUN=run-1$/m);
+    assert.match(inherited, /^HARMLESS=yes$/m);
+    assert.doesNotMatch(inherited, /ANTHROPIC_API_KEY|HIDDEN_TOKEN/);
+    const given = await outputOf("given", { environment: { OFFSHOOT_RUN: "run-2" } });
+    assert.match(given, /^OFFSHOOT_RUN=run-2$/m);
+    assert.doesNotMatch(given, /HARMLESS|ANTHROPIC_API_KEY|HIDDEN_TOKEN/);
+  });
+
+  it("are taken from the client before the environment, and told to nobody else", async () => {
+    const apiKey = "given-by-the-client-3";
+    const session = await agent.open({ meta: { ...scripted(server), apiKey } });
+    await session.prompt(script("echo", { text: `It is ${apiKey}.` }));
+    assert.equal(server.requests.at(-1)?.headers["authorization"], `Bearer ${apiKey}`);
+    assert.equal(session.text(), "It is [redacted].");
   });
 
   it("are cut out of results, errors and files", async () => {

@@ -5,9 +5,10 @@ import { dirname, join } from "node:path";
 import type { AgentProfile } from "../../protocol/config.ts";
 import {
   createAgentFileReader,
+  fileFaultText,
   type AgentFilesRequest,
 } from "../../daemon/agentFiles/agentFiles.ts";
-import { faultText } from "../../daemon/config.ts";
+import { mostFilesInFolder } from "../../daemon/agentFiles/places.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { testFolder } from "../support/testFolder.ts";
 
@@ -114,7 +115,7 @@ describe("agents' files", () => {
   checkLeaks();
   let root: string;
   let request: AgentFilesRequest;
-  const read = createAgentFileReader();
+  const { read } = createAgentFileReader();
   beforeEach(() => {
     root = mkdtempSync(join(testFolder, "a-"));
     const folder = join(root, "work", "packages", "one");
@@ -178,7 +179,7 @@ describe("agents' files", () => {
   it("runs them on the vendor's own agent where that is installed", () => {
     write("work/.claude/agents/reviewer.md", claudeReviewer);
     const claude = { kind: "acp", command: "claude-agent-acp" } as const;
-    deepEqual(only({ vendorAgents: { claude } }), {
+    deepEqual(only({ vendorAgent: (vendor) => (vendor === "claude" ? claude : undefined) }), {
       ...reviewer,
       model: "sonnet",
       runner: { ...claude, mcpServers: { playwright } },
@@ -424,7 +425,7 @@ describe("agents' files", () => {
       const { profiles, faults } = read(request);
       equal(faults.length, 1, JSON.stringify(faults));
       ok(faults[0]);
-      match(faultText(faults[0]), says);
+      match(fileFaultText(faults[0]), says);
       match(faults[0].source, /\/x|\/SKILL/);
       deepEqual(
         profiles.map(({ profile }) => profile.name),
@@ -463,6 +464,30 @@ describe("agents' files", () => {
     equal(only().prompt, "Two.");
     rmSync(file);
     deepEqual(read(request).profiles, []);
+  });
+
+  it("lets others have their turn while it reads many files for the first time", async () => {
+    for (let n = 0; n < mostFilesInFolder; n += 1) {
+      write(`home/.claude/agents/a${n}.md`, `---\nname: a${n}\n---\nGo.`);
+    }
+    write("home/.claude/agents/z.md", "---\nname: z\n---\nGo.");
+    const { read: readMany, warm } = createAgentFileReader();
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    await warm(request);
+    clearImmediate(next);
+    ok(turns > 1, `${turns} turns`);
+    equal(warm(request), undefined);
+    const { profiles, faults } = readMany(request);
+    equal(profiles.length, mostFilesInFolder);
+    deepEqual(faults.map(fileFaultText), [
+      `${join(root, "home/.claude/agents")}: has ${mostFilesInFolder + 1} files; those after the ` +
+        `first ${mostFilesInFolder} are left out. Correct it; the other files are used.`,
+    ]);
   });
 
   it("is no trouble where the folders are not what they should be", () => {

@@ -144,7 +144,7 @@ describe("an adopted child", () => {
     );
     deepEqual(refused, [1003, 1003, 1003, 1003]);
     equal(parts.tree.get(childId).session.status, "running", "its agent goes on");
-    parts.scheduler.cancel(id, undefined, undefined);
+    await parts.scheduler.cancel(id, undefined, undefined);
     equal((await parts.completion(id)).error?.message, "Cancelled by user");
     equal((await parts.completion(childId)).error?.message, "Cancelled by parent");
     deepEqual(parts.words(childId), ["started", "completed"]);

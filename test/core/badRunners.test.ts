@@ -88,7 +88,7 @@ describe("a runner that", () => {
     act = never;
     const { id } = await parts.spawn("x");
     await parts.until(id, "running");
-    parts.scheduler.cancel(id, undefined, undefined);
+    await parts.scheduler.cancel(id, undefined, undefined);
     const completion = await parts.completion(id);
     deepEqual([completion.status, completion.error?.message], ["cancelled", "Cancelled by user"]);
     equal(parts.scheduler.runningCount, 0);
@@ -99,7 +99,7 @@ describe("a runner that", () => {
       new Promise((resolve) => signal.addEventListener("abort", () => resolve(done)));
     const { id } = await parts.spawn("x");
     await parts.until(id, "running");
-    parts.scheduler.cancel(id, undefined, undefined);
+    await parts.scheduler.cancel(id, undefined, undefined);
     const completion = await parts.completion(id);
     deepEqual([completion.status, completion.result], ["cancelled", "done"]);
   });
@@ -111,7 +111,7 @@ describe("a runner that", () => {
       );
     const { id } = await parts.spawn("x");
     await parts.until(id, "running");
-    parts.scheduler.cancel(id, undefined, undefined);
+    await parts.scheduler.cancel(id, undefined, undefined);
     equal((await parts.completion(id)).status, "cancelled");
   });
 

@@ -29,6 +29,7 @@ describe("budgets", () => {
   function uses(more: Parameters<RunContext["addUsage"]>[0]) {
     return async (context: RunContext): Promise<RunOutcome> => {
       context.addUsage(more);
+      if (more.turns !== undefined) context.emit({ type: "turn.started" });
       return context.signal.aborted ? await untilEnd(context) : done;
     };
   }
@@ -91,6 +92,20 @@ describe("budgets", () => {
     });
   }
 
+  it("of turns let the last turn be the end, and nothing follows it", async () => {
+    acts = {
+      last: async (context) => {
+        context.addUsage({ turns: 2 });
+        context.addUsage({ toolCalls: 1 });
+        context.emit({ type: "message", role: "assistant", text: "done" });
+        return context.signal.aborted ? await untilEnd(context) : done;
+      },
+    };
+    const { id } = await parts.spawn("last", { limits: { maxTurns: 2 } });
+    equal((await parts.completion(id)).status, "completed");
+    equal(parts.events(id).filter(({ type }) => type === "budget").length, 1, "said once");
+  });
+
   it("of turns have a code of their own, and 200 by default for each run", async () => {
     acts = { few: uses({ turns: 199 }), many: uses({ turns: 200 }) };
     const limited = await parts.spawn("few", { limits: { maxTurns: 199 } });
@@ -118,7 +133,7 @@ describe("budgets", () => {
       equal((await parts.completion(id)).error?.code, "max_turns", id);
     }
     equal(parts.tree.get(outside.id).session.status, "running");
-    parts.scheduler.cancel(outside.id, undefined, undefined);
+    await parts.scheduler.cancel(outside.id, undefined, undefined);
     await parts.completion(outside.id);
   });
 

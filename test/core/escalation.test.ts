@@ -63,7 +63,7 @@ describe("a run that escalates", () => {
     await supervise([fails()], { profile: { restart: { policy: "escalate", max: 0 } } });
     const { id } = await parts.spawn("try");
     await parts.until(id, "suspended");
-    parts.scheduler.cancel(id, "given up", undefined);
+    await parts.scheduler.cancel(id, "given up", undefined);
     const completion = await parts.completion(id);
     deepEqual([completion.status, completion.reason], ["cancelled", "given up"]);
     const next = await parts.spawn("try");

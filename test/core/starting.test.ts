@@ -46,7 +46,7 @@ describe("while a run starts", () => {
 
   it("a cancel ends it before it starts", async () => {
     const id = await starting();
-    parts.scheduler.cancel(id, "no longer needed", undefined);
+    await parts.scheduler.cancel(id, "no longer needed", undefined);
     goOn.resolve();
     const completion = await parts.completion(id);
     deepEqual(outcome(completion), ["cancelled", "aborted", "Cancelled before start"]);

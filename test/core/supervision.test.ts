@@ -97,7 +97,7 @@ describe("the supervision of a run", () => {
     await supervise([fails()], { profile: { restart: { backoffMs: 60_000 } } });
     const { id } = await parts.spawn("try");
     await waitFor(() => retries(id).length === 1, "the wait");
-    parts.scheduler.cancel(id, undefined, undefined);
+    await parts.scheduler.cancel(id, undefined, undefined);
     const completion = await parts.completion(id);
     equal(completion.error?.message, "Cancelled by user");
     equal(completion.result, "so far");
@@ -115,7 +115,7 @@ describe("the supervision of a run", () => {
     const { id } = await parts.spawn("try");
     await waitFor(() => contexts.length === 1, "the attempt");
     await parts.until(id, "running");
-    parts.scheduler.cancel(id, undefined, undefined);
+    await parts.scheduler.cancel(id, undefined, undefined);
     held.resolve();
     const completion = await parts.completion(id);
     // It had failed before it was cancelled, and that stays true.
@@ -174,7 +174,7 @@ describe("the supervision of a run", () => {
     const [child = ""] = parts.tree.childrenOf(id);
     await parts.until(child, "running");
     equal(contexts.length, 2);
-    parts.scheduler.cancel(child, undefined, undefined);
+    await parts.scheduler.cancel(child, undefined, undefined);
     equal((await parts.completion(id)).result, "second attempt");
   });
 });

@@ -33,12 +33,12 @@ describe("the rules of the source", () => {
     [
       "daemon/core.ts",
       'import {\n  spawn,\n} from "node:child_process";',
-      "only runners, front, join, terminal and the built-in agent start processes",
+      "only runners, front, join, terminal, the built-in agent and the editor's doctor start processes",
     ],
     [
       "extension/a.ts",
       'const { exec } = require("child_process");',
-      "only runners, front, join, terminal and the built-in agent start processes",
+      "only runners, front, join, terminal, the built-in agent and the editor's doctor start processes",
     ],
     [
       "daemon/core.ts",

@@ -40,7 +40,8 @@ const importRules: ImportRule[] = [
     forbids: isOneOf("vscode"),
   },
   {
-    sentence: "only runners, front, join, terminal and the built-in agent start processes",
+    sentence:
+      "only runners, front, join, terminal, the built-in agent and the editor's doctor start processes",
     files: product,
     except: [
       "daemon/runners/",
@@ -48,6 +49,8 @@ const importRules: ImportRule[] = [
       "daemon/join.ts",
       "daemon/terminal/",
       "daemon/agent/",
+      // It is needed most where no daemon can be had, and asks it for nothing.
+      "extension/commands/doctor.ts",
     ],
     forbids: isOneOf("node:child_process", "child_process", "node:cluster", "cluster"),
   },

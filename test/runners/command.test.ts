@@ -33,9 +33,11 @@ describe("the runner command", () => {
     args: string[],
     more: Partial<Omit<CommandRunner, "kind">> & Omit<Partial<TestRunOptions>, "config"> = {},
   ): TestRun {
-    const { promptVia, env, format, cwd, ...options } = more;
+    const { promptVia, env, format, resumeArgs, cwd, ...options } = more;
     const config = Object.fromEntries(
-      Object.entries({ promptVia, env, format }).filter(([, value]) => value !== undefined),
+      Object.entries({ promptVia, env, format, resumeArgs }).filter(
+        ([, value]) => value !== undefined,
+      ),
     );
     const run = startRun({
       runner,
@@ -271,6 +273,17 @@ describe("the runner command", () => {
     const { echo } = await echoed({ promptVia: "stdin", instructions: "Be brief." }, ["x"]);
     assert.deepEqual(echo.args, ["x"]);
     assert.equal(echo.stdin, `Be brief.\n\n${nasty}`);
+  });
+
+  it("goes on with the program's own session in a later run, where it knows how", async () => {
+    const script = agentFile("echo.mjs");
+    const resumeArgs = [script, "--resume={agentSessionId}", "{sessionId}", "{prompt}"];
+    const more = { resumeArgs, instructions: "Be brief.", prompt: "{agentSessionId}" };
+    const first = await echoed(more, ["{sessionId}"]);
+    assert.deepEqual(first.echo.args, ["test-session"]);
+    const services = { remembered: { sessionId: "its-own" } };
+    const later = await echoed({ ...more, services }, []);
+    assert.deepEqual(later.echo.args, ["--resume=its-own", "test-session", "{agentSessionId}"]);
   });
 
   it("passes the prompt as a file", async () => {

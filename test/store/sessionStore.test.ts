@@ -9,6 +9,7 @@ import { fillDisk, withGroup, withStore } from "../support/storeFixtures.ts";
 import {
   logInto,
   testApproval,
+  testRule,
   testCompletion,
   testEvent,
   testSession,
@@ -73,6 +74,7 @@ describe("store of sessions", () => {
         ],
         processes,
         approvals: [testApproval("a"), testApproval("b")],
+        approvalRules: [testRule("p"), testRule("q")],
         durability: "durable",
       });
       await opened.setMeta("told", { answer: 42 });
@@ -102,6 +104,7 @@ describe("store of sessions", () => {
         );
         assert.deepEqual(await store.processes(), processes);
         assert.deepEqual(await store.approvals(), [testApproval("a"), testApproval("b")]);
+        assert.deepEqual(await store.approvalRules(), [testRule("p"), testRule("q")]);
       };
       await check(opened);
       const store = await reopen();
@@ -112,6 +115,10 @@ describe("store of sessions", () => {
       await store.write({ endedRuns: ["run"], endedApprovals: ["a"], durability: "durable" });
       assert.deepEqual(await store.processes(), []);
       assert.deepEqual(await store.approvals(), [testApproval("b")]);
+      const used = { ...testRule("q"), uses: 1 };
+      const write = { approvalRules: [used], removedApprovalRules: ["p"] };
+      await store.write({ ...write, durability: "durable" });
+      assert.deepEqual(await store.approvalRules(), [used]);
     }));
 
   it("replays 60,000 events in order and without a gap", () =>

@@ -1,9 +1,7 @@
 /** Real agents for the tests, each installed once into a cache that outlives the tests. */
-import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { installedOnce, npm } from "./installedOnce.ts";
 
 /** Path of Codex's ACP adapter, a native program. Rejects as `installed` does. */
 export async function codexProgram(): Promise<string> {
@@ -23,20 +21,9 @@ export async function claudeScript(): Promise<string> {
 
 /** Folder that npm installed a package into. Rejects with npm's words where it could not. */
 async function installed(name: string, version: string): Promise<string> {
-  const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "offshoot-test");
-  const folder = join(cache, `${name.split("/").at(-1)}-${version}`);
-  if (existsSync(folder)) return folder;
-  mkdirSync(cache, { recursive: true });
-  // Another test run may be at it at the same time: the one that is first wins.
-  const own = mkdtempSync(join(cache, "install-"));
-  try {
-    const args = ["install", "--prefix", own, "--no-audit", "--no-fund", `${name}@${version}`];
-    await promisify(execFile)("npm", args, { timeout: 120_000 });
-    if (!existsSync(folder)) renameSync(own, folder);
-    return folder;
-  } finally {
-    rmSync(own, { recursive: true, force: true });
-  }
+  return await installedOnce(`${name.split("/").at(-1)}-${version}`, (folder) =>
+    npm(folder, ["install", "--prefix", folder, `${name}@${version}`]),
+  );
 }
 
 /** A home for Codex, in which it asks this server for its model and nothing else. */

@@ -28,6 +28,8 @@ export interface AcpRun extends TestRun {
   readonly usage: Partial<Usage>[];
   readonly described: { title?: string; model?: string }[];
   readonly remembered: Record<string, string>;
+  /** The messages that its agent has read. */
+  readonly read: string[];
   /** Sends a message to the live run. */
   tell(text: string): "injected" | "queued";
   /** What the agent received, in its order. */
@@ -73,7 +75,8 @@ export function startAcpRun(options: AcpRunOptions): AcpRun {
   const usage: Partial<Usage>[] = [];
   const described: { title?: string; model?: string }[] = [];
   const remembered: Record<string, string> = { ...options.remembered };
-  let take: (text: string) => "injected" | "queued" = () => "queued";
+  let take: Parameters<RunContext["onMessage"]>[0] = () => "queued";
+  const read: string[] = [];
 
   const config = options.config ?? {
     kind: "acp",
@@ -84,7 +87,11 @@ export function startAcpRun(options: AcpRunOptions): AcpRun {
   };
   const withProfile: Runner = {
     run: (context) =>
-      runner.run({ ...context, profile: { ...context.profile, ...options.profile } }),
+      runner.run({
+        ...context,
+        profile: { ...context.profile, ...options.profile },
+        permissionMode: options.profile?.permissions?.mode ?? "ask",
+      }),
   };
   const run = startRun({
     runner: withProfile,
@@ -123,8 +130,8 @@ export function startAcpRun(options: AcpRunOptions): AcpRun {
   });
   return {
     ...run,
-    ...{ asked, adopted, usage, described, remembered },
-    tell: (text) => take(text),
+    ...{ asked, adopted, usage, described, remembered, read },
+    tell: (text) => take(text, () => void read.push(text)),
     received(method) {
       const lines = readFileSync(join(run.cwd, "received.jsonl"), "utf8").trim().split("\n");
       const all = lines.map((line) => JSON.parse(line) as Received);

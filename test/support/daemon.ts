@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   createMessageConnection,
@@ -54,6 +54,8 @@ export interface TestDaemon {
   readonly folder: string;
   /** A folder to run agents in. */
   readonly work: string;
+  /** The home folder of the core and its agents. */
+  readonly home: string;
   readonly environment: NodeJS.ProcessEnv;
   configure(config: Config): void;
   /** Starts a front, sends `initialize`, and subscribes to everything unless told otherwise. */
@@ -84,8 +86,12 @@ export function startDaemon(config: Config = {}): TestDaemon {
   const work = mkdtempSync(join(testFolder, "w-"));
   const configFile = join(folder, "config.json");
   const stateDir = join(folder, "s");
+  const home = join(folder, "h");
+  mkdirSync(home);
   const environment = {
     ...process.env,
+    // Agents of whoever runs the tests are not for them.
+    HOME: home,
     OFFSHOOT_CONFIG: configFile,
     OFFSHOOT_STATE_DIR: stateDir,
   };
@@ -95,6 +101,7 @@ export function startDaemon(config: Config = {}): TestDaemon {
   const daemon: TestDaemon = {
     folder: stateDir,
     work,
+    home,
     environment,
     configure(changed) {
       writeFileSync(configFile, JSON.stringify({ ...quickConfig, ...changed }));

@@ -27,6 +27,8 @@ export interface FormatRun extends TestRun {
   readonly asked: ApprovalQuestion[];
   readonly described: { title?: string; model?: string }[];
   readonly remembered: Record<string, string>;
+  /** The messages that its agent has read. */
+  readonly read: string[];
   /** Sends a message to the live run. */
   send(text: string): "injected" | "queued";
   ofType<Type extends AgentEvent["type"]>(type: Type): Extract<AgentEvent, { type: Type }>[];
@@ -54,8 +56,9 @@ export function startFormatRun(options: FormatRunOptions): FormatRun {
     asked: [] as ApprovalQuestion[],
     described: [] as { title?: string; model?: string }[],
     remembered: { ...options.remembered },
+    read: [] as string[],
   };
-  let take: (text: string) => "injected" | "queued" = () => "queued";
+  let take: Parameters<RunContext["onMessage"]>[0] = () => "queued";
 
   const contextOf = (context: RunContext): RunContext => ({
     ...context,
@@ -97,7 +100,7 @@ export function startFormatRun(options: FormatRunOptions): FormatRun {
   return {
     ...run,
     ...extra,
-    send: (text) => take(text),
+    send: (text) => take(text, () => void extra.read.push(text)),
     ofType: <Type extends AgentEvent["type"]>(type: Type) =>
       run.events.filter(
         (event): event is Extract<AgentEvent, { type: Type }> => event.type === type,

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createAdoption } from "../../daemon/adoption.ts";
 import { createAgents } from "../../daemon/agents.ts";
 import { createAgentServices } from "../../daemon/agentServices.ts";
+import { createApprovalRules, type ApprovalRules } from "../../daemon/approvalRules.ts";
 import { createApprovals, type Approvals } from "../../daemon/approvals.ts";
 import { createAttempts, type Attempts } from "../../daemon/attempts.ts";
 import { createCompletions, type Completions } from "../../daemon/completions.ts";
@@ -23,7 +24,7 @@ import { createSpawning } from "../../daemon/spawn.ts";
 import { stateFolder } from "../../daemon/stateFolder.ts";
 import { openStore } from "../../daemon/store/openStore.ts";
 import type { Store } from "../../daemon/store/sessionStore.ts";
-import type { AgentProfile } from "../../protocol/config.ts";
+import type { AgentProfile, Permissions } from "../../protocol/config.ts";
 import type { AgentEvent } from "../../protocol/events.ts";
 import type {
   Completion,
@@ -39,13 +40,17 @@ import { waitFor } from "./waitFor.ts";
 
 export interface TestPartsOptions {
   run: Runner["run"];
+  /** Whether the test's agent has turns to pause at; by default, it has none. */
+  canPause?: () => boolean;
   /** Of the agent `test`, which every spawn uses. */
   profile?: Partial<AgentProfile>;
   settings?: (settings: Settings) => Settings;
   monotonicMs?: () => number;
   random?: () => number;
   /** Whether somebody is there who could answer an approval; by default, yes. */
-  hasClients?: () => boolean;
+  canBeAnswered?: () => boolean;
+  /** What the configuration allows to everybody. */
+  permissions?: () => Permissions;
   /** Puts something between the parts and the real store. */
   store?: (store: Store) => Store;
 }
@@ -56,6 +61,7 @@ export interface TestParts {
   readonly scheduler: Scheduler;
   readonly completions: Completions;
   readonly approvals: Approvals;
+  readonly rules: ApprovalRules;
   readonly log: readonly LogLine[];
   /** Everything that clients would have been told, in its order. */
   readonly told: readonly News[];
@@ -93,37 +99,51 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
   });
   const environment = process.env;
   const selfCommand = [process.execPath];
+  const agents = createAgents({
+    configuration: createConfiguration(join(dir, "config.json")),
+    environment,
+    runners: ["command"],
+    apiKeys: () => ({}),
+    editorModels: () => new Map(),
+    find: tree.find,
+    onFault: (fault) => log.warn({ fault }, "a file of an agent cannot be used"),
+  });
   const adoption = createAdoption({
     tree,
     completions: () => completions,
     countUsage: (run, more, sessionId) => attempts.countUsage(run, more, sessionId),
     now,
   });
+  const rules = createApprovalRules({ tree, store, tell, now, loaded: [] });
   const approvals = createApprovals({
     tree,
     store,
+    rules,
     tell,
     now,
     timeoutMs: () => settings().approvalTimeoutMs,
-    hasClients: options.hasClients ?? (() => true),
-    last: 0,
+    canBeAnswered: options.canBeAnswered ?? (() => true),
+    before: { last: 0, expired: [] },
   });
   const attempts: Attempts = createAttempts({
     tree,
     store,
     processes: createProcesses({ log }),
-    runners: { command: { run: options.run } },
+    runners: { command: { run: options.run, canPause: options.canPause ?? (() => false) } },
     settings,
     folder,
     environment,
     services: createAgentServices({
       tree,
       approvals,
+      rules,
       adoption,
       folder,
       selfCommand,
-      permissions: () => ({}),
+      permissions: options.permissions ?? (() => ({})),
+      materialFor: agents.materialFor,
       emit: (run, event) => attempts.emit(run, event),
+      askingChanged: (run) => scheduler.askingChanged(run),
       now,
     }),
     endAdopted: (run) => adoption.endAll(run),
@@ -143,8 +163,6 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
     random: options.random ?? Math.random,
     log,
   });
-  const configuration = createConfiguration(join(dir, "config.json"));
-  const agents = createAgents({ configuration, environment, runners: ["command"] });
   const spawning = createSpawning({
     tree,
     store,
@@ -164,6 +182,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
     scheduler,
     completions,
     approvals,
+    rules,
     log: lines,
     told,
     spawn: (prompt, more = {}) =>
@@ -217,6 +236,7 @@ function testClient(folder: string, more: Partial<AgentProfile> = {}): Client {
     settings: { source: "client", config: { agents: [profile] }, faults: [] },
     folders: [folder],
     outbound: undefined as never,
+    asking: undefined as never,
     tree: undefined,
     sessions: new Map(),
   };

@@ -19,7 +19,8 @@ export interface Step {
   deltas?: number;
   /** Before each piece of the answer. */
   delayMs?: number;
-  calls?: { id?: string; name: string; input: unknown }[];
+  /** Responses may put a tool into a namespace, such as that of an MCP server. */
+  calls?: { id?: string; name: string; namespace?: string; input: unknown }[];
   usage?: { input: number; output: number; cached?: number; cost?: number };
   finish?: "length" | "refusal";
   /** An HTTP status instead of an answer, with the seconds of its retry-after header. */

@@ -131,7 +131,9 @@ function responsesFrames(step: Step): Frame[] {
           ),
         ]),
     ...calls.flatMap(({ id, name, input: argumentText }, index) => {
-      const item = { type: "function_call", id: `item-${index}`, call_id: id, name };
+      const namespace = step.calls?.[index]?.namespace;
+      const of = { name, ...(namespace !== undefined && { namespace }) };
+      const item = { type: "function_call", id: `item-${index}`, call_id: id, ...of };
       const place = { output_index: index + 1, item_id: `item-${index}` };
       return [
         named("response.output_item.added", { ...place, item: { ...item, arguments: "" } }, true),

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runEnvironment } from "../../daemon/runners/environment.ts";
 import type { Processes, ProcessRecord } from "../../daemon/runners/processes.ts";
-import type { RunContext, RunOutcome, Runner } from "../../daemon/runners/runner.ts";
+import type { Paused, RunContext, RunOutcome, Runner } from "../../daemon/runners/runner.ts";
 import type { AgentProfile, RunnerConfig } from "../../protocol/config.ts";
 import type { AgentEvent } from "../../protocol/events.ts";
 import { noUsage } from "../../protocol/session.ts";
@@ -83,6 +83,9 @@ export function startRun(options: TestRunOptions): TestRun {
     prompt,
     profile,
     limits: {},
+    permissionMode: "ask",
+    skills: [],
+    instructions: undefined,
     cwd,
     stateDir: record.stateDir,
     runDir: record.runDir,
@@ -102,6 +105,7 @@ export function startRun(options: TestRunOptions): TestRun {
     ready: options.ready ?? (() => Promise.resolve()),
     ask: () => Promise.resolve({ decision: "allowOnce" }),
     onMessage: () => undefined,
+    onPause: () => undefined,
     adopt: () => ({ emit: () => undefined, addUsage: () => undefined, end: () => undefined }),
     describe: () => undefined,
     remembered: {},
@@ -118,7 +122,7 @@ export function startRun(options: TestRunOptions): TestRun {
   };
   return {
     ...record,
-    outcome: runner.run(context),
+    outcome: runner.run(context).then(ended),
     abort: () => abortion.abort(),
     output: (stream = "stdout") =>
       record.events
@@ -126,6 +130,12 @@ export function startRun(options: TestRunOptions): TestRun {
         .join(""),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** Nobody asks these runs to pause. */
+function ended(outcome: RunOutcome | Paused): RunOutcome {
+  if (outcome.status === "paused") throw new Error("the runner paused without being asked to");
+  return outcome;
 }
 
 function runningSession({ runId, cwd }: { runId: string; cwd: string }): RunContext["session"] {

@@ -2,7 +2,8 @@
 import type { Log } from "../../daemon/log.ts";
 import type { StoredSession } from "../../daemon/store/records.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
-import type { Approval, Completion } from "../../protocol/messages.ts";
+import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
+import type { Completion } from "../../protocol/messages.ts";
 import { noUsage } from "../../protocol/session.ts";
 
 export function testSession(id: string): StoredSession {
@@ -62,6 +63,18 @@ export function testApproval(id: string): Approval {
     input: { command: "ls" },
     options: ["allowOnce", "denyOnce"],
     requestedAt: 1,
+  };
+}
+
+export function testRule(id: string): ApprovalRule {
+  return {
+    id,
+    rule: { tool: "shell", pattern: "ls", decision: "allow" },
+    scope: { kind: "cwd", cwd: "/" },
+    title: "always allow `ls` in /",
+    createdAt: 1,
+    createdBy: "test",
+    uses: 0,
   };
 }
 

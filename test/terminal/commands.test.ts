@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Approval } from "../../protocol/messages.ts";
+import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
 import type { Session } from "../../protocol/session.ts";
 import { VERSION } from "../../daemon/version.ts";
 import { offshoot, startDaemon, type TestDaemon } from "../support/daemon.ts";
@@ -194,10 +194,8 @@ describe("the commands of the terminal", function () {
   it("agents, approvals, status and prune answer", async () => {
     assert.match((await call("agents")).stdout, /^AGENT .*\nshell +command +yes +built-in/);
     const { agents } = await json<{ agents: { name: string }[] }>("agents");
-    assert.deepEqual(
-      agents.map((agent) => agent.name),
-      ["shell"],
-    );
+    const names = agents.map((agent) => agent.name);
+    assert.deepEqual(names.slice(0, 3), ["shell", "rehearsal", "model"]);
     assert.deepEqual(await json("approvals"), { approvals: [] });
     assert.equal((await call("approvals", "allow", "nothing", "--always")).code, 2);
     assert.match((await call("status")).stdout, /^core +.* process \d+/);
@@ -209,7 +207,8 @@ describe("the commands of the terminal", function () {
     assert.ok(pruned.deleted >= 1);
   });
 
-  it("approvals shows what an agent asks, and answers it", async () => {
+  /** An agent that asks, and its question when it does. */
+  function talkingAgent(): void {
     const program = join(repository, "test", "support", "agents", "json-claude-talk.mjs");
     daemon.configure({
       agents: [
@@ -225,13 +224,20 @@ describe("the commands of the terminal", function () {
         },
       ],
     });
+  }
+  async function approvalOf(id: string): Promise<Approval> {
+    const ask = async () => await json<{ approvals: Approval[] }>("approvals");
+    return await waitFor(
+      async () => (await ask()).approvals.find(({ sessionId }) => sessionId === id),
+      "the question",
+    );
+  }
+
+  it("approvals shows what an agent asks, and answers it", async () => {
+    talkingAgent();
     const asked = async (answered: string[]) => {
       const id = await spawn("--agent", "talk", "--title", "the asker", "ask");
-      const ask = async () => await json<{ approvals: Approval[] }>("approvals");
-      const approval = await waitFor(
-        async () => (await ask()).approvals.find(({ sessionId }) => sessionId === id),
-        "the question",
-      );
+      const approval = await approvalOf(id);
       const list = await call("approvals");
       assert.match(list.stdout, new RegExp(`^${approval.id.slice(-8)}  .*\n +.* › the asker\n`));
       assert.match(list.stdout, /rm x/);
@@ -245,7 +251,34 @@ describe("the commands of the terminal", function () {
       return (await call("tail", id)).stdout;
     };
     assert.match(await asked(["allow"]), /"behavior":"allow"/);
-    assert.match(await asked(["deny"]), /"behavior":"deny"/);
+    assert.match(await asked(["deny", "-m", "not now"]), /"behavior":"deny","message":"not now"/);
+  });
+
+  it("approvals rules lists the answers for always, and forget removes one", async () => {
+    talkingAgent();
+    assert.deepEqual(await json("approvals", "rules"), { rules: [] });
+    assert.match((await call("approvals", "rules")).stderr, /No answer was given for always/);
+    const id = await spawn("--agent", "talk", "ask");
+    const approval = await approvalOf(id);
+    assert.equal((await call("approvals", "allow", approval.id, "--tree")).code, 2);
+    assert.equal((await call("approvals", "allow", approval.id, "--always")).code, 0);
+    assert.equal((await call("wait", id)).code, 0);
+    assert.equal((await call("wait", await spawn("--agent", "talk", "ask"))).code, 0);
+    const { rules } = await json<{ rules: ApprovalRule[] }>("approvals", "rules", "--cwd", ".");
+    const [rule] = rules;
+    assert.equal(rules.length, 1);
+    const { stdout } = await call("approvals", "rules");
+    assert.match(
+      stdout,
+      /^[0-9a-f]{8} {2}always allow `rm x` in \/.*\n +by offshoot-cli .* used 1×\n$/,
+    );
+    assert.deepEqual(await json("approvals", "rules", "--cwd", "/"), { rules: [] });
+    const forgotten = await call("approvals", "forget", rule?.id.slice(-8) ?? "");
+    assert.deepEqual([forgotten.code, forgotten.stdout], [0, `forgotten: ${rule?.title}\n`]);
+    assert.equal((await call("approvals", "forget", rule?.id ?? "")).code, 2);
+    const again = await spawn("--agent", "talk", "ask");
+    await call("approvals", "deny", (await approvalOf(again)).id);
+    await call("wait", again);
   });
 
   it("runs what a workspace contributes only when it is trusted", async () => {

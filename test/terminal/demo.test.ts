@@ -15,8 +15,9 @@ describe("the demo", function () {
 
   beforeEach(() => {
     folder = mkdtempSync(join(testFolder, "w-"));
-    for (const name of ["daemon", "protocol"])
-      mkdirSync(join(folder, name, "deeper"), { recursive: true });
+    for (const name of ["a", "b", "c", "d", "deeper"])
+      mkdirSync(join(folder, "daemon", name), { recursive: true });
+    mkdirSync(join(folder, "protocol"));
     writeFileSync(join(folder, "protocol", "one.ts"), "export const one: number = 1;\n");
     writeFileSync(join(folder, "daemon", "deeper", "two.ts"), "export const two = 2;\n\n");
     writeFileSync(
@@ -42,7 +43,8 @@ describe("the demo", function () {
     assert.match(stdout, /left out: Check the types \(there is no node_modules/);
     assert.match(stdout, /completed +[0-9a-f]{8}  Survey daemon\/deeper/);
     assert.match(stdout, /there is no git history here to read/);
-    assert.match(stdout, /2 lines in \.\/daemon\/deeper\n/);
+    assert.match(stdout, /- daemon: 1 files, 23 B\n {4}- protocol: 1 files, 30 B\n/);
+    assert.match(stdout, /completed .* Survey the repository .*- in all: 3 files/);
     assert.match(stdout, /none: nothing is left for later/);
     assert.match(stdout, /1 cancelled on purpose, 1 failed on purpose\n/);
     assert.match(stdout, /look again +.*offshoot .*--state-dir .* tree --once\n$/);

@@ -13,6 +13,7 @@ import type { Check } from "../../daemon/terminal/doctorFiles.ts";
 import { acquireLock } from "../../daemon/store/lock.ts";
 import { offshoot, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
+import { waitFor } from "../support/waitFor.ts";
 
 describe("offshoot doctor", function () {
   this.timeout(60_000);
@@ -38,11 +39,13 @@ describe("offshoot doctor", function () {
     const of = new Map<string, Check>();
     for (const line of stdout.trim().split("\n")) {
       const check = JSON.parse(line) as Check;
-      if ((of.get(check.name)?.state ?? "ok") === "ok") of.set(check.name, check);
+      const worst = of.get(check.name);
+      if (worst === undefined || rank(worst) < rank(check)) of.set(check.name, check);
     }
     return { code, of };
   }
 
+  const rank = ({ state }: Check) => ["ok", "info", "warn", "fail"].indexOf(state);
   const states = ({ of }: { of: Map<string, Check> }) =>
     Object.fromEntries([...of].map(([name, check]) => [name, check.state]));
 
@@ -55,6 +58,8 @@ describe("offshoot doctor", function () {
     token: "ok",
     store: "ok",
     config: "ok",
+    // Nobody has all the agents that Offshoot knows.
+    agent: "info",
   };
 
   it("finds nothing before the first core, and makes nothing", async () => {
@@ -69,12 +74,14 @@ describe("offshoot doctor", function () {
   it("asks a core that runs, and looks at the files of one that has stopped", async () => {
     await call("run", "true");
     const running = await doctor();
-    assert.deepEqual([running.code, states(running)], [0, { ...allWell, disk: "ok", agent: "ok" }]);
+    assert.deepEqual([running.code, states(running)], [0, { ...allWell, disk: "ok" }]);
     assert.match(running.of.get("core")?.text ?? "", /answers on its socket, process \d+/);
     assert.match(running.of.get("lock")?.text ?? "", /held by process \d+/);
     assert.match(running.of.get("store")?.text ?? "", /version 1, .*, 2 sessions/);
 
     await call("stop");
+    // Its last word comes after its last client has gone.
+    await waitFor(() => daemon.log().includes("the core has stopped"), "the end of the core");
     const before = listing(daemon.folder);
     const stopped = await doctor();
     assert.deepEqual([stopped.code, states(stopped)], [0, { ...allWell, disk: "ok" }]);

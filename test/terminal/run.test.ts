@@ -66,14 +66,31 @@ describe("a command that stays", function () {
     assert.equal(run.stderr(), "");
   });
 
-  it("says so when the core is lost", async () => {
+  it("run goes on with the next core when its own dies, and tells the true end", async () => {
     const client = await daemon.client({ subscribe: "nothing" });
     const run = start("run", "echo started; sleep 30");
     await waitFor(() => run.stdout() === "started\n", "the first line");
+    await client.crash();
     await daemon.killCore();
-    assert.equal(await run.code, 6);
-    assert.match(run.stderr(), /^offshoot: the connection to the core has ended/);
-    await client.call("daemon/status", {});
+    assert.equal(await run.code, 5);
+    assert.equal(run.stdout(), "started\n");
+    assert.match(run.stderr(), /^The core has died; going on with another one\.\n.*interrupted/s);
+  });
+
+  it("wait says so when the core is lost", async () => {
+    const client = await daemon.client({ subscribe: "nothing" });
+    const id = await client.shell("sleep 30");
+    const wait = start("wait", id);
+    await waitFor(
+      async () => (await client.call("daemon/status", {})).clients === 2,
+      "the wait to be there",
+    );
+    await client.crash();
+    await daemon.killCore();
+    assert.equal(await wait.code, 6);
+    assert.match(wait.stderr(), /^offshoot: the connection to the core has ended/);
+    // The next core ends what this one left behind.
+    await daemon.client({ subscribe: "nothing" });
   });
 
   it("inside a run: what it spawns are its children, and its wait gives the slot back", async () => {

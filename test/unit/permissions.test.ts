@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { permit } from "../../daemon/permissions.ts";
+import { exactPattern, permissionSets, permit, strictestMode } from "../../daemon/permissions.ts";
 import type { ApprovalQuestion, ToolKind } from "../../daemon/runners/runner.ts";
 import type { Permissions } from "../../protocol/config.ts";
 
@@ -53,9 +53,75 @@ describe("permissions", () => {
     equal(permit([deny], question("execute", "git log; rm -rf x")), "deny");
   });
 
+  it("know the pattern that stands for one subject and nothing else", () => {
+    const subjects = [
+      "git status",
+      "ls *.ts",
+      "cat {a,b} [c] (d) !e +f @g ~h $i ^j a|b",
+      String.raw`grep \d x`,
+      "echo a && rm b; c\nd `e` $(f) > g",
+      "src/**/[id].ts",
+      "./run.sh",
+    ];
+    for (const subject of subjects) {
+      const only: Permissions = {
+        rules: [{ tool: "tool", pattern: exactPattern(subject), decision: "allow" }],
+      };
+      for (const other of subjects) {
+        const expected = other === subject ? "allow" : "ask";
+        equal(permit([only], question("execute", other)), expected, `${subject} for ${other}`);
+      }
+    }
+    const stars: Permissions = {
+      rules: [{ tool: "tool", pattern: exactPattern("ls *.ts"), decision: "allow" }],
+    };
+    equal(permit([stars], question("execute", "ls a.ts")), "ask");
+  });
+
   it("give a child no more than the strictest above it", () => {
     const sets: Permissions[] = [{ mode: "auto" }, { mode: "acceptEdits" }];
     equal(permit(sets, question("execute")), "ask");
     equal(permit([...sets, { mode: "plan" }], question("execute")), "deny");
+  });
+
+  describe("of a session", () => {
+    const agent = (permissions?: Permissions) => ({
+      profile: {
+        name: "a",
+        runner: { kind: "model" as const },
+        ...(permissions && { permissions }),
+      },
+    });
+    const program = {
+      profile: { name: "p", runner: { kind: "command" as const, command: "sh" } },
+    };
+    const mode = (chain: Parameters<typeof permissionSets>[0], everybody: Permissions = {}) =>
+      strictestMode(permissionSets(chain, everybody));
+
+    it("are its agent's, else those of the nearest above it, else what is configured", () => {
+      equal(mode([agent()]), "ask");
+      equal(mode([agent()], { mode: "auto" }), "auto");
+      equal(mode([agent({ mode: "auto" })]), "auto");
+      equal(mode([agent({ mode: "auto" }), agent()]), "auto");
+      equal(mode([{ ...agent(), setup: { permissions: { mode: "auto" } } }]), "auto");
+    });
+
+    it("are never more than those of a session above it, or than everybody has", () => {
+      equal(mode([agent(), agent({ mode: "auto" })]), "ask");
+      equal(mode([agent({ mode: "plan" }), agent({ mode: "auto" })]), "plan");
+      equal(mode([agent({ mode: "auto" })], { mode: "acceptEdits" }), "acceptEdits");
+      equal(
+        mode([{ ...agent(), setup: { permissions: { mode: "auto" } } }], { mode: "ask" }),
+        "ask",
+      );
+      equal(mode([program, agent({ mode: "auto" })]), "auto", "a program asks nobody");
+    });
+
+    it("can be narrowed by the spawn, and not widened", () => {
+      const narrowed = (permissions: Permissions, narrowing: Permissions) =>
+        mode([{ ...agent(permissions), narrowing }]);
+      equal(narrowed({ mode: "acceptEdits" }, { mode: "plan" }), "plan");
+      equal(narrowed({ mode: "acceptEdits" }, { mode: "auto" }), "acceptEdits");
+    });
   });
 });

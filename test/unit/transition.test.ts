@@ -1,11 +1,7 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { isOpen, transition, type Move } from "../../daemon/transition.ts";
-import {
-  Session,
-  sessionStatuses,
-  terminalStatuses,
-  type SessionStatus,
-} from "../../protocol/session.ts";
+import { Session, sessionStatuses, type SessionStatus } from "../../protocol/session.ts";
+import { terminalStatuses } from "../../protocol/states.ts";
 import { sessionIn } from "./sessionIn.ts";
 
 const moves: Record<Move["type"], Move> = {
@@ -39,7 +35,7 @@ const allowed: Record<Move["type"], Partial<Record<SessionStatus, SessionStatus>
   suspend: { running: "suspended", suspended: "suspended" },
   wake: { suspended: "running" },
   stall: { running: "running" },
-  pause: { queued: "paused" },
+  pause: { queued: "paused", running: "paused", suspended: "paused" },
   resume: { paused: "queued" },
   requeue: { running: "queued", suspended: "queued" },
   end: {

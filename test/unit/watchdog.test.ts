@@ -13,6 +13,7 @@ function watched(more: Partial<WatchdogOptions> = {}) {
     checkMs: 5,
     totalMs: 10_000,
     idleMs: 900,
+    ranBeforeMs: 0,
     monotonicMs: () => nowMs,
     onHeartbeat: () => (beats += 1),
     onStalled: (stalled) => said.push(stalled),

@@ -1,27 +1,30 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { join } from "node:path";
+import { ApprovalRule } from "../../protocol/approvals.ts";
+import type { AgentProfile } from "../../protocol/config.ts";
+import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
+import { checkLeaks } from "../support/leaks.ts";
 import type { RawClient } from "../support/rawClient.ts";
 import { repository } from "../support/repository.ts";
+import { refusal } from "../support/runs.ts";
 import { waitFor } from "../support/waitFor.ts";
-import { wireSuite } from "../support/wire.ts";
+import { anotherCore, restartCore, wireSuite } from "../support/wire.ts";
 
 const program = join(repository, "test", "support", "agents", "json-claude-talk.mjs");
 
+const asker: AgentProfile = {
+  name: "asker",
+  runner: {
+    kind: "command",
+    command: process.execPath,
+    args: [program],
+    promptVia: "stdin",
+    format: "claude-stream-json",
+  },
+};
+
 describe("wire: approvals", () => {
-  const wire = wireSuite({
-    agents: [
-      {
-        name: "asker",
-        runner: {
-          kind: "command",
-          command: process.execPath,
-          args: [program],
-          promptVia: "stdin",
-          format: "claude-stream-json",
-        },
-      },
-    ],
-  });
+  const wire = wireSuite({ agents: [asker] });
 
   async function opened(options: object = {}, subscription?: object): Promise<RawClient> {
     const client = await wire.socket();
@@ -125,5 +128,154 @@ describe("wire: approvals", () => {
     deepEqual(error?.data, { kind: "approvalAlreadyResolved", decision: "expired" });
     await wire.client.call("session/wait", { sessionIds: [id] });
     deepEqual((await back.call("approval/list")).approvals, []);
+  });
+
+  const ruled = async (one: RawClient, params: object = {}) =>
+    (await one.call("approval/rules", params)).rules;
+
+  it("answered for always are rules: listed, told, removed, and gone with their tree", async () => {
+    const one = await opened({}, {});
+    const top = await root();
+    const id = await ask(top);
+    const { id: approvalId, always } = await requested(one, id);
+    const cwd = wire.daemon.work;
+    deepEqual(always, {
+      rule: { tool: "Bash", pattern: "rm x", decision: "allow" },
+      text: `always allow \`rm x\` in ${cwd}`,
+    });
+    const inTree = { approvalId, decision: "allowAlways", scope: "tree" };
+    deepEqual(await one.call("approval/respond", inTree), {});
+    await waitFor(() => one.of("approval/rulesChanged").length > 0, "the news");
+    await wire.client.call("session/wait", { sessionIds: [id] });
+    const [rule] = await ruled(one, { rootId: top });
+    deepEqual(ApprovalRule.parse(rule), rule);
+    deepEqual(rule.title, 'always allow `rm x` in the tree "top"');
+    deepEqual(await ruled(one, { cwd }), []);
+    const again = await ask(top);
+    await wire.client.call("session/wait", { sessionIds: [again] });
+    deepEqual((await ruled(one))[0].uses, 1);
+    equal(one.of("approval/requested").length, 1, "nobody was asked again");
+
+    const other = await root();
+    const asked = await requested(one, await ask(other));
+    await one.call("approval/respond", { approvalId: asked.id, decision: "allowAlways" });
+    await wire.client.call("session/wait", { sessionIds: [asked.sessionId] });
+    const [ofFolder] = await ruled(one, { cwd: `${cwd}/` });
+    deepEqual(ofFolder.scope, { kind: "cwd", cwd });
+    equal((await ruled(one)).length, 2);
+    await one.call("session/delete", { sessionId: top });
+    deepEqual(await ruled(one), [ofFolder]);
+    await restartCore(wire);
+    const next = await opened({}, {});
+    deepEqual(await ruled(next), [ofFolder], "it outlives its core");
+    deepEqual(await next.call("approval/removeRule", { ruleId: ofFolder.id }), {});
+    await waitFor(() => next.of("approval/rulesChanged").length > 0, "the news of its end");
+    deepEqual(await ruled(next), []);
+    const late = await next.ask("approval/removeRule", { ruleId: ofFolder.id });
+    deepEqual(late.error?.data, { kind: "ruleNotFound", ruleId: ofFolder.id });
+    equal(late.error?.code, 1014);
+    const { error } = await next.ask("approval/rules", { cwd: "relative" });
+    equal(error?.code, -32602);
+  });
+
+  it("are not answered, and rules not removed, by what runs inside a run or is not trusted", async () => {
+    const one = await opened({}, {});
+    const approval = await requested(one, await ask(await root()));
+    const { sessionId, runId } = approval;
+    const inside = await opened({ run: { sessionId, runId } });
+    const looker = await opened({ workspaceTrusted: false });
+    for (const client of [inside, looker]) {
+      for (const [method, params] of [
+        ["approval/respond", { approvalId: approval.id, decision: "allowAlways" }],
+        ["approval/removeRule", { ruleId: "x" }],
+      ] as const) {
+        deepEqual((await client.ask(method, params)).error?.data, { kind: "notTrusted" });
+      }
+      deepEqual(await ruled(client), []);
+    }
+    await one.call("approval/respond", { approvalId: approval.id, decision: "denyOnce" });
+    await wire.client.call("session/wait", { sessionIds: [sessionId] });
+  });
+});
+
+describe("wire: approvals when nobody can answer", () => {
+  const wire = wireSuite({ agents: [asker], approvals: { timeoutMs: 900 } });
+
+  it("wait on: neither a program of a run nor who is not trusted counts", async () => {
+    const looker = await wire.socket();
+    await looker.open({ workspaceTrusted: false });
+    const { session } = await wire.client.call("session/spawn", {
+      prompt: "ask",
+      agent: "asker",
+      cwd: wire.daemon.work,
+    });
+    const list = async () => (await looker.call("approval/list")).approvals;
+    const [approval] = await waitFor(async () => {
+      const approvals = await list();
+      return approvals.length > 0 && approvals;
+    }, "the question");
+    const inside = await wire.socket();
+    await inside.open({ run: { sessionId: session.id, runId: approval.runId } });
+    await wire.client.crash();
+    await waitFor(() => Date.now() - approval.requestedAt > 2_500, "more than its time");
+    deepEqual(await list(), [approval]);
+    const person = await wire.daemon.client();
+    const { status } = await person.completion(session.id);
+    equal(status, "completed");
+    deepEqual(person.of("approval/resolved"), [
+      { approvalId: approval.id, decision: "denyOnce", by: "time-out" },
+    ]);
+    await person.close();
+  });
+});
+
+describe("wire: approvals of a core that died", () => {
+  checkLeaks();
+  let daemon: TestDaemon;
+  before(() => {
+    daemon = startDaemon({ agents: [asker] });
+  });
+  after(() => daemon.stop());
+
+  it("have expired, in the eyes of whoever knew of them through a front", async () => {
+    const [told, late, silent] = [
+      await daemon.client(),
+      await daemon.client({ subscribe: "nothing" }),
+      await daemon.client({ subscribe: "nothing" }),
+    ];
+    const spawn = (cwd: string) => told.shell("ask", { agent: "asker", cwd });
+    const ids = [await spawn(daemon.work), await spawn(daemon.folder)];
+    const approvals = await waitFor(() => {
+      const all = told.of("approval/requested").map(({ approval }) => approval);
+      return all.length === 2 && all;
+    }, "two questions");
+    const ofWork = approvals.find(({ sessionId }) => sessionId === ids[0]);
+    const rootId = ofWork?.path[0]?.id ?? "";
+    await late.call("tree/subscribe", { rootIds: [rootId] });
+    for (const client of [late, silent]) {
+      equal((await client.call("approval/list", {})).approvals.length, 2);
+    }
+    await daemon.killCore();
+    const expired = (approvalId: string) =>
+      ({ approvalId, decision: "expired", by: "core ended" }) as const;
+    const resolved = (client: TestClient) =>
+      client.of("approval/resolved").toSorted((a, b) => (a.approvalId < b.approvalId ? -1 : 1));
+    const all = approvals.map(({ id }) => id).toSorted();
+    await waitFor(() => resolved(told).length === 2, "both to expire");
+    deepEqual(resolved(told), all.map(expired));
+    await waitFor(() => resolved(late).length === 1, "the one of its tree to expire");
+    deepEqual(resolved(late), [expired(ofWork?.id ?? "")]);
+    await waitFor(() => told.of("subAgent/completed").length === 2, "both runs to end");
+    deepEqual((await told.call("approval/list", {})).approvals, []);
+    const answer = told.call("approval/respond", {
+      approvalId: all[0] ?? "",
+      decision: "allowOnce",
+    });
+    const data = { kind: "approvalAlreadyResolved", decision: "expired" };
+    deepEqual((await refusal(answer)).data, data);
+    deepEqual(resolved(silent), [], "who has subscribed to nothing gets answers only");
+    await daemon.killCore();
+    await anotherCore(daemon);
+    deepEqual(resolved(told), all.map(expired), "once");
   });
 });

@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { AgentInfo } from "../../protocol/daemon.ts";
 import type { RawClient } from "../support/rawClient.ts";
 import { wireSuite } from "../support/wire.ts";
 
@@ -35,23 +36,30 @@ describe("wire: trust", () => {
     equal(error, undefined);
     return one;
   }
+  /** Of those that are built in only the shell, which is there on every machine. */
+  async function list(one: RawClient, params: object = {}): Promise<AgentInfo[]> {
+    const { agents } = await one.call("agent/list", params);
+    return agents.filter(
+      ({ name, source }: AgentInfo) => source !== "built-in" || name === "shell",
+    );
+  }
   const names = async (one: RawClient, params: object = {}): Promise<string[]> =>
-    (await one.call("agent/list", params)).agents.map(({ name }: { name: string }) => name);
+    (await list(one, params)).map(({ name }) => name);
   const spawn = (one: RawClient, params: object = {}) =>
     one.ask("session/spawn", { prompt: "hello", cwd: wire.daemon.work, ...params });
 
   it("true: the workspace's agents run, with its default, before the user's of the same name", async () => {
     const one = await client(true);
-    const { agents } = await one.call("agent/list");
+    const agents = await list(one);
     deepEqual(
-      agents.map(({ name, source }: Record<string, string>) => [name, source]),
+      agents.map(({ name, source }) => [name, source]),
       [
         ["shell", "built-in"],
         ["users", file()],
         ["good", file()],
       ],
     );
-    equal(agents[1].description, "the workspace's own");
+    equal(agents[1]?.description, "the workspace's own");
     const { session } = (await spawn(one)).result;
     equal(session.agent, "good");
     const { completions } = await one.call("session/wait", { sessionIds: [session.id] });
@@ -70,7 +78,7 @@ describe("wire: trust", () => {
     match(faults[2], /there are: agents, defaultAgent, /);
     const { error } = await spawn(one, { agent: "bad" });
     equal(error?.code, 1002);
-    match(error?.message ?? "", /no agent "bad"; there are: shell, users, good\./);
+    match(error?.message ?? "", /no agent "bad"; there are: shell, rehearsal, .*users, good\./);
     ok(error?.message.includes(`${file()}: agents[1].runner.command: `));
     // It is the workspace that is at fault, not the core.
     equal((await one.call("daemon/status")).health, "ok");
@@ -116,16 +124,17 @@ describe("wire: trust", () => {
     // That another client trusts the same folder changes nothing.
     ok((await names(await client(true))).includes("good"));
     const one = await client();
-    const { agents, faults } = await one.call("agent/list");
+    const agents = await list(one);
+    const { faults } = await one.call("agent/list");
     deepEqual(
-      agents.map(({ name, source }: Record<string, string>) => [name, source === "built-in"]),
+      agents.map(({ name, source }) => [name, source === "built-in"]),
       [
         ["shell", true],
         ["users", false],
       ],
     );
     equal(faults, undefined);
-    equal(agents[1].description, "");
+    equal(agents[1]?.description, "");
     const refused = await spawn(one, { agent: "good" });
     equal(refused.error?.code, 1002);
     equal(refused.error?.message.includes("good, "), false);

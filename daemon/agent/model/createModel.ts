@@ -2,6 +2,7 @@
 import type { SessionMeta } from "../meta.ts";
 import { createRehearsal } from "../rehearsal/rehearsal.ts";
 import { contextWindowOf } from "./contextWindow.ts";
+import { createEditorModel, editorProvider, type AskEditor } from "./editorModel.ts";
 import { createLanguageModel } from "./languageModel.ts";
 import type { Model } from "./model.ts";
 import { chooseProvider } from "./providers.ts";
@@ -16,16 +17,22 @@ export function createModel(parts: {
   name: string;
   meta: SessionMeta;
   environment: NodeJS.ProcessEnv;
+  askEditor: AskEditor;
   now: () => number;
 }): Model {
-  const { name, meta, environment, now } = parts;
+  const { name, meta, environment, askEditor, now } = parts;
   if (name === rehearsalProvider || name.startsWith(`${rehearsalProvider}/`)) {
     return createRehearsal();
   }
-  const chosen = chooseProvider(name, meta.providers, environment);
+  const contextWindow = meta.contextWindow ?? contextWindowOf(name);
+  if (name.startsWith(`${editorProvider}/`)) {
+    const modelId = name.slice(editorProvider.length + 1);
+    return createEditorModel({ modelId, contextWindow, ask: askEditor });
+  }
+  const chosen = chooseProvider(name, meta.providers, { environment, given: meta.apiKey });
   return createLanguageModel({
     chosen,
-    contextWindow: meta.contextWindow ?? contextWindowOf(name),
+    contextWindow,
     timing: { idleMs: meta.limits?.idleTimeoutMs ?? defaultIdleMs, firstRetryMs },
     now,
   });

@@ -33,11 +33,14 @@ const otherKeyNames: Readonly<Record<string, string[]>> = {
   GEMINI_API_KEY: ["GOOGLE_GENERATIVE_AI_API_KEY", "GOOGLE_API_KEY"],
 };
 
-/** Throws a TypedError that says what to set where the provider or its key is missing. */
+/**
+ * Throws a TypedError that says what to set where the provider or its key is missing. A key that is
+ * given counts before those of the environment.
+ */
 export function chooseProvider(
   name: string,
   configured: Config["providers"],
-  environment: NodeJS.ProcessEnv,
+  keys: { environment: NodeJS.ProcessEnv; given: string | undefined },
 ): ChosenProvider {
   const slash = name.indexOf("/");
   const provider = name.slice(0, Math.max(0, slash));
@@ -45,7 +48,7 @@ export function chooseProvider(
   const providers: Record<string, ProviderConfig> = { ...knownProviders, ...configured };
   const found = Object.hasOwn(providers, provider) ? providers[provider] : undefined;
   if (found === undefined || modelId === "") {
-    const names = ["rehearsal", ...Object.keys(providers)].join(", ");
+    const names = ["rehearsal", "vscode", ...Object.keys(providers)].join(", ");
     throw new TypedError(
       "invalid_request",
       `"${name}" names no model: write provider/model, with one of the providers ${names}`,
@@ -55,7 +58,7 @@ export function chooseProvider(
   if (kind === "openai-compatible" && baseUrl === undefined) {
     throw new TypedError("invalid_request", `the provider "${provider}" needs a baseUrl`);
   }
-  const apiKey = readKey(found, environment);
+  const apiKey = keys.given ?? readKey(found, keys.environment);
   return {
     kind,
     provider,

@@ -71,9 +71,8 @@ export function filesOf(
   return { files, folders };
 }
 
-/** Lines of a list: the sum, the languages by size, and the biggest files. */
+/** Lines of a list: the languages by size, the biggest files, and the sum. */
 export function describeFiles(files: readonly FoundFile[]): string {
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const byLanguage = new Map<string, { count: number; bytes: number }>();
   for (const file of files) {
     const language = languages[extname(file.path).toLowerCase()] ?? "other";
@@ -89,12 +88,45 @@ export function describeFiles(files: readonly FoundFile[]): string {
     .slice(0, 3)
     .map((file) => `${file.path} (${size(file.bytes)})`);
   return [
-    `- ${files.length} files, ${size(bytes)}`,
     ...(shares.length === 0 ? [] : [`- languages: ${shares.join(", ")}`]),
     ...(biggest.length === 0 ? [] : [`- biggest: ${biggest.join(", ")}`]),
+    describeSum(sumOfFiles(files)),
   ].join("\n");
 }
 
+export interface Sum {
+  count: number;
+  bytes: number;
+}
+
+export function sumOfFiles(files: readonly FoundFile[]): Sum {
+  return { count: files.length, bytes: files.reduce((sum, file) => sum + file.bytes, 0) };
+}
+
+/** The last line of every report, so that whoever asked for it can add it up. */
+export function describeSum({ count, bytes }: Sum): string {
+  return `- in all: ${count} files, ${size(bytes)}`;
+}
+
+/** What the last line of a report says; nothing where it has none. */
+export function sumOfReport(report: string): Sum | undefined {
+  const [, count, number, unit] = /- in all: (\d+) files, ([\d.]+) (B|KiB|MiB)$/.exec(report) ?? [];
+  if (count === undefined) return undefined;
+  const scale = unit === "MiB" ? mebi : unit === "KiB" ? 1_024 : 1;
+  return { count: Number(count), bytes: Math.round(Number(number) * scale) };
+}
+
+export function addSums(sums: readonly (Sum | undefined)[]): Sum {
+  const known = sums.filter((sum) => sum !== undefined);
+  return {
+    count: known.reduce((all, { count }) => all + count, 0),
+    bytes: known.reduce((all, { bytes }) => all + bytes, 0),
+  };
+}
+
+const mebi = 1_024 * 1_024;
+
 function size(bytes: number): string {
-  return bytes < 1_024 ? `${bytes} B` : `${(bytes / 1_024).toFixed(1)} KiB`;
+  if (bytes < 1_024) return `${bytes} B`;
+  return bytes < mebi ? `${(bytes / 1_024).toFixed(1)} KiB` : `${(bytes / mebi).toFixed(2)} MiB`;
 }

@@ -1,6 +1,14 @@
 /** The plan that surveys a repository: alone, or with a sub-agent for each of its areas. */
 import { hotFiles, hotFilesCommand } from "./hotFiles.ts";
-import { createIgnored, describeFiles, filesOf } from "./inventory.ts";
+import {
+  addSums,
+  createIgnored,
+  describeFiles,
+  describeSum,
+  filesOf,
+  sumOfFiles,
+  sumOfReport,
+} from "./inventory.ts";
 import type { FoundFile } from "./inventory.ts";
 import { disclaimer, matchesOf } from "./plans.ts";
 import type { Plan, PlanStep, PlanWorld, Reply } from "./rehearsal.ts";
@@ -27,13 +35,19 @@ export function* surveyRepository(world: PlanWorld): Plan {
   const areas = folders.filter((folder) => !folder.startsWith("."));
   let reports: string[];
   let found: FoundFile[] = files;
-  if (world.has("spawn_agent") && world.has("wait_agent") && areas.length > 0) {
+  const byArea: string[] = [];
+  if (canDelegate(world) && areas.length > 0) {
     const chosen = areas.slice(0, mostAreas);
     const tasks = chosen.map((area) => ({
       title: `Survey ${area}`,
       prompt: `Survey the folder "${area}".`,
     }));
     reports = yield* delegate(`Giving ${chosen.length} areas to sub-agents.`, tasks);
+    const sums = reports.map(sumOfReport);
+    for (const [index, area] of chosen.entries()) {
+      byArea.push(describeSum(sums[index] ?? { count: 0, bytes: 0 }).replace("in all", area));
+    }
+    byArea.push(describeSum(addSums([sumOfFiles(files), ...sums])));
     if (areas.length > chosen.length) {
       reports.push(`Not surveyed: ${areas.slice(mostAreas).join(", ")}`);
     }
@@ -48,7 +62,7 @@ export function* surveyRepository(world: PlanWorld): Plan {
   return [
     `${disclaimer} Survey of the folder:`,
     "",
-    `## ${world.has("spawn_agent") ? "Top level" : "All files"}`,
+    `## ${byArea.length > 0 ? "Top level" : "All files"}`,
     describeFiles(found),
     ...reports.flatMap((report) => ["", report]),
     "",
@@ -56,6 +70,7 @@ export function* surveyRepository(world: PlanWorld): Plan {
     hot.length === 0
       ? "Unknown: git could not be asked, or knows of no changes."
       : hot.map(({ path, times }) => `- ${path}: ${times} changes`).join("\n"),
+    ...(byArea.length > 0 ? ["", "## Areas", ...byArea] : []),
   ].join("\n");
 }
 
@@ -70,19 +85,30 @@ export function* surveyArea(area: string, isAlone: boolean, world: PlanWorld): P
   if (top === undefined || top.failed) return `${area} cannot be surveyed: ${top?.text ?? ""}`;
   const isIgnored = yield* readIgnored(root);
   const { files, folders } = filesOf(area, top.text, isIgnored);
-  const canDelegate = world.has("spawn_agent") && world.has("wait_agent");
-  if (!isAlone && canDelegate && folders.length >= manyFolders) {
-    const tasks = folders.slice(0, mostAreas).map((folder) => ({
+  if (!isAlone && canDelegate(world) && folders.length >= manyFolders) {
+    const given = folders.slice(0, mostAreas);
+    const tasks = given.map((folder) => ({
       title: `Survey ${folder}`,
       prompt: `Survey the folder "${folder}" alone.`,
     }));
-    const reports = yield* delegate(`${area} has ${folders.length} folders: delegating.`, tasks);
-    const own = [`## ${area}`, describeFiles(files)];
-    return [...own, ...reports.flatMap((report) => ["", report])].join("\n");
+    const rest = yield* listFolders(folders.slice(mostAreas), isIgnored);
+    const say = `${area} has ${folders.length} folders: giving ${given.length} to sub-agents.`;
+    const reports = yield* delegate(say, tasks);
+    const own = [...files, ...rest.files];
+    const sum = addSums([sumOfFiles(own), ...reports.map(sumOfReport)]);
+    return [
+      ...[`## ${area}`, describeFiles(own)],
+      ...reports.flatMap((report) => ["", report]),
+      ...["", `## ${area} with its folders`, describeSum(sum)],
+    ].join("\n");
   }
   const below = yield* listFolders(folders, isIgnored);
   const todos = yield* countTodos(area);
-  return [`## ${area}`, describeFiles([...files, ...below.files]), todos].join("\n");
+  return [`## ${area}`, todos, describeFiles([...files, ...below.files])].join("\n");
+}
+
+function canDelegate(world: PlanWorld): boolean {
+  return world.has("spawn_agent") && world.has("wait_agent");
 }
 
 /** Goes through folders, all of one depth in one turn. */

@@ -6,32 +6,34 @@ import type { Tool } from "./tool.ts";
 const longestCallMs = 3_600_000;
 
 export function mcpTool(parts: {
-  client: Client;
+  /** The server, which may have to be started first. */
+  client: () => Promise<Client>;
   server: string;
   remoteName: string;
-  /** As the model knows it. */
+  /** As the model knows it, and as clients do. */
   name: string;
+  shownName: string;
   description: string;
   inputSchema: object;
   /** The server itself asks whoever has to be asked. */
   decidesItself: boolean;
 }): Tool {
-  const { client, server, remoteName, name, description, inputSchema, decidesItself } = parts;
+  const { client, server: serverName, remoteName, decidesItself, ...described } = parts;
+  const { name } = described;
   return {
-    name,
-    description,
+    ...described,
     kind: "other",
-    inputSchema,
     prepare: async (input) => {
       if (typeof input !== "object" || input === null || Array.isArray(input)) {
         throw new Error(`wrong input for ${name}: it must be an object`);
       }
       return {
-        title: decidesItself ? remoteName : `${server}: ${remoteName}`,
+        title: decidesItself ? titleOf(remoteName, { ...input }) : `${serverName}: ${remoteName}`,
         needsNoPermission: decidesItself,
         async act({ signal }) {
           const call = { name: remoteName, arguments: { ...input } };
-          const result = await client.callTool(call, undefined, {
+          const server = await client();
+          const result = await server.callTool(call, undefined, {
             signal,
             timeout: longestCallMs,
           });
@@ -41,6 +43,17 @@ export function mcpTool(parts: {
       };
     },
   };
+}
+
+/** What a call of ours is about, for people. */
+function titleOf(name: string, input: Record<string, unknown>): string {
+  const { title, prompt, message, ids } = input;
+  const many = Array.isArray(ids) ? `${ids.length} sub-agent${ids.length === 1 ? "" : "s"}` : "";
+  const about = [title, prompt, message, many].flatMap((one) =>
+    typeof one === "string" && one.trim() !== "" ? [one.trim()] : [],
+  );
+  const line = about[0]?.split("\n")[0] ?? "";
+  return line === "" ? name : `${name}: ${line.length > 80 ? `${line.slice(0, 80)}…` : line}`;
 }
 
 function textOf(result: Awaited<ReturnType<Client["callTool"]>>): string {

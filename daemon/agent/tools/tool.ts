@@ -52,6 +52,8 @@ export interface ToolOutput {
 
 export interface Tool {
   name: string;
+  /** As clients and rules know it, where models have a shorter one. */
+  readonly shownName?: string;
   description: string;
   kind: ToolKind;
   /** JSON Schema. */

@@ -6,6 +6,7 @@ import type * as z from "zod";
 import type { AcpRunner } from "../../../protocol/config.ts";
 import type { RunError } from "../../../protocol/session.ts";
 import type { Log } from "../../log.ts";
+import { howToGet } from "../acpProfiles.ts";
 import { markVariables } from "../environment.ts";
 import { agentError } from "../formats/agentErrors.ts";
 import type { Exit } from "../formats/format.ts";
@@ -61,7 +62,13 @@ export async function startAgent(parts: Parts): Promise<AgentProcess | RunError>
     // Empty, and left open: it is what the agent is spoken to by.
     input: "",
   });
-  return "code" in started ? started : watch(started, parts);
+  return "code" in started ? withHowToGet(started, runner.command) : watch(started, parts);
+}
+
+/** Of an agent that is known the words of its own makers help more than those of the system. */
+function withHowToGet(fault: RunError, command: string): RunError {
+  const how = fault.code === "command_not_found" ? howToGet(command) : undefined;
+  return how === undefined ? fault : { ...fault, message: `${fault.message} ${how}` };
 }
 
 function watch(child: ChildProcess, parts: Parts): AgentProcess {

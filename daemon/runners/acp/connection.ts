@@ -7,6 +7,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { AnyMessage } from "@agentclientprotocol/sdk";
 import type { Log } from "../../log.ts";
+import { editorMethods } from "../../agent/editorMethods.ts";
 import { isJson, listIn, objectIn, textIn, type Json } from "../formats/json.ts";
 import { readMessageLines } from "./messageLines.ts";
 import {
@@ -64,6 +65,12 @@ export interface ConnectionParts {
   noise: (line: string) => void;
   log: Log;
 }
+
+const knownMethods: readonly string[] = [
+  ...Object.values(toClient),
+  editorMethods.complete,
+  editorMethods.cancel,
+];
 
 /** Updates that are kept for sessions whose id is not known yet. */
 const maxHeld = 1000;
@@ -216,7 +223,7 @@ function createRoutes(strays: ConnectionParts["strays"]) {
     update,
     async answer(method: string, params: Json): Promise<object> {
       const side = sideOf(textIn(params, "sessionId") ?? "");
-      const isKnown = Object.values<string>(toClient).includes(method);
+      const isKnown = knownMethods.includes(method);
       if (!isKnown) throw new AcpError(errorCodes.methodNotFound, `Method not found: ${method}`);
       if (side) return side.answer(method, params);
       throw new AcpError(errorCodes.invalidParams, `${method}: there is no such session`);

@@ -4,13 +4,14 @@
  */
 import type { spawn as spawnProcess } from "node:child_process";
 import type { Log } from "../../log.ts";
-import type { Json } from "../formats/json.ts";
+import { isJson, type Json } from "../formats/json.ts";
 import { agentError } from "../formats/agentErrors.ts";
 import { kept } from "../formats/reading.ts";
 import type { Processes } from "../processes.ts";
 import type { RunContext, RunOutcome } from "../runner.ts";
 import { createClientSide, type ClientSide } from "./clientSide.ts";
 import type { AcpConnection, SessionSide } from "./connection.ts";
+import { createMessages, metaOf, type Messages } from "./messages.ts";
 import { AcpError, toAgent } from "./names.ts";
 import { doubtOf, errorOfAnswer, outcomeOfAnswer } from "./outcomes.ts";
 import { openSession } from "./setUp.ts";
@@ -30,9 +31,10 @@ export interface SessionParts {
 export interface AcpSessionEnd {
   /**
    * `hung`: the agent did not end its turn in time although it was told to. `gone`: the connection
-   * ended first, and whoever knows the process has to say why.
+   * ended first, and whoever knows the process has to say why. `paused`: between two turns, since
+   * the run was to pause.
    */
-  readonly how: "ended" | "hung" | "gone";
+  readonly how: "ended" | "hung" | "gone" | "paused";
   /** How it ended, with all of the text that has come so far. */
   outcome(): RunOutcome;
   /** Nothing more is expected: ends what is still open. */
@@ -74,6 +76,8 @@ interface Talk {
   attach: (sessionId: string) => void;
   replay: { begin(): void; end(): void };
   usage: () => TurnUsage | undefined;
+  /** Called when the agent says something. */
+  onWord: (heard: () => void) => void;
   close: (outcome: RunOutcome) => void;
 }
 
@@ -85,6 +89,7 @@ async function createTalk(
 ): Promise<Talk> {
   let usage: TurnUsage | undefined;
   let isReplay = false;
+  let heard = () => {};
   let detach = () => {};
   const ready = () => context.ready();
   const updates: Updates = createUpdates({
@@ -104,7 +109,9 @@ async function createTalk(
   });
   const side: SessionSide = {
     update(update) {
-      if (!isReplay) updates.take(update);
+      if (isReplay) return;
+      heard();
+      updates.take(update);
     },
     answer: (method, params) => client.answer(updates, method, params),
     ready,
@@ -118,6 +125,7 @@ async function createTalk(
     },
     replay: { begin: () => void (isReplay = true), end: () => void (isReplay = false) },
     usage: () => usage,
+    onWord: (listener) => void (heard = listener),
     close(outcome) {
       detach();
       subAgents.end(outcome);
@@ -145,31 +153,28 @@ async function converse(talk: Talk): Promise<TurnEnd> {
   }
   if (opened === undefined) return { outcome: { status: "aborted" }, how: "hung" };
 
-  const { profile, prompt } = context;
-  const isFirst = opened.isNew && profile.prompt !== undefined && profile.runner.kind === "acp";
-  let text = isFirst ? `${profile.prompt}\n\n${prompt}` : prompt;
-  const waiting: string[] = [];
-  let isTalking = true;
-  context.onMessage((message) => {
-    if (!isTalking) return "queued";
-    waiting.push(message);
-    return "injected";
-  });
+  const { sessionId, isNew } = opened;
+  const { profile } = context;
+  const prompt = isNew ? context.prompt : (context.sincePause ?? context.prompt);
+  const isFirst = isNew && profile.prompt !== undefined && profile.runner.kind === "acp";
+  const messages = createMessages({ connection, context, sessionId });
+  talk.onWord(() => messages.heard());
   try {
+    let text: string | undefined = isFirst ? `${profile.prompt}\n\n${prompt}` : prompt;
     for (;;) {
-      const end = await takeTurn(talk, opened.sessionId, text);
-      if (end.outcome.status !== "completed" || waiting.length === 0) return end;
-      text = waiting.splice(0).join("\n\n");
+      const end = await takeTurn(talk, { sessionId, text, messages });
+      text = end.outcome.status === "completed" ? messages.next() : undefined;
+      if (text === undefined) return end;
     }
   } finally {
-    isTalking = false;
-    for (const message of waiting) {
-      warn(`The run ended before its agent could be given this message: ${message.slice(0, 500)}`);
-    }
+    messages.close();
   }
 }
 
-async function takeTurn(talk: Talk, sessionId: string, text: string): Promise<TurnEnd> {
+async function takeTurn(
+  talk: Talk,
+  { sessionId, text, messages }: { sessionId: string; text: string; messages: Messages },
+): Promise<TurnEnd> {
   const { connection, context, updates } = talk;
   const { title } = connection.facts;
   context.emit({ type: "turn.started" });
@@ -177,6 +182,7 @@ async function takeTurn(talk: Talk, sessionId: string, text: string): Promise<Tu
   updates.turnStarted();
   const prompt = [{ type: "text", text }];
   const asked = connection.request(toAgent.prompt, { sessionId, prompt });
+  messages.promptSent();
   let answer: Json | undefined;
   try {
     answer = await untilAborted(asked, context.signal);
@@ -184,7 +190,11 @@ async function takeTurn(talk: Talk, sessionId: string, text: string): Promise<Tu
       connection.notify(toAgent.cancel, { sessionId });
       answer = await untilLate(asked, context.grace.termAfterMs);
     }
+    if (answer !== undefined) await messages.promptEnded(metaOf(answer));
   } catch (error) {
+    if (error instanceof AcpError) {
+      await messages.promptEnded(isJson(error.data) ? error.data : {});
+    }
     updates.turnEnded("badly");
     context.emit({ type: "turn.completed", finishReason: "error" });
     if (context.signal.aborted) {
@@ -193,12 +203,22 @@ async function takeTurn(talk: Talk, sessionId: string, text: string): Promise<Tu
     return { outcome: failureOf(error, connection), how: "ended" };
   }
   const isAborted = context.signal.aborted;
+  if (!isAborted && isPaused(answer, context)) {
+    updates.turnEnded("well");
+    tellTurn(talk, { ...answer, stopReason: "paused" }, { status: "aborted" });
+    return { outcome: { status: "aborted" }, how: "paused" };
+  }
   const outcome: RunOutcome = isAborted
     ? { status: "aborted" }
     : outcomeOfAnswer(answer ?? {}, title, updates.said());
   updates.turnEnded(outcome.status === "completed" ? "well" : "badly");
   tellTurn(talk, answer, outcome);
   return { outcome, how: answer === undefined ? "hung" : "ended" };
+}
+
+/** Offshoot's own agent ends its prompt between two turns when it was asked to. */
+function isPaused(answer: Json | undefined, { profile }: RunContext): boolean {
+  return profile.runner.kind === "model" && metaOf(answer)["paused"] === true;
 }
 
 function tellTurn(talk: Talk, answer: Json | undefined, outcome: RunOutcome): void {

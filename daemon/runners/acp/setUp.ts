@@ -153,7 +153,7 @@ async function chooseModelAndMode(parts: Parts, sessionId: string, answer: Json)
     context.describe({ model: model.current });
   }
   const mode = choiceOf(answer, "mode");
-  const isPlan = context.profile.permissions?.mode === "plan";
+  const isPlan = context.permissionMode === "plan";
   const names = isPlan ? ["plan", "read-only", "architect"] : ["read-only", "default"];
   const value = names
     .map((name) => mode?.values.find((one) => one.split("#").at(-1) === name))

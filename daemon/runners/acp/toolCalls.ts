@@ -161,13 +161,13 @@ function takeFacts(call: Call, update: Json): void {
   const vendor = objectIn(objectIn(update, "_meta"), "claudeCode");
   const kind = kinds.find((one) => one === update["kind"]);
   if (kind) call.kind = kind;
-  if (update["rawInput"] !== undefined && update["rawInput"] !== null) {
-    call.input = update["rawInput"];
-  }
+  const rawInput = update["rawInput"];
+  const ofServer = mcpCallIn(rawInput);
+  if (rawInput !== undefined && rawInput !== null) call.input = ofServer?.input ?? rawInput;
   if (update["rawOutput"] !== undefined && update["rawOutput"] !== null) {
     call.rawOutput = update["rawOutput"];
   }
-  const name = textIn(update, "name") ?? textIn(vendor, "toolName");
+  const name = textIn(update, "name") ?? textIn(vendor, "toolName") ?? ofServer?.name;
   call.name = name ?? (call.name || call.kind);
   call.title = textIn(update, "title") ?? (call.title || call.name);
   call.parentId ??= textIn(vendor, "parentToolUseId");
@@ -178,6 +178,21 @@ function takeFacts(call: Call, update: Json): void {
     return [{ path, ...(line !== undefined && Number.isInteger(line) && { line }) }];
   });
   if (locations.length > 0) call.locations = locations;
+}
+
+/**
+ * Codex shows a call of an MCP server's tool as one of its own, and asks for it by a form. Rules
+ * and people know such tools by the names that other agents give them.
+ */
+function mcpCallIn(rawInput: unknown): { name: string | undefined; input: unknown } | undefined {
+  if (!isJson(rawInput)) return undefined;
+  const { server, tool, arguments: given } = rawInput;
+  if (typeof server === "string" && typeof tool === "string") {
+    return { name: `mcp__${server}__${tool}`, input: given ?? {} };
+  }
+  const form = objectIn(objectIn(rawInput, "request"), "_meta");
+  const isForm = form["codex_approval_kind"] === "mcp_tool_call";
+  return isForm ? { name: undefined, input: form["tool_params"] ?? {} } : undefined;
 }
 
 function outputOf({ changes, text, rawOutput }: Call): unknown {

@@ -9,12 +9,19 @@ import { objectIn, textIn, type Json } from "./json.ts";
 type Conversation = NonNullable<Format["conversation"]> & {
   /** Takes a line of the conversation; false when it is none. */
   takes(json: Json): boolean;
+  /** The model begins a message: the program had read by then what it was given before. */
+  heard(): void;
+  /** It was given something that it has not read. */
+  hasUnread(): boolean;
 };
 
 export function claudeConversation(parts: Required<FormatParts>): Conversation {
   const { context, narration, stdin } = parts;
   /** Questions that wait for an answer, by their id. */
   const open = new Map<string, AbortController>();
+
+  /** Messages that the program was given since the model began its last one. */
+  let unread: (() => void)[] = [];
 
   const say = (content: string) =>
     stdin.send({
@@ -77,10 +84,19 @@ export function claudeConversation(parts: Required<FormatParts>): Conversation {
     });
   };
 
-  context.onMessage((text) => (say(text) ? "injected" : "queued"));
+  context.onMessage((text, read) => {
+    if (!say(text)) return "queued";
+    unread.push(read);
+    return "injected";
+  });
 
   return {
     open: (prompt) => void say(prompt),
+    heard() {
+      for (const read of unread) read();
+      unread = [];
+    },
+    hasUnread: () => unread.length > 0,
     interrupt() {
       const request = { subtype: "interrupt" };
       stdin.send({ type: "control_request", request_id: "offshoot-interrupt", request });

@@ -55,6 +55,7 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
     const id = textIn(message, "id") ?? calls.get(voice)?.id ?? "";
     const last = calls.get(voice);
     const isNew = last?.id !== id;
+    if (isNew && voice === run) conversation?.heard();
     const spent = dialect.usageOfMessage(objectIn(message, "usage"));
     if (isNew && (dialect.messagesAreCalls || last?.isAnswered !== false)) {
       voice.addUsage({ turns: 1 });
@@ -157,7 +158,8 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
     verdict = claudeVerdict.ofResult(json, trouble, run.lastText());
     // Messages that it has read but not worked on begin another turn by themselves.
     if ((numberIn(json, "queued_turn_count") ?? 0) > 0) verdict = undefined;
-    else stdin?.close();
+    // One that it has yet to read begins another turn too, as long as its input is open.
+    else if (conversation?.hasUnread() !== true) stdin?.close();
   };
 
   const line = (json: Json) => {

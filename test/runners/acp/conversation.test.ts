@@ -100,19 +100,37 @@ describe("a conversation over ACP", () => {
   it("gives a message that comes meanwhile as a further prompt of the same run", async () => {
     const run = start({ steps: [{ say: "first" }, { pauseMs: 200 }] });
     await waitFor(() => run.ofType("message.delta").length > 0, "the first turn");
-    assert.equal(run.tell(JSON.stringify([{ say: "second" }])), "injected");
+    const second = JSON.stringify([{ say: "second" }]);
+    assert.equal(run.tell(second), "injected");
+    assert.deepEqual(run.read, []);
     assert.deepEqual(await run.outcome, { status: "completed", result: "second" });
     assert.equal(run.received("session/prompt").length, 2);
     assert.equal(run.ofType("turn.completed").length, 2);
     assert.equal(run.tell("too late"), "queued");
+    assert.deepEqual(run.read, [second]);
   });
 
-  it("says that a message was not given to an agent that failed first", async () => {
-    const run = start({ steps: [{ say: "first" }, { pauseMs: 200 }, { exit: 1 }] });
+  it("has not read a message that it failed before, or on", async () => {
+    const before = start({ steps: [{ say: "first" }, { pauseMs: 200 }, { exit: 1 }] });
+    await waitFor(() => before.ofType("message.delta").length > 0, "the first turn");
+    assert.equal(before.tell("and this"), "injected");
+    const on = start({ steps: [{ say: "first" }, { pauseMs: 200 }] });
+    await waitFor(() => on.ofType("message.delta").length > 0, "the first turn");
+    assert.equal(on.tell(JSON.stringify([{ exit: 1 }])), "injected");
+    for (const run of [before, on]) {
+      assert.equal((await run.outcome).status, "error");
+      assert.deepEqual(run.read, []);
+    }
+    assert.equal(on.received("session/prompt").length, 2);
+  });
+
+  it("has read a message when it has said a word after it", async () => {
+    const run = start({ steps: [{ say: "first" }, { pauseMs: 200 }] });
     await waitFor(() => run.ofType("message.delta").length > 0, "the first turn");
-    run.tell("and this");
-    await run.outcome;
-    assert.ok(run.notes().some((note) => note.endsWith("could be given this message: and this")));
+    const second = JSON.stringify([{ say: "second" }, { exit: 1 }]);
+    run.tell(second);
+    assert.equal((await run.outcome).status, "error");
+    assert.deepEqual(run.read, [second]);
   });
 
   it("puts the instructions before the first prompt of a session only", async () => {

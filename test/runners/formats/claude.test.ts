@@ -251,8 +251,10 @@ describe("claude-stream-json, both ways", () => {
     await heard(run, "hold");
     assert.equal(run.send("and more"), "injected");
     await heard(run, "and more");
+    assert.deepEqual(run.read, ["and more"]);
     assert.equal(run.send("end"), "injected");
     assert.equal((await run.outcome).status, "completed");
+    assert.deepEqual(run.read, ["and more", "end"]);
   });
 
   it("asks, and passes on the answer with changed input", async () => {

@@ -1,0 +1,95 @@
+/**
+ * How the agent asks for turns of an editor's models: its client asks the editor. A client that does
+ * not know the methods has no such models.
+ */
+import { randomUUID } from "node:crypto";
+import { RequestError, type AgentContext } from "@agentclientprotocol/sdk";
+import * as z from "zod";
+import { ModelAnswer, ModelPart } from "../../protocol/models.ts";
+import type { RunErrorCode } from "../../protocol/session.ts";
+import { editorMethods } from "./editorMethods.ts";
+import type { AskEditor } from "./model/editorModel.ts";
+import { TypedError } from "./runErrors.ts";
+
+/** Numbered from 0: the protocol's library may hand them on in another order. */
+const PartParams = z.object({ requestId: z.string(), index: z.number(), part: ModelPart });
+
+/** `parts`: how many there were. */
+const EditorAnswer = z.union([
+  z.object({ error: z.object({ code: z.string(), message: z.string() }) }),
+  ModelAnswer.extend({ parts: z.number() }),
+]);
+
+export interface EditorLink {
+  askerOf(client: AgentContext, sessionId: string): AskEditor;
+  /** Takes the params of a `part` notification. */
+  heard(params: unknown): void;
+}
+
+export function createEditorLink(): EditorLink {
+  const open = new Map<string, ReturnType<typeof partsInOrder>>();
+  return {
+    askerOf: (client, sessionId) => async (question, onPart, signal) => {
+      signal.throwIfAborted();
+      const requestId = randomUUID();
+      const parts = partsInOrder(onPart);
+      open.set(requestId, parts);
+      const aborted = Promise.withResolvers<never>();
+      const cancel = () => {
+        client.request(editorMethods.cancel, { sessionId, requestId }).catch(() => undefined);
+        aborted.reject(signal.reason);
+      };
+      signal.addEventListener("abort", cancel, { once: true });
+      try {
+        const params = { sessionId, question: { ...question, requestId } };
+        const asked = client.request(editorMethods.complete, params);
+        const answer = EditorAnswer.parse(await Promise.race([asked, aborted.promise]));
+        if ("error" in answer) {
+          const { code, message } = answer.error;
+          return { error: { code: code as RunErrorCode, message } };
+        }
+        await Promise.race([parts.complete(answer.parts), aborted.promise]);
+        return answer;
+      } catch (error) {
+        if (!(error instanceof RequestError) || error.code !== -32_601) throw error;
+        const message = "this client has no models of an editor; choose another provider";
+        throw new TypedError("invalid_request", message);
+      } finally {
+        open.delete(requestId);
+        signal.removeEventListener("abort", cancel);
+      }
+    },
+    heard(params) {
+      const parsed = PartParams.safeParse(params);
+      if (parsed.success)
+        open.get(parsed.data.requestId)?.take(parsed.data.index, parsed.data.part);
+    },
+  };
+}
+
+function partsInOrder(onPart: (part: ModelPart) => void) {
+  const early = new Map<number, ModelPart>();
+  const all = Promise.withResolvers<void>();
+  let next = 0;
+  let last = Number.POSITIVE_INFINITY;
+  const settle = () => {
+    for (let part = early.get(next); part !== undefined; part = early.get(next)) {
+      early.delete(next);
+      next += 1;
+      onPart(part);
+    }
+    if (next >= last) all.resolve();
+  };
+  return {
+    take(index: number, part: ModelPart): void {
+      early.set(index, part);
+      settle();
+    },
+    /** Resolves when so many have been handed on. */
+    complete(count: number): Promise<void> {
+      last = count;
+      settle();
+      return all.promise;
+    },
+  };
+}

@@ -1,0 +1,19 @@
+/** The errors of a prompt as they go over the wire. */
+import { RequestError } from "@agentclientprotocol/sdk";
+import { TypedError, messageOf } from "./runErrors.ts";
+
+/** -32000 is "authentication required" in ACP; everything else is an internal error with data. */
+export function toRequestError(error: unknown, more: object): RequestError {
+  if (error instanceof RequestError) return error;
+  const typed = error instanceof TypedError ? error : new TypedError("internal", messageOf(error));
+  return new RequestError(typed.code === "auth" ? -32_000 : -32_603, typed.message, {
+    code: typed.code,
+    retryable: typed.retryable,
+    ...(typed.retryAfterMs === undefined ? {} : { retryAfterMs: typed.retryAfterMs }),
+    ...more,
+  });
+}
+
+export function invalidParams(sentence: string): RequestError {
+  return RequestError.invalidParams({ code: "invalid_request", retryable: false }, sentence);
+}

@@ -1,0 +1,267 @@
+/**
+ * The processes of the built-in agent, which the core starts when one is needed, shares between
+ * runs, and replaces when it dies or answers no more. A host that goes ends its runs, which their
+ * supervision begins again in the next one; it never ends the core.
+ */
+import { createRedaction } from "../agent/redaction.ts";
+import { keyNamesOf } from "../agent/model/providers.ts";
+import type { SessionMeta } from "../agent/meta.ts";
+import type { Config } from "../../protocol/config.ts";
+import type { RunError, Session } from "../../protocol/session.ts";
+import type { AcpHosts, HostLease } from "./acp.ts";
+import { toAgent } from "./acp/names.ts";
+import { untilAborted, untilLate } from "./acp/waiting.ts";
+import { startHost, type HostParts, type HostProcess } from "./agentHost/hostProcess.ts";
+import { defaultModel, sessionMetaOf } from "./agentHost/sessionMeta.ts";
+import { agentError } from "./formats/agentErrors.ts";
+import type { EditorModels } from "../editorModels.ts";
+import type { Setup } from "../store/records.ts";
+import { withEditorModels } from "./agentHost/editorTurns.ts";
+import type { RunContext } from "./runner.ts";
+
+export interface AgentHosts extends AcpHosts {
+  /** Ends all hosts and lets nobody start another one. */
+  stop(): Promise<void>;
+}
+
+export interface AgentHostsParts extends Omit<HostParts, "redact"> {
+  /** Those of the user's configuration, as they are now. */
+  providers: () => Config["providers"];
+  /** The model where nothing else names one. */
+  defaultModel: () => string | undefined;
+  /** What the configuration of whoever spawned the session says of these. */
+  setup: (sessionId: string) => Setup | undefined;
+  /** Keys that clients gave, by provider. */
+  apiKeys: () => Readonly<Record<string, string>>;
+  /** Those of editors that are connected. */
+  editorModels: Pick<EditorModels, "complete">;
+  /** The model of the nearest session above that works with the built-in agent. */
+  inheritedModel: (session: Session) => string | undefined;
+  /** What was said in a session before its present run, oldest first. */
+  history: (sessionId: string) => Promise<{ role: "user" | "assistant"; text: string }[]>;
+  timing?: HostTiming;
+}
+
+export interface HostTiming {
+  /** A host is looked at this often: whether it answers, and whether anybody needs it. */
+  lookEveryMs: number;
+  /** It is ended when it has left a question unanswered for so many looks. */
+  mostUnanswered: number;
+  /** It is let go when nobody has needed it for so many looks. */
+  mostIdle: number;
+}
+
+/** About 20 seconds without an answer; a minute without a run. */
+const usualTiming: HostTiming = { lookEveryMs: 5_000, mostUnanswered: 4, mostIdle: 12 };
+/** Ending the commands that a session left takes up to 3 s. */
+const closeTakesMs = 5_000;
+/** Any answer will do, also that the agent knows no such method. */
+const ping = "_offshoot/ping";
+const closeSession = "session/close";
+const closedItsOutput = "closed its output and was ended";
+
+export function createAgentHosts(parts: AgentHostsParts): AgentHosts {
+  const { environment, log } = parts;
+  const hosts = new Set<SharedHost>();
+  let current: Promise<SharedHost | RunError> | undefined;
+  const stopping = new AbortController();
+
+  const redact = (text: string) => {
+    const redaction = createRedaction(environment);
+    for (const name of keyNamesOf(parts.providers())) redaction.addKeyName(name);
+    for (const key of Object.values(parts.apiKeys())) redaction.addKey(key);
+    return redaction.redact(text);
+  };
+
+  function begin(): Promise<SharedHost | RunError> {
+    const forget = () => {
+      if (current === mine) current = undefined;
+    };
+    const start = async () => {
+      const host = await startHost({ ...parts, redact }, stopping.signal);
+      if ("code" in host) {
+        // The next run tries again.
+        forget();
+        return host;
+      }
+      log.info({ pid: host.pid }, "an agent host has started");
+      const shared = shareHost(host, parts.timing ?? usualTiming, forget);
+      hosts.add(shared);
+      void host.exited.then(([exitCode, signal]) => {
+        shared.retire();
+        hosts.delete(shared);
+        log.info({ pid: host.pid, exitCode, signal }, "an agent host has ended");
+      });
+      return shared;
+    };
+    const mine: Promise<SharedHost | RunError> = start();
+    return mine;
+  }
+
+  async function acquire(context: RunContext): Promise<HostLease | RunError> {
+    if (stopping.signal.aborted) return agentError("aborted", "The core is stopping.");
+    const host = await untilAborted((current ??= begin()), context.signal);
+    if (host === undefined)
+      return agentError("aborted", "The run ended before its agent was there.");
+    if ("code" in host) return host;
+    // It was let go, or died, in the same moment.
+    if (!host.take()) return await acquire(context);
+    return lend(host, context, parts);
+  }
+
+  return {
+    acquire,
+    async stop() {
+      stopping.abort();
+      await current?.catch(() => undefined);
+      await Promise.all([...hosts].map(({ process }) => process.leave()));
+    },
+  };
+}
+
+interface SharedHost {
+  readonly process: HostProcess;
+  /** One more run needs it; false when it takes no more. */
+  take(): boolean;
+  give(): void;
+  /** Whether it answers within the time. */
+  answers(ms: number): Promise<boolean>;
+  /** No other run gets it any more. */
+  retire(): void;
+  /** The same, and it is ended for this reason. */
+  replace(why: string): Promise<void>;
+}
+
+function shareHost(process: HostProcess, timing: HostTiming, forget: () => void): SharedHost {
+  let users = 0;
+  let idle = 0;
+  let unanswered = 0;
+  let asked: Promise<unknown> | undefined;
+  let isRetired = false;
+
+  const ask = () => {
+    asked ??= process.connection
+      .request(ping, {})
+      .catch(() => undefined)
+      .then(() => (asked = undefined));
+    return asked;
+  };
+  const look = setInterval(() => {
+    idle = users === 0 ? idle + 1 : 0;
+    unanswered = asked === undefined ? 0 : unanswered + 1;
+    if (idle >= timing.mostIdle) {
+      retire();
+      void process.leave();
+    } else if (unanswered >= timing.mostUnanswered) {
+      void replace("did not answer any more and was ended");
+    } else if (users > 0) void ask();
+  }, timing.lookEveryMs);
+
+  const retire = () => {
+    isRetired = true;
+    clearInterval(look);
+    forget();
+  };
+
+  const replace = (why: string) => {
+    retire();
+    return process.kill(why);
+  };
+
+  return {
+    process,
+    take() {
+      if (process.connection.isClosed()) void replace(closedItsOutput);
+      if (isRetired) return false;
+      users += 1;
+      return true;
+    },
+    give: () => void (users -= 1),
+    async answers(ms) {
+      const answered = ask().then(() => true);
+      return (await untilLate(answered, ms)) ?? false;
+    },
+    retire,
+    replace,
+  };
+}
+
+/** What one run gets of a host: its connection, in which the run's session is closed at the end. */
+function lend(host: SharedHost, context: RunContext, parts: AgentHostsParts): HostLease {
+  const { process } = host;
+  const { connection } = process;
+  let sessionId: string | undefined;
+  let isReleased = false;
+  const sessionMeta = { ...sessionMetaFor(context, process.mark, parts) };
+
+  /** Resolves when the session has ended all that it started, or is not there. */
+  const close = async (): Promise<"closed"> => {
+    if (sessionId !== undefined) {
+      await connection.request(closeSession, { sessionId }).catch((err: unknown) => {
+        parts.log.debug({ err, sessionId }, "a session could not be closed");
+      });
+    }
+    return "closed";
+  };
+
+  return {
+    connection: {
+      ...connection,
+      async request(method, params, onResult) {
+        if (method !== toAgent.newSession) return connection.request(method, params, onResult);
+        // An agent that begins anew does not know what was said before.
+        const history = await parts.history(context.session.id);
+        const more = { _meta: { offshoot: { ...sessionMeta, history } } };
+        return connection.request(method, { ...params, ...more }, onResult);
+      },
+      attach(id, side) {
+        sessionId = id;
+        // It was opened after the run had given up on it.
+        if (isReleased) void close();
+        const { notify } = connection;
+        const models = parts.editorModels;
+        return connection.attach(id, withEditorModels(side, { sessionId: id, notify, models }));
+      },
+    },
+    sessionMeta,
+    crash: () => process.crash(),
+    async release(how) {
+      isReleased = true;
+      host.give();
+      // It may still run, but cannot be spoken to any more.
+      if (how === "gone") return host.replace(closedItsOutput);
+      const closing = close();
+      if (how === "ended" && (await untilLate(closing, closeTakesMs))) return;
+      // A session may be slow and still the host do well, which others work on.
+      if (await host.answers(context.grace.killAfterMs)) return;
+      await host.replace("did not answer when a run was to end, and was ended");
+    },
+  };
+}
+
+/** The model of a run, and what else its session is opened with. */
+function sessionMetaFor(context: RunContext, mark: string, parts: AgentHostsParts): SessionMeta {
+  const { profile, session } = context;
+  const setup = parts.setup(session.id);
+  const chosen =
+    profile.model ??
+    parts.inheritedModel(session) ??
+    setup?.defaultModel ??
+    parts.defaultModel() ??
+    parts.environment["OFFSHOOT_MODEL"];
+  if (!chosen && context.attempt === 1) {
+    const text =
+      "No model is chosen, so the rehearsal works, which is no language model. Name one " +
+      "(provider/model) when you spawn, in the agent's profile or as defaultModel of the configuration.";
+    context.emit({ type: "note", level: "warning", text });
+  }
+  const model = chosen || defaultModel;
+  if (model !== session.model) context.describe({ model });
+  return sessionMetaOf(context, {
+    model,
+    providers: setup?.providers ?? parts.providers(),
+    apiKeys: parts.apiKeys(),
+    stateDir: parts.stateDir,
+    hostMark: mark,
+  });
+}

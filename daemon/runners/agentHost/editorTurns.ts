@@ -1,0 +1,50 @@
+/** What the built-in agent asks its client of one session beside the protocol: an editor's models. */
+import type { EditorModels } from "../../editorModels.ts";
+import { ModelQuestion } from "../../../protocol/models.ts";
+import { editorMethods } from "../../agent/editorMethods.ts";
+import type { AcpConnection, SessionSide } from "../acp/connection.ts";
+import { objectIn, textIn, type Json } from "../formats/json.ts";
+
+/** The session's side, which also answers for editors. */
+export function withEditorModels(
+  side: SessionSide,
+  parts: {
+    sessionId: string;
+    notify: AcpConnection["notify"];
+    models: Pick<EditorModels, "complete">;
+  },
+): SessionSide {
+  const { sessionId, notify, models } = parts;
+  const turns = new Map<string, AbortController>();
+
+  async function complete(params: Json): Promise<object> {
+    const { requestId, ...question } = ModelQuestion.parse(objectIn(params, "question"));
+    const controller = new AbortController();
+    turns.set(requestId, controller);
+    let sent = 0;
+    try {
+      const answer = await models.complete({
+        ...question,
+        signal: controller.signal,
+        onPart: (part) => {
+          notify(editorMethods.part, { sessionId, requestId, index: sent, part });
+          sent += 1;
+        },
+      });
+      return "error" in answer ? answer : { ...answer, parts: sent };
+    } finally {
+      turns.delete(requestId);
+    }
+  }
+
+  return {
+    update: (update) => side.update(update),
+    ready: () => side.ready(),
+    async answer(method, params) {
+      if (method === editorMethods.complete) return await complete(params);
+      if (method !== editorMethods.cancel) return await side.answer(method, params);
+      turns.get(textIn(params, "requestId") ?? "")?.abort();
+      return {};
+    },
+  };
+}

@@ -1,0 +1,25 @@
+/** What the built-in agent keeps on disk of sessions: removed with them. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { isSessionId } from "../../agent/sessionFile.ts";
+import type { StoredSession } from "../../store/records.ts";
+import { remembered } from "../acp/names.ts";
+
+/** The folder of the built-in agent in the core's state folder. */
+export function agentFolder(stateDir: string): string {
+  return join(stateDir, "agent");
+}
+
+export async function removeAgentSessions(
+  stateDir: string,
+  records: readonly StoredSession[],
+): Promise<void> {
+  const folder = agentFolder(stateDir);
+  for (const record of records) {
+    const id = record.remembered?.[remembered.sessionId];
+    // Outside agents have ids of their own making, and their files elsewhere.
+    if (record.session.runner !== "model" || id === undefined || !isSessionId(id)) continue;
+    await rm(join(folder, `${id}.json`), { force: true });
+    await rm(join(folder, "scratch", id), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,48 @@
+/** What the built-in agent is told of a run when its session is opened: pure. */
+import type { SessionMeta } from "../../agent/meta.ts";
+import type { Config } from "../../../protocol/config.ts";
+import type { RunContext } from "../runner.ts";
+import { agentFolder } from "./sessionFiles.ts";
+
+/** What works where no model is chosen. */
+export const defaultModel = "rehearsal/planner";
+
+export interface MetaFacts {
+  model: string;
+  providers: Config["providers"];
+  /** Keys that clients gave, by provider. */
+  apiKeys: Readonly<Record<string, string>>;
+  /** The core's state folder. */
+  stateDir: string;
+  /** The mark of the host, for what it starts for several runs. */
+  hostMark: string;
+}
+
+export function sessionMetaOf(context: RunContext, facts: MetaFacts): SessionMeta {
+  const { profile, limits, session, environment, permissionMode, skills, instructions } = context;
+  const { runner, prompt } = profile;
+  // No more than the one that is needed.
+  const apiKey = facts.apiKeys[facts.model.split("/")[0] ?? ""];
+  const tools = runner.kind === "model" ? runner.tools : undefined;
+  const { OFFSHOOT_SESSION: _ofThisRun, ...shared } = environment;
+  return {
+    model: facts.model,
+    ...(prompt !== undefined && { prompt }),
+    ...(tools !== undefined && { tools }),
+    permissions: {
+      mode: permissionMode,
+      // The core decides about every call: it knows the rules of the whole tree and asks people.
+      rules: [{ tool: "*", decision: "ask" }],
+    },
+    // All other bounds are the core's: it counts for the whole tree, and time is its watchdog's.
+    ...(limits.maxTurns !== undefined && { limits: { maxTurns: limits.maxTurns } }),
+    ...(facts.providers !== undefined && { providers: facts.providers }),
+    ...(apiKey !== undefined && { apiKey }),
+    ...(instructions !== undefined && { instructions }),
+    skills: [...skills],
+    stateDir: agentFolder(facts.stateDir),
+    environment,
+    serverEnvironment: { ...shared, OFFSHOOT_RUN: facts.hostMark },
+    tree: session.rootId,
+  };
+}

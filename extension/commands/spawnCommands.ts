@@ -1,0 +1,150 @@
+/** Commands that spawn: from nothing, below a session, from an editor's selection, from files. */
+import { randomUUID } from "node:crypto";
+import { isAbsolute, relative } from "node:path";
+import { commands, Uri, window, workspace, type WorkspaceFolder } from "vscode";
+import type { Limits, Session } from "../../protocol/session.ts";
+import { ableOf, commandAdder, type CommandParts } from "./commandSet.ts";
+import { askForAgent, askForPrompt, type SpawnQuestions } from "./spawnQuestions.ts";
+import { composePrompt, withPrompt, type SpawnAbout } from "./spawnPrompt.ts";
+
+interface Wanted {
+  parent?: Session;
+  about: SpawnAbout;
+  /** Where it runs; not used below a parent, which has a folder of its own. */
+  folder?: WorkspaceFolder | undefined;
+}
+
+const promptsKey = "offshoot.prompts";
+const agentKey = "offshoot.agent";
+const nothing: SpawnAbout = { kind: "nothing" };
+
+export function addSpawnCommands(parts: CommandParts): void {
+  const { context, client, model, visible, view, reveal } = parts;
+  const memory = context.workspaceState;
+  const add = commandAdder(parts);
+
+  async function spawn({ parent, about, folder }: Wanted): Promise<void> {
+    const cwd = parent?.cwd ?? folder?.uri.fsPath;
+    if (cwd === undefined) {
+      const button = "Open Folder";
+      const message = "A sub-agent works in a folder. Open one first.";
+      if ((await window.showInformationMessage(message, button)) === button) {
+        await commands.executeCommand("vscode.openFolder");
+      }
+      return;
+    }
+    const { agents, faults = [] } = await client.call("agent/list", { cwd });
+    const questions: SpawnQuestions = {
+      agents,
+      faults,
+      about,
+      lastAgent: memory.get<string>(agentKey),
+      earlier: memory.get<string[]>(promptsKey) ?? [],
+      ...(parent && { parentTitle: parent.title }),
+    };
+    const asked = await askAll(questions);
+    if (asked === undefined) return;
+    await memory.update(agentKey, asked.agent);
+    await memory.update(promptsKey, withPrompt(questions.earlier, asked.typed));
+    const { session } = await client.call("session/spawn", {
+      prompt: asked.prompt,
+      agent: asked.agent,
+      requestKey: randomUUID(),
+      ...(Object.keys(asked.limits).length > 0 && { limits: asked.limits }),
+      ...(parent === undefined ? { cwd } : { parentId: parent.id }),
+    });
+    model.upsert(session);
+    if (!view.visible) await commands.executeCommand("offshoot.sessions.focus");
+    await reveal(session.id);
+  }
+
+  add("spawn", async () => spawn({ about: nothing, folder: await chooseFolder() }));
+  add("chooseAgent", async () => spawn({ about: nothing, folder: await chooseFolder() }));
+  add("spawnChild", async (sessions) => {
+    const [parent] = ableOf(sessions, "spawnChild", visible);
+    if (parent !== undefined) await spawn({ parent, about: nothing });
+  });
+  add("spawnFromEditor", async () => {
+    const editor = window.activeTextEditor;
+    if (editor === undefined) throw new Error("open a file first");
+    const { document, selection } = editor;
+    const folder = workspace.getWorkspaceFolder(document.uri) ?? (await chooseFolder());
+    const path = pathIn(folder, document.uri);
+    const text = document.getText(selection);
+    // A selection of whole lines ends before the first character of the next one.
+    const isWhole = selection.end.character === 0 && !selection.isSingleLine;
+    const about: SpawnAbout = selection.isEmpty
+      ? { kind: "files", paths: [path] }
+      : {
+          kind: "selection",
+          path,
+          firstLine: selection.start.line + 1,
+          lastLine: selection.end.line + (isWhole ? 0 : 1),
+          language: document.languageId,
+          text,
+        };
+    await spawn({ about, folder });
+  });
+  addFilesCommand(parts, spawn);
+}
+
+/** The explorer hands over the file that was clicked, and all that are selected. */
+function addFilesCommand(
+  { context, log, start }: CommandParts,
+  spawn: (wanted: Wanted) => Promise<void>,
+): void {
+  const run = async (clicked?: unknown, selected?: unknown) => {
+    try {
+      await start();
+      const all = Array.isArray(selected) && selected.length > 0 ? selected : [clicked];
+      const uris = all.filter((one) => one instanceof Uri);
+      const [first] = uris;
+      if (first === undefined) return;
+      const folder = workspace.getWorkspaceFolder(first);
+      const paths = uris.map((uri) => pathIn(folder, uri));
+      await spawn({ about: { kind: "files", paths }, folder });
+    } catch (error) {
+      log.error(`spawnWithFiles: ${String(error)}`);
+      void window.showErrorMessage(
+        `Offshoot: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  };
+  context.subscriptions.push(commands.registerCommand("offshoot.view.spawnWithFiles", run));
+}
+
+interface Asked {
+  agent: string;
+  typed: string;
+  prompt: string;
+  limits: Limits;
+}
+
+/** Agent, then prompt; from there one can go back. */
+async function askAll(questions: SpawnQuestions): Promise<Asked | undefined> {
+  for (;;) {
+    const agent = await askForAgent(questions);
+    if (agent === undefined) return undefined;
+    const answer = await askForPrompt(questions, agent);
+    if (answer === undefined) return undefined;
+    if (answer === "back") continue;
+    const { typed, limits } = answer;
+    const prompt = composePrompt(typed, questions.about, { takesCommands: agent === "shell" });
+    return { agent, typed, prompt, limits };
+  }
+}
+
+async function chooseFolder(): Promise<WorkspaceFolder | undefined> {
+  const folders = workspace.workspaceFolders ?? [];
+  const active = window.activeTextEditor?.document.uri;
+  const ofActive = active === undefined ? undefined : workspace.getWorkspaceFolder(active);
+  if (folders.length < 2 || ofActive !== undefined) return ofActive ?? folders[0];
+  return await window.showWorkspaceFolderPick({ placeHolder: "In which folder?" });
+}
+
+function pathIn(folder: WorkspaceFolder | undefined, uri: Uri): string {
+  if (uri.scheme === "untitled") return uri.path;
+  if (folder === undefined) return uri.fsPath;
+  const path = relative(folder.uri.fsPath, uri.fsPath);
+  return path === "" ? "." : path.startsWith("..") || isAbsolute(path) ? uri.fsPath : path;
+}

@@ -1,0 +1,175 @@
+/** What a person is asked before a spawn: which agent, what it should do, within which limits. */
+import {
+  env,
+  QuickInputButtons,
+  QuickPickItemKind,
+  ThemeIcon,
+  window,
+  type QuickPickItem,
+} from "vscode";
+import type { AgentInfo } from "../../protocol/daemon.ts";
+import type { Limits } from "../../protocol/session.ts";
+import { oneLine } from "../sessionWords.ts";
+import { limitsExample, parseLimits } from "./limitsText.ts";
+import { aboutText, type SpawnAbout } from "./spawnPrompt.ts";
+
+export interface SpawnQuestions {
+  agents: readonly AgentInfo[];
+  /** What is wrong in the configuration. */
+  faults: readonly string[];
+  about: SpawnAbout;
+  parentTitle?: string;
+  lastAgent: string | undefined;
+  /** Earlier prompts, the newest first. */
+  earlier: readonly string[];
+}
+
+interface AgentItem extends QuickPickItem {
+  agent?: AgentInfo;
+  fault?: string;
+}
+
+/** The name of an agent that can be used; undefined where nobody wants one. */
+export async function askForAgent(questions: SpawnQuestions): Promise<string | undefined> {
+  for (;;) {
+    const picked = await window.showQuickPick(agentItems(questions), {
+      title: titleOf(questions, "which agent?"),
+      placeHolder: "Choose an agent",
+      matchOnDescription: true,
+      matchOnDetail: true,
+    });
+    if (picked === undefined) return undefined;
+    if (picked.agent?.available === true) return picked.agent.name;
+    await explain(picked);
+  }
+}
+
+function agentItems({ agents, faults, lastAgent }: SpawnQuestions): AgentItem[] {
+  const usable = agents
+    .filter(({ available }) => available)
+    .toSorted((a, b) => Number(b.name === lastAgent) - Number(a.name === lastAgent));
+  const others = agents.filter(({ available }) => !available);
+  return [
+    ...usable.map((agent) => ({
+      label: agent.name,
+      description: [agent.model ?? agent.runner, agent.source].join(" · "),
+      detail: agent.description,
+      agent,
+    })),
+    ...separator(others.length > 0 ? "not available here" : ""),
+    ...others.map((agent) => ({
+      label: `$(circle-slash) ${agent.name}`,
+      description: agent.source,
+      detail: agent.reason ?? agent.description,
+      agent,
+    })),
+    ...separator(faults.length > 0 ? "wrong in the configuration" : ""),
+    ...faults.map((fault) => ({ label: `$(warning) ${oneLine(fault, 200)}`, fault })),
+  ];
+}
+
+function separator(label: string): AgentItem[] {
+  return label === "" ? [] : [{ label, kind: QuickPickItemKind.Separator }];
+}
+
+/** Says why it cannot be used, and how it could; a command that would help can be copied. */
+async function explain({ agent, fault }: AgentItem): Promise<void> {
+  const why = fault ?? agent?.reason ?? "";
+  const message = fault ?? `${agent?.name ?? ""} cannot be used here: ${why}`;
+  const [, command] = /`([^`]+)`/.exec(why) ?? [];
+  const copy = command === undefined ? "Copy" : "Copy the Command";
+  if ((await window.showInformationMessage(message, { modal: true }, copy)) === copy) {
+    await env.clipboard.writeText(command ?? why);
+  }
+}
+
+/** What was typed, `back` to choose another agent, or undefined where nobody wants to any more. */
+export async function askForPrompt(
+  questions: SpawnQuestions,
+  agent: string,
+): Promise<{ typed: string; limits: Limits } | "back" | undefined> {
+  const asked = { typed: "", limits: "" };
+  for (;;) {
+    const next = await promptBox(questions, agent, asked);
+    if (next === "limits") asked.limits = (await askForLimits(asked.limits)) ?? asked.limits;
+    else if (next === "earlier") asked.typed = (await askForEarlier(questions)) ?? asked.typed;
+    else if (next !== "done") return next;
+    else {
+      const parsed = parseLimits(asked.limits);
+      return { typed: asked.typed, limits: "limits" in parsed ? parsed.limits : {} };
+    }
+  }
+}
+
+/** Shows the box once; what was typed stands in `asked` afterwards. */
+function promptBox(
+  questions: SpawnQuestions,
+  agent: string,
+  asked: { typed: string; limits: string },
+): Promise<"done" | "limits" | "earlier" | "back" | undefined> {
+  const { about, earlier } = questions;
+  const box = window.createInputBox();
+  const earlierButton = { iconPath: new ThemeIcon("history"), tooltip: "Earlier prompts" };
+  const limitsButton = { iconPath: new ThemeIcon("dashboard"), tooltip: "Limits" };
+  box.title = titleOf(questions, agent);
+  const asks = agent === "shell" ? "A shell command." : "What should it do?";
+  box.placeholder =
+    about.kind === "selection" ? `${asks} Nothing: what is selected is the prompt.` : asks;
+  const facts = [
+    aboutText(about) && `about ${aboutText(about)}`,
+    asked.limits && `at most ${asked.limits}`,
+  ];
+  box.prompt = facts.filter(Boolean).join(", ");
+  box.value = asked.typed;
+  box.ignoreFocusOut = true;
+  box.buttons = [
+    QuickInputButtons.Back,
+    ...(earlier.length > 0 ? [earlierButton] : []),
+    limitsButton,
+  ];
+  return new Promise((resolve) => {
+    const leave = (next: "done" | "limits" | "earlier" | "back") => {
+      asked.typed = box.value.trim();
+      resolve(next);
+      box.hide();
+    };
+    box.onDidAccept(() => {
+      if (box.value.trim() === "" && about.kind !== "selection") {
+        box.validationMessage = "Say what it should do.";
+        return;
+      }
+      leave("done");
+    });
+    box.onDidChangeValue(() => (box.validationMessage = undefined));
+    box.onDidTriggerButton((button) => {
+      if (button === limitsButton) leave("limits");
+      else leave(button === earlierButton ? "earlier" : "back");
+    });
+    box.onDidHide(() => {
+      resolve(undefined);
+      box.dispose();
+    });
+    box.show();
+  });
+}
+
+async function askForLimits(before: string): Promise<string | undefined> {
+  return await window.showInputBox({
+    title: "Limits for this sub-agent and all below it",
+    placeHolder: limitsExample,
+    value: before,
+    validateInput(text) {
+      const parsed = parseLimits(text);
+      return "fault" in parsed ? parsed.fault : undefined;
+    },
+  });
+}
+
+async function askForEarlier({ earlier }: SpawnQuestions): Promise<string | undefined> {
+  return await window.showQuickPick([...earlier], { title: "Earlier prompts" });
+}
+
+function titleOf({ parentTitle }: SpawnQuestions, what: string): string {
+  const below = parentTitle === undefined ? "" : ` below “${oneLine(parentTitle, 40)}”`;
+  return `Spawn a sub-agent${below}: ${what}`;
+}

@@ -1,0 +1,88 @@
+/** One turn of a chat model of the editor: our shapes in, its answer part by part, and what it cost. */
+import {
+  LanguageModelChatMessage,
+  LanguageModelChatToolMode,
+  LanguageModelTextPart,
+  LanguageModelToolCallPart,
+  LanguageModelToolResultPart,
+  type CancellationToken,
+  type LanguageModelChat,
+  type LanguageModelChatTool,
+} from "vscode";
+import type { ModelAnswer, ModelMessage, ModelPart, ModelQuestion } from "../../protocol/models.ts";
+
+/** Rejects with the editor's own error, such as that the person refused. */
+export async function askModel(
+  model: LanguageModelChat,
+  { instructions, messages, tools }: ModelQuestion,
+  say: (part: ModelPart) => void,
+  token: CancellationToken,
+): Promise<ModelAnswer> {
+  const asked = [
+    // The editor's models know no instructions apart from what the user says.
+    LanguageModelChatMessage.User(instructions),
+    ...messages.map(chatMessage),
+  ];
+  const chatTools = tools.map(({ name, description, inputSchema }): LanguageModelChatTool => ({
+    name,
+    description,
+    inputSchema: inputSchema as object,
+  }));
+  const answer = await model.sendRequest(
+    asked,
+    {
+      justification: "A sub-agent works with this model.",
+      ...(chatTools.length > 0 && { tools: chatTools, toolMode: LanguageModelChatToolMode.Auto }),
+    },
+    token,
+  );
+  let said = "";
+  for await (const part of answer.stream) {
+    if (part instanceof LanguageModelTextPart) {
+      said += part.value;
+      say({ type: "text", text: part.value });
+    } else if (part instanceof LanguageModelToolCallPart) {
+      said += JSON.stringify(part.input);
+      say({ type: "toolCall", toolUseId: part.callId, name: part.name, input: part.input });
+    }
+  }
+  return await countTokens(model, asked, said, token);
+}
+
+/** The editor tells nobody what a turn cost; its own counter comes near. */
+async function countTokens(
+  model: LanguageModelChat,
+  asked: readonly LanguageModelChatMessage[],
+  said: string,
+  token: CancellationToken,
+): Promise<ModelAnswer> {
+  try {
+    const counts = await Promise.all(asked.map((message) => model.countTokens(message, token)));
+    const inputTokens = counts.reduce((sum, count) => sum + count, 0);
+    return { inputTokens, outputTokens: await model.countTokens(said, token) };
+  } catch {
+    // Without a counter the usage stays unknown; the answer is none the worse for it.
+    return {};
+  }
+}
+
+function chatMessage({ role, parts }: ModelMessage): LanguageModelChatMessage {
+  if (role === "assistant") {
+    const content: (LanguageModelTextPart | LanguageModelToolCallPart)[] = [];
+    for (const part of parts) {
+      if (part.type === "text") content.push(new LanguageModelTextPart(part.text));
+      if (part.type !== "toolCall") continue;
+      const input = part.input as object;
+      content.push(new LanguageModelToolCallPart(part.toolUseId, part.name, input));
+    }
+    return LanguageModelChatMessage.Assistant(content);
+  }
+  const content: (LanguageModelTextPart | LanguageModelToolResultPart)[] = [];
+  for (const part of parts) {
+    if (part.type === "text") content.push(new LanguageModelTextPart(part.text));
+    if (part.type !== "toolResult") continue;
+    const said = [new LanguageModelTextPart(part.text)];
+    content.push(new LanguageModelToolResultPart(part.toolUseId, said));
+  }
+  return LanguageModelChatMessage.User(content);
+}

@@ -1,0 +1,36 @@
+/** The editor's colours for the drawing, resolved: an SVG attribute cannot hold a variable. */
+import { darkPalette, lightPalette, type Palette } from "../../timeline/drawing.ts";
+
+/** The first of these variables that the theme sets is taken. */
+const variables: Record<keyof Palette, readonly string[]> = {
+  background: ["--vscode-editor-background"],
+  foreground: ["--vscode-editor-foreground", "--vscode-foreground"],
+  muted: ["--vscode-descriptionForeground", "--vscode-editorLineNumber-foreground"],
+  line: ["--vscode-contrastBorder", "--vscode-editorWidget-border", "--vscode-panel-border"],
+  running: ["--vscode-charts-blue"],
+  approval: ["--vscode-charts-yellow"],
+  children: ["--vscode-charts-purple"],
+  completed: ["--vscode-charts-green"],
+  error: ["--vscode-charts-red"],
+  warning: ["--vscode-charts-orange"],
+  font: ["--vscode-font-family"],
+};
+
+export function themePalette(): Palette {
+  const style = getComputedStyle(document.documentElement);
+  const isLight = /\bvscode-(high-contrast-)?light\b/.test(document.body.className);
+  const resolved: Palette = { ...(isLight ? lightPalette : darkPalette) };
+  for (const [name, candidates] of Object.entries(variables)) {
+    const set = candidates.map((one) => style.getPropertyValue(one).trim());
+    resolved[name as keyof Palette] =
+      set.find((value) => value !== "") ?? resolved[name as keyof Palette];
+  }
+  return resolved;
+}
+
+/** Calls back when the person has chosen another theme. */
+export function onThemeChange(changed: () => void): void {
+  const observer = new MutationObserver(changed);
+  observer.observe(document.body, { attributeFilter: ["class"] });
+  observer.observe(document.documentElement, { attributeFilter: ["style"] });
+}

@@ -1,0 +1,136 @@
+/** How each kind of block looks. A view is made once and then told what its block has become. */
+import type { Block, OutputBlock, TextBlock } from "../../transcript/blocks.ts";
+import { outputText, visibleText } from "../../transcript/plainText.ts";
+import { button, clock, element, fullTime, setText } from "./dom.ts";
+import { foldable } from "./foldable.ts";
+import { lineOf } from "./lineViews.ts";
+import { linkedText } from "./linkedText.ts";
+import { markdownView } from "./markdownView.ts";
+import type { PageContext } from "./pageContext.ts";
+import { toolView } from "./toolView.ts";
+
+export interface BlockView {
+  element: HTMLElement;
+  /** What it shows; with another revision or other facts beside it, it is told again. */
+  update(block: Block): void;
+}
+
+/** An article with the block in it; its name is read aloud when it is walked to. */
+export function blockView(first: Block, context: PageContext): BlockView {
+  const content = contentView(first, context);
+  const time = element("time", { title: fullTime(first.at) }, clock(first.at));
+  const cut = element("div", { className: "cut" });
+  const article = element(
+    "article",
+    { className: `block ${first.kind}`, label: nameOf(first) },
+    ...[time, content.element, cut],
+  );
+  article.tabIndex = -1;
+  article.dataset["seq"] = String(first.seq);
+  const update = (block: Block) => {
+    content.update(block);
+    showCut(cut, block, context);
+  };
+  update(first);
+  return { element: article, update };
+}
+
+function contentView(first: Block, context: PageContext): BlockView {
+  switch (first.kind) {
+    case "message": {
+      const view = markdownView(context);
+      return viewOf(view.element, first, (block) => {
+        view.element.classList.toggle("open", block.isOpen);
+        view.update(block.text);
+      });
+    }
+    case "thought":
+      return thoughtView(first, context);
+    case "tool": {
+      const view = toolView(first, context);
+      return viewOf(view.element, first, view.update);
+    }
+    case "output":
+      return outputView(first, context);
+    case "sent": {
+      const text = element("div", { className: "text" });
+      text.append(linkedText(visibleText(first.text), context));
+      return viewOf(element("div", {}, element("h3", {}, "Message"), text), first, () => {});
+    }
+    case "plan":
+    case "approval":
+    case "child":
+    case "retry":
+    case "note":
+    case "wait":
+    case "run": {
+      const line = element("div", { className: "lineOf" });
+      return viewOf(line, first, (block) => line.replaceChildren(...lineOf(block, context)));
+    }
+  }
+}
+
+/** A view is only ever told of blocks of its own kind. */
+function viewOf<One extends Block>(
+  root: HTMLElement,
+  _first: One,
+  update: (block: One) => void,
+): BlockView {
+  return { element: root, update: (block) => update(block as One) };
+}
+
+function thoughtView(first: TextBlock, context: PageContext): BlockView {
+  let block = first;
+  const view = markdownView(context);
+  const fold = foldable(first.key, context, (body) => {
+    if (view.element.parentElement !== body) body.replaceChildren(view.element);
+    view.update(block.text);
+  });
+  const words = element("span", { className: "toolTitle" });
+  fold.line.append(element("span", { className: "mark" }, "…"), words);
+  return viewOf(fold.element, first, (next) => {
+    block = next;
+    setText(words, block.isOpen ? "Thinking" : "Thought");
+    fold.refresh();
+  });
+}
+
+function outputView(first: OutputBlock, context: PageContext): BlockView {
+  const pre = element("pre");
+  let shown: string[] = [];
+  return viewOf(pre, first, ({ parts }) => {
+    const texts = parts.map(({ stream, text }) => `${stream} ${outputText(text)}`);
+    const same = texts.findIndex((text, place) => text !== shown[place]);
+    const from = same < 0 ? texts.length : same;
+    while (pre.childNodes.length > from) pre.lastChild?.remove();
+    for (const { stream, text } of parts.slice(from)) {
+      const label = stream === "stderr" ? { label: "stderr", role: "group" } : {};
+      const part = element("span", { className: stream, ...label });
+      part.append(linkedText(outputText(text), context));
+      pre.append(part);
+    }
+    shown = texts;
+  });
+}
+
+function showCut(cut: HTMLElement, { cutSeqs }: Block, { tell }: PageContext): void {
+  const [seq] = cutSeqs;
+  const count = String(cutSeqs.length);
+  if (cut.dataset["count"] === count) return;
+  cut.dataset["count"] = count;
+  cut.replaceChildren();
+  if (seq === undefined) return;
+  const links = cutSeqs
+    .slice(0, 5)
+    .map((one) =>
+      button("link", cutSeqs.length === 1 ? "Show all of it" : `Show all of event ${one}`, () =>
+        tell({ type: "openEvent", seq: one }),
+      ),
+    );
+  cut.append("It is too long to be shown whole. ", ...links);
+}
+
+function nameOf(block: Block): string {
+  const time = clock(block.at);
+  return `${block.kind === "sent" ? "your message" : block.kind}, ${time}`;
+}

@@ -1,0 +1,90 @@
+/** Blocks that are a line: plans, approvals, children, retries, notes, waits and new runs. */
+import type { Block } from "../../transcript/blocks.ts";
+import { visibleText } from "../../transcript/plainText.ts";
+import { button, clock, element, shortDuration } from "./dom.ts";
+import { linkedText } from "./linkedText.ts";
+import { statusGlyphs, type PageContext } from "./pageContext.ts";
+
+export type LineBlock = Exclude<
+  Block,
+  { kind: "message" | "thought" | "tool" | "output" | "sent" }
+>;
+
+/** What stands in the line, and below it. */
+export function lineOf(block: LineBlock, context: PageContext): (Node | string)[] {
+  switch (block.kind) {
+    case "plan":
+      return planOf(block);
+    case "approval": {
+      const title = context.approval(block.approvalId)?.title;
+      const what = title === undefined ? "" : `: ${visibleText(title)}`;
+      return [mark("◐"), `${approvalWords[block.state] ?? visibleText(block.state)}${what}`];
+    }
+    case "child": {
+      const child = context.child(block.sessionId);
+      const status = child?.status ?? block.status;
+      const open = () => context.tell({ type: "openSession", sessionId: block.sessionId });
+      const link = button("link", visibleText(child?.title ?? "Sub-agent"), open);
+      link.title = "Open its transcript";
+      return [mark(statusGlyphs[status], status), link, ` ${status}`];
+    }
+    case "retry": {
+      const wait = shortDuration(block.inMs);
+      return [
+        mark("↻"),
+        `Attempt ${block.attempt} begins in ${wait} after: `,
+        linkedText(visibleText(block.message), context),
+      ];
+    }
+    case "note":
+      return [
+        mark(noteMarks[block.level], block.level),
+        linkedText(visibleText(block.text), context),
+      ];
+    case "wait": {
+      const until = block.until === undefined ? "" : ` · ${shortDuration(block.until - block.at)}`;
+      return [mark("◐"), `${waitWords[block.reason] ?? visibleText(block.reason)}${until}`];
+    }
+    case "run":
+      return [element("span", { className: "rule" }), `Another run, ${clock(block.at)}`];
+  }
+}
+
+const noteMarks = { info: "i", warning: "!", error: "✗" };
+
+const approvalWords: Record<string, string> = {
+  requested: "Asks for your approval",
+  allowOnce: "Allowed once",
+  allowAlways: "Allowed always",
+  denyOnce: "Denied",
+  denyAlways: "Denied always",
+  expired: "Nobody answered in time",
+};
+
+const waitWords: Record<string, string> = {
+  children: "Waits for its sub-agents",
+  input: "Waits for a message",
+  background: "Waits for a background process",
+};
+
+const planMarks = { completed: "✓", in_progress: "", pending: "" };
+const planWords = { completed: "done", in_progress: "in progress", pending: "to do" };
+
+function planOf({ entries, isOld }: Extract<Block, { kind: "plan" }>): (Node | string)[] {
+  const done = entries.filter(({ status }) => status === "completed").length;
+  const sum = `Plan · ${done} of ${entries.length} done`;
+  if (isOld) return [mark("☰"), sum];
+  const items = entries.map(({ text, status }) => {
+    const sign = mark(planMarks[status], planWords[status]);
+    return element("li", { className: status }, sign, visibleText(text));
+  });
+  return [element("div", { className: "planHead" }, mark("☰"), sum), element("ul", {}, ...items)];
+}
+
+/** A sign; `word` is what it means, for those who do not see it. */
+function mark(sign: string, word?: string): HTMLElement {
+  const made = element("span", { className: `mark ${word ?? ""}`, role: "img" }, sign);
+  if (word === undefined) made.ariaHidden = "true";
+  else made.ariaLabel = word;
+  return made;
+}

@@ -1,0 +1,37 @@
+/** What a tool got: a command as a command, fields as a list, anything else as it is. */
+import { visibleText } from "../../transcript/plainText.ts";
+import { textOfValue } from "../../transcript/wholeText.ts";
+import { element } from "./dom.ts";
+import { linkedText } from "./linkedText.ts";
+import type { PageContext } from "./pageContext.ts";
+
+export function valueView(value: unknown, context: PageContext): HTMLElement | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "object" || Array.isArray(value)) {
+    return textBlock(textOfValue(value), context);
+  }
+  const fields = Object.entries(value);
+  if (fields.length === 0) return undefined;
+  const [only] = fields;
+  if (fields.length === 1 && only?.[0] === "command" && typeof only[1] === "string") {
+    return textBlock(only[1], context);
+  }
+  const rows = fields.map(([name, field]) => {
+    const text = textOfValue(field);
+    const isShort = text.length < 120 && !text.includes("\n");
+    const shown = isShort
+      ? element("code", {}, linkedText(visibleText(text), context))
+      : textBlock(text, context);
+    return element(
+      "div",
+      { className: isShort ? "field" : "field long" },
+      element("span", { className: "name" }, visibleText(name)),
+      shown,
+    );
+  });
+  return element("div", { className: "fields" }, ...rows);
+}
+
+export function textBlock(text: string, context: PageContext): HTMLElement {
+  return element("pre", {}, linkedText(visibleText(text), context));
+}

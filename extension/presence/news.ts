@@ -1,0 +1,118 @@
+/** What is worth a notification, how it reads, and what becomes one when there is much of it. Pure. */
+import type { Approval } from "../../protocol/approvals.ts";
+import type { Completion } from "../../protocol/messages.ts";
+import type { Session } from "../../protocol/session.ts";
+import { approvalSentence } from "../approvals/approvalRow.ts";
+import { withoutLinks } from "../approvals/plainWords.ts";
+import { oneLine, reasonText } from "../sessionWords.ts";
+import { waitsForWords } from "./presenceFacts.ts";
+import type { NotificationLevel } from "./settings.ts";
+
+export interface News {
+  /** Names the transition: the same in every window, and never again for another one. */
+  key: string;
+  about: "approval" | "input" | "failed" | "finished";
+  sessionId: string;
+  text: string;
+  /** Nobody but a person looks after it: it waits for one, or a person has spawned it. */
+  needsPerson: boolean;
+  approvalId?: string;
+}
+
+export function newsOfApproval(approval: Approval): News {
+  return {
+    key: `approval-${approval.runId}-${approval.id}`,
+    about: "approval",
+    sessionId: approval.sessionId,
+    text: approvalSentence(approval),
+    needsPerson: true,
+    approvalId: approval.id,
+  };
+}
+
+/** A run that waits for a person's words. */
+export function newsOfSession(session: Session): News | undefined {
+  if (!waitsForWords(session) || session.status !== "suspended") return undefined;
+  return {
+    key: `input-${session.runId}-${session.suspendedAt}`,
+    about: "input",
+    sessionId: session.id,
+    text: `${nameOf(session)} needs a message from you to go on.`,
+    needsPerson: true,
+  };
+}
+
+/** The end of a run. What a person has ended, or what never ran, is none. */
+export function newsOfCompletion(
+  completion: Completion,
+  session: Session | undefined,
+): News | undefined {
+  const { status, error, reason, runId, childSessionId: sessionId } = completion;
+  if (status === "cancelled" || status === "skipped" || reason === "host_shutdown")
+    return undefined;
+  const name = nameOf(session);
+  const hasFailed = status !== "completed";
+  const why = error?.message ?? (reason && reasonText(reason));
+  const end = endings[status];
+  const text =
+    why === undefined ? `${name} ${end}.` : `${name} ${end}: ${oneLine(why, longestReason)}`;
+  return {
+    key: `end-${runId}`,
+    about: hasFailed ? "failed" : "finished",
+    sessionId,
+    text,
+    // What a sub-agent has spawned fails to that sub-agent first.
+    needsPerson: hasFailed && session?.depth === 1,
+  };
+}
+
+export function isWanted(level: NotificationLevel, { about, needsPerson }: News): boolean {
+  switch (level) {
+    case "all":
+      return true;
+    case "needsMe":
+      return needsPerson;
+    case "failures":
+      return about === "failed";
+    case "none":
+      return false;
+  }
+}
+
+/** One notification: of one piece of news, or of many of the same kind. */
+export interface Notice {
+  news: readonly News[];
+  text: string;
+}
+
+/** Puts what came together into notices: each alone while there are few of its kind. */
+export function noticesOf(news: readonly News[]): Notice[] {
+  return [...Map.groupBy(news, ({ about }) => about)].flatMap(([about, group]) => {
+    if (group.length <= mostAtOnce)
+      return group.map((one) => ({ news: [one], text: withoutLinks(one.text) }));
+    return [{ news: group, text: `${group.length} sub-agents ${summaries[about]}.` }];
+  });
+}
+
+/** More notifications than these cover each other, and are no news any more. */
+const mostAtOnce = 3;
+const longestReason = 200;
+
+const endings = {
+  completed: "has finished",
+  error: "has failed",
+  timeout: "ran out of time",
+  interrupted: "was interrupted",
+} as const;
+
+const summaries: Record<News["about"], string> = {
+  approval: "wait for you to allow something",
+  input: "need a message from you",
+  failed: "have failed",
+  finished: "have finished",
+};
+
+function nameOf(session: Session | undefined): string {
+  const title = session === undefined ? "" : oneLine(session.title, 60);
+  return title === "" ? "A sub-agent" : `“${title}”`;
+}

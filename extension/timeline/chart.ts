@@ -1,0 +1,312 @@
+/**
+ * The picture itself: axis, spans, tool calls and signs of the lanes, as SVG elements. Pure; the
+ * page draws the lanes in sight with it, the export all of them. What falls into one pixel is drawn
+ * once, so a picture stays small however much happened.
+ */
+import { element, px, type Palette, type SvgElement } from "./drawing.ts";
+import type { Lane, Span, SpanKind, ToolBar } from "./lanes.ts";
+import { ticksOf, type Step, type TimeScale } from "./scale.ts";
+import { isThin, signAt, signColor, spanStyle } from "./signs.ts";
+import { duration, elapsed, type Item } from "./words.ts";
+
+export interface ChartView {
+  /** Pixels. */
+  width: number;
+  /** What is in sight, in shown milliseconds of the scale. */
+  from: number;
+  to: number;
+  scale: TimeScale;
+  now: number;
+  isLive: boolean;
+  palette: Palette;
+  /** A text for each thing that can be pointed at; absent: none. */
+  tell?: (lane: Lane, item: Item) => string;
+}
+
+export const laneHeight = 28;
+export const axisHeight = 64;
+export const toolTop = 20;
+export const barBottom = 17;
+const barTop = 6;
+const barHeight = barBottom - barTop;
+const toolHeight = 4;
+const labelRoom = 90;
+const stripTop = 28;
+const stripHeight = 30;
+
+/** Pixels from the left of the chart. */
+export function placeOf(at: number, { scale, from, to, width }: ChartView): number {
+  return ((scale.shown(at) - from) / (to - from)) * width;
+}
+
+/** The axis: round times, breaks, and below them how many sessions worked at the same time. */
+export function axisOf(steps: readonly Step[], view: ChartView): SvgElement {
+  const { width, palette, scale } = view;
+  const text = { fill: palette.muted, "font-size": 11, "font-family": palette.font };
+  const breaks = breaksInSight(view);
+  const ticks = ticksInSight(view).flatMap(({ x, elapsedMs, stepMs }) => {
+    if (breaks.some((one) => Math.abs(one.x - x) < labelRoom / 2)) return [];
+    return [element("text", { ...text, x: px(x + 4), y: 15 }, elapsed(elapsedMs, stepMs))];
+  });
+  const breakLabels = breaks.map(({ x, from, to }) =>
+    element(
+      "text",
+      { ...text, x: px(x), y: 15, "text-anchor": "middle", ...halo(palette) },
+      `${duration(to - from)} idle`,
+    ),
+  );
+  return element(
+    "g",
+    {},
+    ...gridOf(view, axisHeight),
+    ...stripOf(steps, view),
+    ...breakLinesOf(view, axisHeight),
+    ...ticks,
+    ...breakLabels,
+    element("path", { d: `M0 ${axisHeight - 0.5}H${width}`, stroke: palette.line }),
+    ...(scale.length > 0 ? [] : [element("text", { ...text, x: 4, y: 15 }, "nothing yet")]),
+  );
+}
+
+/** Lanes one below the other, the first one at the top. */
+export function lanesOf(lanes: readonly Lane[], view: ChartView): SvgElement {
+  return element(
+    "g",
+    {},
+    ...gridOf(view, lanes.length * laneHeight),
+    ...lanes.map((lane, place) => laneOf(lane, place * laneHeight, view)),
+    ...breakLinesOf(view, lanes.length * laneHeight),
+  );
+}
+
+function laneOf(lane: Lane, top: number, view: ChartView): SvgElement {
+  const { palette } = view;
+  const first = lane.spans[0];
+  const last = lane.spans.at(-1);
+  const begin = first === undefined ? 0 : clamped(placeOf(first.from, view), view);
+  const end = last === undefined ? 0 : clamped(placeOf(last.to ?? view.now, view), view);
+  const middle = barTop + barHeight / 2;
+  const line = element("path", {
+    d: `M${px(begin)} ${middle}H${px(end)}`,
+    stroke: palette.muted,
+    "stroke-dasharray": "1 3",
+  });
+  return element(
+    "g",
+    { transform: `translate(0 ${top})` },
+    ...(end > begin ? [line] : []),
+    ...spansOf(lane, view),
+    ...toolsOf(lane, view),
+    ...endsOf(lane, view),
+    ...marksOf(lane, view),
+  );
+}
+
+function spansOf(lane: Lane, view: ChartView): SvgElement[] {
+  const drawn: SvgElement[] = [];
+  const drawnTo = new Map<SpanKind, number>();
+  for (const span of lane.spans) {
+    const left = placeOf(span.from, view);
+    const right = placeOf(span.to ?? view.now, view);
+    const isHidden = right <= (drawnTo.get(span.kind) ?? -1);
+    if (isHidden || right < 0 || left > view.width) continue;
+    const end = Math.max(right, left + 1);
+    drawnTo.set(span.kind, Math.floor(end));
+    drawn.push(told(spanShape(span, left, end, view), lane, { type: "span", span }, view));
+  }
+  return drawn;
+}
+
+function spanShape({ kind, torn }: Span, from: number, to: number, view: ChartView): SvgElement {
+  // A part far out of sight would only make numbers that are too large for a renderer.
+  const [left, right] = [clamped(from, view), clamped(to, view)];
+  const margin = isThin(kind) ? 3 : 0;
+  const style = spanStyle(kind, view.palette);
+  const isEdged = "stroke" in style && right - left > 2;
+  const inset = isEdged ? 0.5 : 0;
+  const [x1, x2] = [left + inset, right - inset];
+  const y1 = barTop + inset + margin;
+  const y2 = barTop + barHeight - inset - margin;
+  if (torn !== undefined && right - left > 8) {
+    return element("path", { d: tornPath(x1, x2, y1, y2, torn), ...style });
+  }
+  const rect = { x: px(x1), y: y1, width: px(x2 - x1), height: y2 - y1 };
+  return element("rect", { ...rect, ...(right - left > 6 && { rx: 2 }), ...style });
+}
+
+/** A side that is not known exactly looks torn off. */
+function tornPath(x1: number, x2: number, y1: number, y2: number, torn: Span["torn"]): string {
+  const step = (y2 - y1) / 4;
+  const edge = (x: number, by: number, way: number) =>
+    [1, 2, 3, 4].map((n) => `l${n % 2 === 1 ? by : -by} ${px(step * way)}`).join("");
+  const right = torn === "start" ? `V${y2}` : edge(x2, -3, 1);
+  const left = torn === "end" ? "" : edge(x1, 3, -1);
+  return `M${px(x1)} ${y1}H${px(x2)}${right}H${px(x1)}${left}Z`;
+}
+
+function toolsOf(lane: Lane, view: ChartView): SvgElement[] {
+  const drawn: SvgElement[] = [];
+  let drawnTo = -1;
+  for (const tool of lane.tools) {
+    const left = placeOf(tool.from, view);
+    const right = Math.max(placeOf(tool.to ?? view.now, view), left + 2);
+    const isBad = tool.status === "failed" || tool.status === "denied";
+    if (right < 0 || left > view.width || (right <= drawnTo && !isBad)) continue;
+    const from = Math.max(left, isBad ? left : drawnTo);
+    drawnTo = Math.max(drawnTo, Math.floor(right + 1));
+    drawn.push(told(toolShape(tool, from, right, view), lane, { type: "tool", tool }, view));
+  }
+  return drawn;
+}
+
+/** What went wrong stands higher than the rest and is crossed at its end. */
+function toolShape({ status }: ToolBar, from: number, to: number, view: ChartView): SvgElement {
+  const [left, right] = [clamped(from, view), clamped(to, view)];
+  const isBad = status === "failed" || status === "denied";
+  const bar = { x: px(left), width: px(Math.max(1, right - left)), rx: 1 };
+  const { palette } = view;
+  if (!isBad) {
+    const fill = { fill: palette.foreground, "fill-opacity": 0.55 };
+    return element("rect", { ...bar, y: toolTop, height: toolHeight, ...fill });
+  }
+  const middle = toolTop + toolHeight / 2;
+  return element(
+    "g",
+    {},
+    element("rect", { ...bar, y: toolTop, height: toolHeight, fill: palette.error }),
+    element("path", {
+      d: `M${px(right - 3)} ${middle - 3}l6 6m0 -6l-6 6`,
+      stroke: palette.error,
+      "stroke-width": 1.5,
+    }),
+  );
+}
+
+/** Where a run ended, and how: the sign stands behind the end. */
+function endsOf(lane: Lane, view: ChartView): SvgElement[] {
+  let drawnTo = -Infinity;
+  return lane.ends.flatMap((end) => {
+    const x = placeOf(end.at, view) + 8;
+    if (x < 0 || x > view.width + 8 || x < drawnTo) return [];
+    drawnTo = x + 10;
+    const sign = element(
+      "g",
+      {},
+      chip(x, barTop + barHeight / 2, view.palette),
+      signAt(end.status ?? "created", px(x), barTop + barHeight / 2, 11, view.palette),
+    );
+    return [told(sign, lane, { type: "end", end }, view)];
+  });
+}
+
+function marksOf(lane: Lane, view: ChartView): SvgElement[] {
+  let drawnTo = -Infinity;
+  const ends = lane.ends.map(({ at }) => placeOf(at, view));
+  return lane.marks.flatMap((mark) => {
+    const x = placeOf(mark.at, view);
+    // The sign of the end says as much as the error that led to it.
+    const isAtEnd = ends.some((end) => Math.abs(end - x) < 12);
+    if (x < 0 || x > view.width || x < drawnTo || isAtEnd) return [];
+    drawnTo = x + 10;
+    const sign = element(
+      "g",
+      {},
+      chip(x, barTop + 1, view.palette),
+      signAt(mark.kind, px(x), barTop + 1, 10, view.palette),
+    );
+    return [told(sign, lane, { type: "mark", mark }, view)];
+  });
+}
+
+/** Keeps a sign readable on whatever lies below it. */
+function chip(x: number, y: number, palette: Palette): SvgElement {
+  return element("circle", { cx: px(x), cy: y, r: 6.5, fill: palette.background });
+}
+
+function told(shape: SvgElement, lane: Lane, item: Item, { tell }: ChartView): SvgElement {
+  if (tell === undefined) return shape;
+  return { ...shape, children: [element("title", {}, tell(lane, item)), ...shape.children] };
+}
+
+/** Lines through all lanes: round times, breaks, and now. */
+function gridOf(view: ChartView, height: number): SvgElement[] {
+  const { palette } = view;
+  const lines = ticksInSight(view).map(({ x }) => `M${px(x)} 0V${height}`);
+  const now = placeOf(view.now, view);
+  return [
+    element("path", { d: lines.join(""), stroke: palette.line, "stroke-opacity": 0.4 }),
+    ...(view.isLive && now >= 0 && now <= view.width
+      ? [element("path", { d: `M${px(now)} 0V${height}`, stroke: palette.running })]
+      : []),
+  ];
+}
+
+/** The picture is torn where time is left out, whatever goes on across it. */
+function breakLinesOf(view: ChartView, height: number): SvgElement[] {
+  const { palette } = view;
+  const count = Math.ceil(height / 8);
+  const teeth = Array.from({ length: count }, (_none, n) => `l${n % 2 === 0 ? 4 : -4} 8`).join("");
+  const line = (x: number, stroke: string, width: number) =>
+    element("path", { d: `M${px(x)} 0${teeth}`, fill: "none", stroke, "stroke-width": width });
+  return breaksInSight(view).map(({ x }) =>
+    element(
+      "g",
+      {},
+      line(x - 2, palette.background, 7),
+      line(x - 5, palette.muted, 1),
+      line(x + 1, palette.muted, 1),
+    ),
+  );
+}
+
+function breaksInSight(view: ChartView) {
+  const { from, to, width, scale } = view;
+  return scale.breaks
+    .filter(({ shown }) => shown >= from && shown <= to)
+    .map((one) => ({ ...one, x: ((one.shown - from) / (to - from)) * width }));
+}
+
+function ticksInSight(view: ChartView) {
+  const { from, to, width, scale } = view;
+  return ticksOf(scale, from, to, Math.max(1, width / labelRoom)).map((tick) => ({
+    ...tick,
+    x: ((tick.shown - from) / (to - from)) * width,
+  }));
+}
+
+/** How many worked at once: for each pixel the most that it holds, as one stepped area. */
+function stripOf(steps: readonly Step[], view: ChartView): SvgElement[] {
+  const { palette } = view;
+  const columns = Array.from({ length: Math.ceil(view.width) }, () => 0);
+  const most = steps.reduce((top, { count }) => Math.max(top, count), 0);
+  for (const [place, { at, count }] of steps.entries()) {
+    const until = steps[place + 1]?.at ?? at;
+    const left = Math.max(0, Math.floor(placeOf(at, view)));
+    const right = Math.min(columns.length, Math.max(left + 1, Math.ceil(placeOf(until, view))));
+    for (let x = left; x < right; x += 1) columns[x] = Math.max(columns[x] ?? 0, count);
+  }
+  if (most === 0) return [];
+  const bottom = stripTop + stripHeight;
+  let d = `M0 ${bottom}`;
+  let before = 0;
+  for (const [x, count] of columns.entries()) {
+    if (count === before) continue;
+    d += `H${x}V${px(bottom - (count / most) * stripHeight)}`;
+    before = count;
+  }
+  d += `H${columns.length}V${bottom}Z`;
+  const text = { x: 4, y: stripTop + 8, "font-size": 10, fill: palette.muted, ...halo(palette) };
+  return [
+    element("path", { d, fill: signColor("running", palette), "fill-opacity": 0.4 }),
+    element("text", { ...text, "font-family": palette.font }, `${most} at once`),
+  ];
+}
+
+/** Keeps a text readable on whatever lies below it. */
+function halo(palette: Palette): Record<string, string | number> {
+  return { stroke: palette.background, "stroke-width": 4, "paint-order": "stroke" };
+}
+
+function clamped(x: number, { width }: ChartView): number {
+  return Math.min(width + 4, Math.max(-4, x));
+}

@@ -1,0 +1,92 @@
+/** SVG as data: the page makes elements of it, the export makes text of it. Pure, and no DOM. */
+
+export interface SvgElement {
+  name: string;
+  attributes: Record<string, string | number>;
+  /** Texts are never markup, whatever they hold. */
+  children: (SvgElement | string)[];
+}
+
+export function element(
+  name: string,
+  attributes: Record<string, string | number>,
+  ...children: (SvgElement | string)[]
+): SvgElement {
+  return { name, attributes, children };
+}
+
+/** Colours as CSS writes them. */
+export interface Palette {
+  background: string;
+  foreground: string;
+  muted: string;
+  /** Grid, borders and the lines between lanes. */
+  line: string;
+  running: string;
+  approval: string;
+  children: string;
+  completed: string;
+  error: string;
+  warning: string;
+  font: string;
+}
+
+export const lightPalette: Palette = {
+  background: "#ffffff",
+  foreground: "#24292f",
+  muted: "#656d76",
+  line: "#d8dee4",
+  running: "#1a6fd4",
+  approval: "#9a6700",
+  children: "#652d90",
+  completed: "#1a7f37",
+  error: "#cf222e",
+  warning: "#bc4c00",
+  font: "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif",
+};
+
+export const darkPalette: Palette = {
+  ...lightPalette,
+  background: "#1f1f1f",
+  foreground: "#d4d4d4",
+  muted: "#9d9d9d",
+  line: "#3a3a3a",
+  running: "#3794ff",
+  approval: "#cca700",
+  children: "#b180d7",
+  completed: "#89d185",
+  error: "#f14c4c",
+  warning: "#d18616",
+};
+
+/** Text of the element, as a file may hold it. */
+export function svgText({ name, attributes, children }: SvgElement): string {
+  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${escaped(value)}"`);
+  const inside = children.map((child) =>
+    typeof child === "string" ? escaped(child) : svgText(child),
+  );
+  const open = `<${name}${written.join("")}`;
+  return inside.length === 0 ? `${open}/>` : `${open}>${inside.join("")}</${name}>`;
+}
+
+/** XML has no place for most control characters and for halves of characters, however written. */
+const unwritable = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
+const entities: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+function escaped(value: string | number): string {
+  return String(value)
+    .toWellFormed()
+    .replaceAll(unwritable, "\u{fffd}")
+    .replaceAll(/[&<>"']/g, (character) => entities[character] ?? "");
+}
+
+/** Places to a tenth of a pixel: more only makes the text longer. */
+export function px(value: number): number {
+  return Math.round(value * 10) / 10;
+}

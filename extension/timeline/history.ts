@@ -1,0 +1,295 @@
+/**
+ * What is known of the runs of one session: folded from its headers as they come and from the
+ * pages of its events that were read. Pure, and small whatever the events hold.
+ *
+ * A header knows the last run only. What it says of a run is kept here when the next one begins;
+ * of runs that were over before anybody looked, the events have to tell.
+ */
+import type { AgentEvent, StoredEvent } from "../../protocol/events.ts";
+import type { Session, WaitingFor } from "../../protocol/session.ts";
+import { isTerminal } from "../../protocol/states.ts";
+import type { TerminalStatus, Usage } from "../../protocol/session.ts";
+import { oneLine, reasonText } from "../sessionWords.ts";
+
+/** A time that something took; without `to` it goes on. */
+export interface Period {
+  from: number;
+  to?: number;
+}
+
+export interface ToolCall extends Period {
+  id: string;
+  title: string;
+  status?: "completed" | "failed" | "denied" | "cancelled";
+}
+
+export interface RunHistory {
+  runId: string;
+  queuedAt?: number;
+  startedAt?: number;
+  endedAt?: number;
+  status?: TerminalStatus;
+  /** Why it ended so. */
+  why?: string;
+  firstEventAt?: number;
+  lastEventAt?: number;
+  /** When it last showed that it lives. */
+  aliveAt?: number;
+  /** Its core died under it: when it ended is not known, only when that was found. */
+  isLost?: boolean;
+  /** The run went on after its core had died; this was before. */
+  earlier?: Required<Period>;
+  pauses: Period[];
+  waits: (Period & { kind: WaitingFor["kind"] })[];
+  retries: { at: number; attempt: number; inMs: number; why: string }[];
+  faults: { at: number; kind: "error" | "budget"; text: string }[];
+  tools: ToolCall[];
+  usedBefore: Spent;
+  usedAfter: Spent;
+}
+
+export interface Spent {
+  tokens: number;
+  costUsd: number;
+}
+
+export interface SessionHistory {
+  runs: readonly RunHistory[];
+  /** Number of the last event that was read. */
+  readUpTo: number;
+  /** Tool calls that are not kept, because there are too many. */
+  omittedTools: number;
+  openApprovals: ReadonlySet<string>;
+  spent: Spent;
+}
+
+export const noHistory: SessionHistory = {
+  runs: [],
+  readUpTo: 0,
+  omittedTools: 0,
+  openApprovals: new Set(),
+  spent: { tokens: 0, costUsd: 0 },
+};
+
+/** Tool calls that are kept of one session; a page shows them as bars of a pixel or more. */
+export const mostTools = 5_000;
+export const longestText = 160;
+/** The reason of a run that the next core found. */
+const coreDied = "host_restart";
+
+/** The history with what this newer header says. */
+export function withSession(history: SessionHistory, session: Session): SessionHistory {
+  if (!("runId" in session)) return history;
+  const { runs, run } = runsWith(history, session.runId, session.createdAt);
+  if ("queuedAt" in session) {
+    run.queuedAt = Math.min(run.queuedAt ?? Infinity, session.queuedAt);
+    const pause = run.pauses.at(-1);
+    if (session.status === "paused") beginPeriod(run.pauses, { from: session.pausedAt });
+    else if (pause !== undefined) pause.to ??= session.queuedAt;
+  }
+  if ("startedAt" in session && session.startedAt !== undefined) {
+    const { startedAt = session.startedAt, lastEventAt = startedAt } = run;
+    if (startedAt < session.startedAt) run.earlier ??= { from: startedAt, to: lastEventAt };
+    run.startedAt = session.startedAt;
+  }
+  if ("lastHeartbeatAt" in session) {
+    run.aliveAt = Math.max(run.aliveAt ?? 0, session.lastHeartbeatAt);
+  }
+  if (isTerminal(session)) {
+    if (session.reason === coreDied) run.isLost = true;
+    const why = session.error?.message ?? reasonText(session.reason);
+    end(run, session.endedAt, session.status, why);
+  }
+  return { ...history, runs };
+}
+
+/** The history with the next page of stored events; those that were read before are left out. */
+export function withEvents(
+  history: SessionHistory,
+  events: readonly StoredEvent[],
+): SessionHistory {
+  const fold: Fold = {
+    ...history,
+    runs: [...history.runs],
+    touched: new Map(),
+    openApprovals: new Set(history.openApprovals),
+  };
+  for (const { seq, at, runId, event } of events) {
+    if (seq <= fold.readUpTo) continue;
+    fold.readUpTo = seq;
+    const run = touchedRun(fold, runId);
+    if (run.startedAt !== undefined && at < run.startedAt) {
+      run.earlier = { from: run.earlier?.from ?? at, to: at };
+    } else {
+      run.firstEventAt ??= at;
+      run.lastEventAt = at;
+    }
+    take(fold, run, event, at);
+  }
+  const { touched: _own, ...next } = fold;
+  return next;
+}
+
+interface Fold extends SessionHistory {
+  runs: RunHistory[];
+  openApprovals: Set<string>;
+  /** Copies that this fold may change. */
+  touched: Map<string, RunHistory>;
+}
+
+function take(fold: Fold, run: RunHistory, event: AgentEvent, at: number): void {
+  switch (event.type) {
+    case "status":
+      return takeStatus(fold, run, event, at);
+    case "approval":
+      if (event.state === "requested") fold.openApprovals.add(event.approvalId);
+      else fold.openApprovals.delete(event.approvalId);
+      if (fold.openApprovals.size > 0) beginPeriod(run.waits, { kind: "approval", from: at });
+      else endWaits(run, at, ["approval"]);
+      return;
+    case "tool.started":
+      if (run.tools.length >= mostTools) fold.omittedTools += 1;
+      else run.tools.push({ id: event.toolUseId, title: titleOf(event), from: at });
+      return;
+    case "tool.completed": {
+      const call = run.tools.findLast(({ id }) => id === event.toolUseId);
+      if (call !== undefined) Object.assign(call, { to: at, status: event.status });
+      return;
+    }
+    case "retry": {
+      const { attempt, inMs, error } = event;
+      run.retries.push({ at, attempt, inMs, why: oneLine(error.message, longestText) });
+      return;
+    }
+    case "note":
+      if (event.level === "error")
+        run.faults.push({ at, kind: "error", text: oneLine(event.text, longestText) });
+      return;
+    case "budget": {
+      const text = `${event.limit} is used up: ${event.used} of ${event.max}`;
+      run.faults.push({ at, kind: "budget", text });
+      return;
+    }
+    case "usage":
+      fold.spent = spentOf(event);
+      run.usedAfter = fold.spent;
+      return;
+    case "turn.started":
+    case "turn.completed":
+    case "message":
+    case "message.delta":
+    case "reasoning.delta":
+    case "tool.output":
+    case "plan":
+    case "output":
+    case "child":
+      return;
+  }
+}
+
+/** A state that the run came to: whatever is stored of it counts more than what is guessed. */
+function takeStatus(
+  fold: Fold,
+  run: RunHistory,
+  { from, to, reason }: Extract<AgentEvent, { type: "status" }>,
+  at: number,
+): void {
+  if (from === "suspended") {
+    // Who asks people goes on asking them when a child has ended.
+    const others = ["children", "input", "background"] as const;
+    endWaits(run, at, fold.openApprovals.size > 0 ? others : ["approval", ...others]);
+  }
+  if (from === "paused") {
+    const pause = run.pauses.at(-1);
+    if (pause !== undefined) pause.to ??= at;
+  }
+  if (to === "suspended") beginPeriod(run.waits, { kind: waitKind(reason), from: at });
+  else if (to === "paused") beginPeriod(run.pauses, { from: at });
+  else if (to === "running" && from === "queued") run.startedAt ??= at;
+  else if (to !== "running" && to !== "queued" && to !== "created") {
+    if (reason === coreDied) run.isLost = true;
+    end(run, at, to, reasonText(reason));
+  }
+}
+
+function end(run: RunHistory, at: number, status: TerminalStatus, why: string | undefined): void {
+  run.endedAt ??= at;
+  run.status ??= status;
+  if (why !== undefined && why !== "") run.why ??= oneLine(why, longestText);
+  endWaits(run, at, ["approval", "children", "input", "background"]);
+}
+
+function waitKind(reason: string | undefined): WaitingFor["kind"] {
+  return reason === "approval" || reason === "input" || reason === "background"
+    ? reason
+    : "children";
+}
+
+/** One that goes on already is not begun again. */
+function beginPeriod<P extends Period & { kind?: string }>(periods: P[], begun: P): void {
+  const isOpen = periods.some(
+    ({ kind, to, from }) => kind === begun.kind && (to === undefined || from === begun.from),
+  );
+  if (!isOpen) periods.push(begun);
+}
+
+function endWaits(run: RunHistory, at: number, kinds: readonly WaitingFor["kind"][]): void {
+  for (const wait of run.waits) if (kinds.includes(wait.kind)) wait.to ??= at;
+}
+
+function touchedRun(fold: Fold, runId: string): RunHistory {
+  const known = fold.touched.get(runId);
+  if (known !== undefined) return known;
+  const { runs, run } = runsWith(fold, runId, 0);
+  if (run.firstEventAt === undefined) {
+    run.usedBefore = fold.spent;
+    // What an earlier run still asked when its core died has expired with it.
+    fold.openApprovals.clear();
+  }
+  fold.runs = runs;
+  fold.touched.set(runId, run);
+  return run;
+}
+
+/** The runs with a copy of this one in its place, so that what was handed out never changes. */
+function runsWith(
+  { runs, spent }: SessionHistory,
+  runId: string,
+  notBefore: number,
+): { runs: RunHistory[]; run: RunHistory } {
+  const place = runs.findIndex((known) => known.runId === runId);
+  const known = runs[place];
+  const run: RunHistory = {
+    runId,
+    ...(known ?? { ...queuedOf(runId, notBefore), usedBefore: spent, usedAfter: spent }),
+    pauses: (known?.pauses ?? []).map((pause) => ({ ...pause })),
+    waits: (known?.waits ?? []).map((wait) => ({ ...wait })),
+    retries: [...(known?.retries ?? [])],
+    faults: [...(known?.faults ?? [])],
+    tools: (known?.tools ?? []).map((call) => ({ ...call })),
+  };
+  const next = known === undefined ? [...runs, run] : runs.with(place, run);
+  return { runs: next.sort((a, b) => beganAt(a) - beganAt(b)), run };
+}
+
+function beganAt({ queuedAt, firstEventAt, startedAt }: RunHistory): number {
+  return queuedAt ?? firstEventAt ?? startedAt ?? Infinity;
+}
+
+/**
+ * A run gets its id in the instant in which it is queued, and ids of version 7 begin with their
+ * time. No header says when an earlier run, or one that has started, was queued.
+ */
+function queuedOf(runId: string, notBefore: number): { queuedAt?: number } {
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/.test(runId)) return {};
+  const at = Number.parseInt(runId.slice(0, 8) + runId.slice(9, 13), 16);
+  return at < notBefore - 1 ? {} : { queuedAt: at };
+}
+
+function titleOf({ title, name }: { title: string; name: string }): string {
+  return oneLine(title === "" || title === name ? name : `${name}: ${title}`, longestText);
+}
+
+export function spentOf({ inputTokens, outputTokens, costUsd }: Usage): Spent {
+  return { tokens: inputTokens + outputTokens, costUsd };
+}

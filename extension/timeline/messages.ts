@@ -1,0 +1,75 @@
+/** What the extension and its page say to each other. Pure; the page imports it too. */
+import type { Spent } from "./history.ts";
+import type { Lane } from "./lanes.ts";
+
+export type IdleTime = "shown" | "skipped";
+
+/** Extension → page. */
+export interface LanesMessage {
+  type: "lanes";
+  title: string;
+  total: Spent;
+  /** The clock of the machine that the core runs on, in epoch milliseconds. */
+  now: number;
+  isConnected: boolean;
+  /** All lanes, when their order has changed or some have come or gone. */
+  order?: string[];
+  changed: LaneChange[];
+}
+
+/** Page → extension. */
+export type PageMessage =
+  | { type: "ready" }
+  | { type: "sight"; sessionIds: string[] }
+  | { type: "open"; sessionId: string }
+  | { type: "idleTime"; idleTime: IdleTime }
+  | { type: "export" };
+
+/** What the page keeps over a reload. */
+export interface PageState {
+  rootId: string;
+  idleTime: IdleTime;
+  /** Shown milliseconds in sight; absent: all of it. */
+  range?: { from: number; to: number };
+  selected?: string;
+  scrollTop?: number;
+}
+
+/** The fields of a lane that are new; of its tool calls those from `toolsFrom` on. */
+export type LaneChange = Partial<Lane> & { sessionId: string; toolsFrom?: number };
+
+/** What has to be told to somebody who knows `before`; undefined where nothing has changed. */
+export function changeOf(before: Lane | undefined, after: Lane): LaneChange | undefined {
+  if (before === undefined) return after;
+  const { tools, ...rest } = after;
+  const fields = (Object.keys(rest) as (keyof typeof rest)[]).filter(
+    (key) => JSON.stringify(rest[key]) !== JSON.stringify(before[key]),
+  );
+  const gone = (Object.keys(before) as (keyof Lane)[]).filter((key) => !(key in after));
+  const toolsFrom = tools.findIndex((tool, place) => {
+    const known = before.tools[place];
+    return known?.from !== tool.from || known.to !== tool.to || known.status !== tool.status;
+  });
+  const hasTools = toolsFrom >= 0 || tools.length < before.tools.length;
+  if (fields.length + gone.length === 0 && !hasTools) return undefined;
+  // Without a field that is gone, the whole is told: that is rare.
+  if (gone.length > 0) return { ...after, toolsFrom: 0 };
+  const from = toolsFrom < 0 ? tools.length : toolsFrom;
+  return {
+    ...Object.fromEntries(fields.map((key) => [key, rest[key]])),
+    sessionId: after.sessionId,
+    ...(hasTools && { toolsFrom: from, tools: tools.slice(from) }),
+  };
+}
+
+/** The lane after a change; a change of a lane that is not known has all of its fields. */
+export function changedLane(before: Lane | undefined, change: LaneChange): Lane {
+  const { toolsFrom = 0, tools, ...fields } = change;
+  const kept = before?.tools.slice(0, tools === undefined ? undefined : toolsFrom) ?? [];
+  const isWhole = "spans" in fields && "title" in fields && "read" in fields;
+  return {
+    ...(isWhole && toolsFrom === 0 ? undefined : before),
+    ...fields,
+    tools: [...kept, ...(tools ?? [])],
+  } as Lane;
+}

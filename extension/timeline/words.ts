@@ -1,0 +1,221 @@
+/** Numbers and times as people read them, and what is to be said of a place in the picture. Pure. */
+import type { Spent } from "./history.ts";
+import type { End, Lane, LaneLook, Mark, Span, SpanKind, ToolBar } from "./lanes.ts";
+
+export const spanWords: Record<SpanKind, string> = {
+  queued: "queued",
+  paused: "paused",
+  running: "running",
+  stalled: "stalled: no progress",
+  approval: "waiting for approval",
+  input: "waiting for an answer",
+  children: "waiting for children",
+  background: "waiting for a process",
+  retry: "waiting to try again",
+  unknown: "not known: its daemon had ended",
+};
+
+/** `340ms`, `4.2s`, `1m 05s`, `2h 10m`, `3d 4h`. */
+export function duration(milliseconds: number): string {
+  const ms = Math.max(0, Math.round(milliseconds));
+  if (ms < 1_000) return `${ms}ms`;
+  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)}s`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1_440) return `${Math.floor(minutes / 60)}h ${two(minutes % 60)}m`;
+  return `${Math.floor(minutes / 1_440)}d ${Math.floor((minutes % 1_440) / 60)}h`;
+}
+
+/** An elapsed time as the axis shows it, as exact as its step: `0`, `1.25s`, `2m 30s`, `1h 05m`. */
+export function elapsed(milliseconds: number, stepMs: number): string {
+  if (milliseconds === 0) return "0";
+  if (milliseconds < 60_000) {
+    if (milliseconds < 1_000 && stepMs < 1_000) return `${milliseconds}ms`;
+    return `${Number((milliseconds / 1_000).toFixed(3))}s`;
+  }
+  const seconds = Math.floor(milliseconds / 1_000);
+  const [s, m, h] = [seconds % 60, Math.floor(seconds / 60) % 60, Math.floor(seconds / 3_600) % 24];
+  const d = Math.floor(seconds / 86_400);
+  const fraction =
+    milliseconds % 1_000 === 0 ? "" : `.${String(milliseconds % 1_000).padStart(3, "0")}`;
+  const parts = [
+    ...(d > 0 ? [`${d}d`] : []),
+    ...(h > 0 ? [`${h}h`] : []),
+    ...(m > 0 ? [`${m}m`] : []),
+    ...(s > 0 || fraction !== "" ? [`${s}${fraction.replace(/0+$/, "")}s`] : []),
+  ];
+  return parts.join(" ");
+}
+
+const halfDayMs = 12 * 3_600_000;
+const fineMs = 30_000;
+
+/** A time of the day, as exact as the picture is, with the day where that is not plain. */
+export function clockTime(at: number, picture: { inSightMs: number; wholeMs: number }): string {
+  return new Date(at).toLocaleString(undefined, {
+    ...(picture.wholeMs > halfDayMs && ({ month: "short", day: "numeric" } as const)),
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    ...(picture.inSightMs < fineMs && ({ fractionalSecondDigits: 3 } as const)),
+  });
+}
+
+/** A day and a time, as the start of the whole is told. */
+export function dayTime(at: number): string {
+  return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
+}
+
+/** `940`, `12.3k`, `4.1M`. */
+export function count(value: number): string {
+  if (value < 1_000) return String(Math.round(value));
+  if (value < 99_950) return `${(value / 1_000).toFixed(1)}k`;
+  if (value < 999_500) return `${Math.round(value / 1_000)}k`;
+  return `${(value / 1_000_000).toFixed(1)}M`;
+}
+
+/** `<$0.001`, `$0.004`, `$0.02`, `$12.30`; nothing where nothing was spent. */
+export function money(costUsd: number): string {
+  if (costUsd <= 0) return "";
+  if (costUsd < 0.001) return "<$0.001";
+  return `$${costUsd.toFixed(costUsd < 0.01 ? 3 : 2)}`;
+}
+
+export function tokensOf({ tokens }: Spent): string {
+  return tokens === 0 ? "" : count(tokens);
+}
+
+/** What can be pointed at. */
+export type Item =
+  | { type: "span"; span: Span }
+  | { type: "tool"; tool: ToolBar }
+  | { type: "mark"; mark: Mark }
+  | { type: "end"; end: End };
+
+export interface Telling {
+  look: LaneLook | SpanKind | "tool" | "retry" | "error" | "budget";
+  title: string;
+  lines: string[];
+}
+
+/** What is said of an item, for pointing at it and for reading it aloud. `clock` writes a time. */
+export function tellItem(
+  lane: Lane,
+  item: Item,
+  now: number,
+  clock: (at: number) => string,
+): Telling {
+  switch (item.type) {
+    case "span":
+      return tellSpan(lane, item.span, now, clock);
+    case "tool": {
+      const { title, status, from, to } = item.tool;
+      const how = status ?? (to === undefined ? "running" : "did not end");
+      return { look: "tool", title, lines: [`${how} · ${period(from, to, now, clock)}`] };
+    }
+    case "mark": {
+      const { kind, text, at } = item.mark;
+      const title = { retry: "tried again", error: "error", budget: "limit reached" }[kind];
+      return { look: kind, title, lines: [text, clock(at)] };
+    }
+    case "end": {
+      const { status, why, at, spent, run } = item.end;
+      const used = spentText(spent);
+      return {
+        look: status ?? "created",
+        title: status ?? "ended, it is not known how",
+        lines: [
+          ...(why === undefined ? [] : [why]),
+          `${clock(at)}${runText(lane, run)}`,
+          ...(used === "" ? [] : [`this run: ${used}`]),
+        ],
+      };
+    }
+  }
+}
+
+function tellSpan(
+  lane: Lane,
+  { kind, from, to, torn, run }: Span,
+  now: number,
+  clock: (at: number) => string,
+): Telling {
+  const unsure = {
+    start: "Its exact start is not known: drawn from its first event.",
+    end: "Its exact end is not known: drawn to what is known of it.",
+    both: "Neither start nor end is known: drawn from its first event to its last.",
+  };
+  return {
+    look: kind,
+    title: spanWords[kind],
+    lines: [
+      `${period(from, to, now, clock)}${runText(lane, run)}`,
+      ...(torn === undefined ? [] : [unsure[torn]]),
+    ],
+  };
+}
+
+function period(
+  from: number,
+  to: number | undefined,
+  now: number,
+  clock: (at: number) => string,
+): string {
+  return `${duration((to ?? now) - from)} · ${clock(from)} – ${to === undefined ? "now" : clock(to)}`;
+}
+
+function runText({ spans, ends }: Lane, run: number): string {
+  const runs = Math.max(...spans.map((span) => span.run), ...ends.map((end) => end.run));
+  return runs > 1 ? ` · run ${run} of ${runs}` : "";
+}
+
+/** `12.3k tokens, $0.02`. */
+export function spentText(spent: Spent): string {
+  const tokens = tokensOf(spent);
+  return [...(tokens === "" ? [] : [`${tokens} tokens`]), money(spent.costUsd)]
+    .filter((part) => part !== "")
+    .join(", ");
+}
+
+/** How long the session worked and waited, over all its runs: `running 2m 05s`, … */
+export function timesOf({ spans }: Lane, now: number): string[] {
+  const sums = new Map<SpanKind, number>();
+  for (const { kind, from, to = now } of spans) sums.set(kind, (sums.get(kind) ?? 0) + to - from);
+  return [...sums]
+    .filter(([, ms]) => ms >= 1)
+    .map(([kind, ms]) => `${spanWords[kind]} ${duration(ms)}`);
+}
+
+/** What is said of a whole lane. */
+export function tellLane(lane: Lane, now: number): Telling {
+  const { look, title, word, agent, why, own, tree, tools, omittedTools, read } = lane;
+  const ownText = spentText(own);
+  const treeText = lane.hasChildren ? spentText(tree) : "";
+  const calls = tools.length + omittedTools;
+  const lines = [
+    [word, agent].filter((part) => part !== "").join(" · "),
+    why ?? "",
+    timesOf(lane, now).join(" · "),
+    calls === 0 ? "" : `${calls} tool ${calls === 1 ? "call" : "calls"}`,
+    ownText,
+    treeText === "" || treeText === ownText ? "" : `with its children: ${treeText}`,
+    omittedTools === 0 ? "" : `The last ${omittedTools} tool calls are not drawn.`,
+    read === "part" ? "Only the first part of its history is drawn." : "",
+  ];
+  return { look, title, lines: lines.filter((line) => line !== "") };
+}
+
+/** What a screen reader says of a lane. */
+export function laneLabel(lane: Lane, now: number): string {
+  const { title, word, agent, why = "", own, tools } = lane;
+  const calls = tools.length === 0 ? "" : `${tools.length} tool calls`;
+  return [title, word, agent, ...timesOf(lane, now), calls, spentText(own), why]
+    .filter((part) => part !== "")
+    .join(", ");
+}

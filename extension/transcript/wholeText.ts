@@ -1,0 +1,46 @@
+/** Values of events as text. Pure. */
+import type { AgentEvent } from "../../protocol/events.ts";
+
+/** All that an event has to say. */
+export function textOfEvent(event: AgentEvent): string {
+  switch (event.type) {
+    case "message":
+    case "message.delta":
+    case "reasoning.delta":
+    case "output":
+    case "tool.output":
+    case "note":
+      return event.text;
+    case "tool.started":
+      return textOfValue(event.input);
+    case "tool.completed":
+      return textOfValue(event.output);
+    case "turn.started":
+    case "turn.completed":
+    case "plan":
+    case "usage":
+    case "budget":
+    case "approval":
+    case "child":
+    case "retry":
+    case "status":
+      return textOfValue(event);
+  }
+}
+
+/** What a tool got or gave: texts as they are, also where they stand in content blocks. */
+export function textOfValue(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  if (typeof value === "string") return value;
+  if (Array.isArray(value) && value.length > 0) {
+    const texts = value.map(textOfContent);
+    if (texts.every((text) => text !== undefined)) return texts.join("\n");
+  }
+  return textOfContent(value) ?? JSON.stringify(value, undefined, 2);
+}
+
+function textOfContent(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { type, text } = value as { type?: unknown; text?: unknown };
+  return type === "text" && typeof text === "string" ? text : undefined;
+}

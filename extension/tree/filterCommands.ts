@@ -1,0 +1,90 @@
+/** The commands that choose what the view shows, and in which order. */
+import { commands, window, type QuickPickItem } from "vscode";
+import type { ExtensionParts } from "../parts.ts";
+import type { OptionsStore } from "./optionsStore.ts";
+import { scopes, sortOrders, stateGroups } from "./treeOptions.ts";
+
+interface Parts extends Pick<ExtensionParts, "context" | "log"> {
+  options: OptionsStore;
+  showOlder(rowId: string | undefined): Promise<void>;
+}
+
+interface Choice<Value> extends QuickPickItem {
+  value: Value;
+}
+
+export function addFilterCommands({ context, log, options, showOlder }: Parts): void {
+  const add = (name: string, action: (rowId?: string) => Promise<void>) => {
+    const run = (rowId?: string) =>
+      action(rowId).catch((error: unknown) => log.error(`${name}: ${String(error)}`));
+    context.subscriptions.push(commands.registerCommand(`offshoot.view.${name}`, run));
+  };
+
+  /** The rows follow while somebody types; Escape takes it back. */
+  function filterByText(): Promise<void> {
+    const before = options.current.text;
+    const box = window.createInputBox();
+    box.title = "Show sub-agents with this text";
+    box.placeholder = "in title, agent, model, folder or id";
+    box.value = before;
+    return new Promise((resolve) => {
+      let isAccepted = false;
+      box.onDidChangeValue((text) => options.change({ text: text.trim() }));
+      box.onDidAccept(() => {
+        isAccepted = true;
+        box.hide();
+      });
+      box.onDidHide(() => {
+        if (!isAccepted && options.current.text !== before) options.change({ text: before });
+        box.dispose();
+        resolve();
+      });
+      box.show();
+    });
+  }
+
+  async function filterByState(): Promise<void> {
+    const choices = choicesOf(stateGroups).map((choice) => ({
+      ...choice,
+      picked: options.current.states.includes(choice.value),
+    }));
+    const title = "Show sub-agents in these states";
+    const picked = await window.showQuickPick(choices, { title, canPickMany: true });
+    if (picked === undefined) return;
+    const isAll = picked.length === choices.length;
+    options.change({ states: isAll ? [] : picked.map(({ value }) => value) });
+  }
+
+  async function chooseScope(): Promise<void> {
+    const choices = choicesOf(scopes, options.current.scope);
+    const picked = await window.showQuickPick(choices, { title: "Which sub-agents to show" });
+    if (picked !== undefined) options.change({ scope: picked.value });
+  }
+
+  async function sort(): Promise<void> {
+    const choices = choicesOf(sortOrders, options.current.sort);
+    const picked = await window.showQuickPick(choices, { title: "Order of the sub-agents" });
+    if (picked !== undefined) options.change({ sort: picked.value });
+  }
+
+  add("filter", filterByText);
+  add("filterByState", filterByState);
+  add("clearFilter", async () => options.change({ text: "", states: [] }));
+  add("scope", chooseScope);
+  add("showAll", async () => options.change({ scope: "all" }));
+  add("sort", sort);
+  add("showOlder", showOlder);
+}
+
+/** The current one is first and marked. */
+function choicesOf<Value extends string>(
+  labels: Readonly<Record<Value, string>>,
+  current?: Value,
+): Choice<Value>[] {
+  const choices = (Object.keys(labels) as Value[]).map((value) => ({
+    value,
+    label: labels[value],
+    ...(value === current && { description: "current" }),
+  }));
+  return choices.toSorted((a, b) => Number(b.value === current) - Number(a.value === current));
+}

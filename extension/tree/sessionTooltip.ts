@@ -1,0 +1,182 @@
+/** The facts of a session as Markdown, for whoever rests on its row. Pure. */
+import type { RunError, RunErrorCode, Session, Usage } from "../../protocol/session.ts";
+import { isTerminal } from "../../protocol/states.ts";
+import {
+  costText,
+  duration,
+  moneyText,
+  oneLine,
+  plural,
+  reasonText,
+  shortCount,
+  stateWord,
+} from "../sessionWords.ts";
+
+export interface TooltipFacts {
+  now: number;
+  /** The first message of the session, once it was asked for. */
+  prompt: string | undefined;
+  /** Whether there are sessions below it. */
+  hasChildren: boolean;
+}
+
+export function sessionTooltip(session: Session, facts: TooltipFacts): string {
+  const title = `**${escaped(oneLine(session.title, 200))}**`;
+  if (session.kind === "root") {
+    const cost = costText(session.treeUsage);
+    return [title, escaped(session.cwd), cost && `used ${escaped(cost)}`]
+      .filter(Boolean)
+      .join("\n\n");
+  }
+  const blocks = [
+    `${title} — ${escaped(stateWord(session))}`,
+    facts.prompt === undefined ? "" : quoted(facts.prompt),
+    table(rowsOf(session, facts)),
+    troubleOf(session),
+  ];
+  return blocks.filter((block) => block !== "").join("\n\n");
+}
+
+type Row = readonly [name: string, value: string];
+
+function rowsOf(session: Session, { now, hasChildren }: TooltipFacts): Row[] {
+  const { agent, model, usage, treeUsage, cwd, id } = session;
+  return [
+    ["agent", model === undefined ? agent : `${agent}, ${model}`],
+    ["folder", cwd],
+    ...timesOf(session, now),
+    ["used", usageText(usage)],
+    ...(hasChildren ? [["with all below", usageText(treeUsage)] as const] : []),
+    ["left", limitsLeft(session, now)],
+    ["id", id],
+  ];
+}
+
+function timesOf(session: Session, now: number): Row[] {
+  const ago = (at: number) => `${duration(now - at)} ago`;
+  if ("lastHeartbeatAt" in session) {
+    return [
+      ["running for", duration(now - session.startedAt)],
+      ["alive", ago(session.lastHeartbeatAt)],
+      ["last progress", ago(session.lastProgressAt)],
+      ...attemptOf(session),
+    ];
+  }
+  if (session.status === "queued") return [["queued for", duration(now - session.queuedAt)]];
+  if (session.status === "paused") return [["paused for", duration(now - session.pausedAt)]];
+  if (!isTerminal(session)) return [];
+  const took = session.startedAt === undefined ? undefined : session.endedAt - session.startedAt;
+  const times: Row[] = [
+    ["took", took === undefined ? "never started" : duration(took)],
+    ["ended", ago(session.endedAt)],
+  ];
+  return [...times, ...attemptOf(session)];
+}
+
+function attemptOf({ attempt }: { attempt: number }): Row[] {
+  return attempt > 1 ? [["attempt", String(attempt)]] : [];
+}
+
+function usageText(usage: Usage): string {
+  const { inputTokens, outputTokens, cachedInputTokens, costUsd, turns, toolCalls } = usage;
+  const cached = cachedInputTokens > 0 ? ` (${shortCount(cachedInputTokens)} cached)` : "";
+  const tokens = `${shortCount(inputTokens)} in${cached}, ${shortCount(outputTokens)} out`;
+  const parts = [
+    inputTokens + outputTokens > 0 ? tokens : "",
+    moneyText(costUsd),
+    turns > 0 ? plural(turns, "turn") : "",
+    toolCalls > 0 ? plural(toolCalls, "tool call") : "",
+  ];
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+/** What is left of the limits that the session has; its tree's use counts where theirs is one. */
+function limitsLeft(session: Session, now: number): string {
+  const { limits, treeUsage } = session;
+  const left: string[] = [];
+  const take = (max: number | undefined, used: number, text: (rest: number) => string) => {
+    if (max !== undefined) left.push(text(Math.max(0, max - used)));
+  };
+  const tokens = treeUsage.inputTokens + treeUsage.outputTokens;
+  take(limits.maxCostUsd, treeUsage.costUsd, (rest) => `$${rest.toFixed(2)}`);
+  take(limits.maxTokens, tokens, (rest) => `${shortCount(rest)} tokens`);
+  take(limits.maxTurns, treeUsage.turns, (rest) => plural(rest, "turn"));
+  take(limits.maxToolCalls, treeUsage.toolCalls, (rest) => plural(rest, "tool call"));
+  if ("lastHeartbeatAt" in session) {
+    take(limits.timeoutMs, now - session.startedAt, duration);
+    take(limits.idleTimeoutMs, now - session.lastProgressAt, (rest) => `${duration(rest)} idle`);
+  }
+  return left.join(", ");
+}
+
+/** What went wrong and what to do about it. */
+function troubleOf(session: Session): string {
+  if (session.status === "suspended") return escaped(waitingAdvice[session.waitingFor.kind]);
+  if (session.status === "running" && session.stalled) {
+    return "No progress for a long time. It may still be working: look at its transcript, send it a message, or cancel it.";
+  }
+  if (!isTerminal(session) || session.status === "completed") return "";
+  if (session.error !== undefined) {
+    const code = session.error.code;
+    return `**${escaped(code)}** ${escaped(oneLine(session.error.message, 600))}\n\n${adviceFor(session.error)}`;
+  }
+  if (session.status === "interrupted") {
+    return `${escaped(reasonText(session.reason))}. Run it again to go on.`;
+  }
+  return escaped(reasonText(session.reason));
+}
+
+const waitingAdvice = {
+  approval: "It asks for a permission: answer it at the top of the view.",
+  input: "It needs an answer: send it a message.",
+  children: "It waits for the sub-agents below it and holds no slot meanwhile.",
+  background: "It waits for a process that it started.",
+} as const;
+
+const advice: Readonly<Record<RunErrorCode, string>> = {
+  throttled: "The provider asks to slow down. Run it again later.",
+  network: "The provider could not be reached. Check the connection and run it again.",
+  overloaded: "The provider has too much to do. Run it again later.",
+  server_error: "The provider failed. Run it again.",
+  runner_crashed: "The agent's program died. Look at its events, then run it again.",
+  auth: "Check the API key, or sign in with the agent's own program.",
+  quota: "The account has nothing left. Top it up or choose another model.",
+  invalid_request: "The provider does not take the request. Look at its events.",
+  aborted: "It was ended from outside. Run it again if that was not meant.",
+  budget_exceeded:
+    "Its budget is used up. Send it a message to go on with a new run, or spawn one with a higher limit.",
+  max_turns: "It has used all its turns. Send it a message to go on.",
+  refused: "The agent refuses. Put it another way.",
+  exit_nonzero: "The program says that it failed. Its transcript has what it wrote.",
+  command_not_found: "Install the agent's program, or correct its command in the settings.",
+  cwd_not_found: "The folder is not there any more. Spawn it in another one.",
+  protocol_error: "The agent said something that it should not. Update it, and look at the log.",
+  internal: "A fault in Offshoot. The log has the details.",
+};
+
+function adviceFor({ code, retryAfterMs }: RunError): string {
+  const after =
+    retryAfterMs === undefined ? "" : ` The provider asks to wait ${duration(retryAfterMs)}.`;
+  return `${advice[code]}${after}`;
+}
+
+function table(rows: readonly Row[]): string {
+  const known = rows.filter(([, value]) => value !== "");
+  const lines = known.map(([name, value]) => `| ${name} | ${escaped(oneLine(value, 300))} |`);
+  return ["| | |", "|---|---|", ...lines].join("\n");
+}
+
+/** A text of an agent or a person as it is, in a fence that it cannot close. */
+function quoted(text: string): string {
+  const lines = text.slice(0, 2_000).split("\n");
+  const shown = lines.slice(0, 10).join("\n");
+  const cut = lines.length > 10 || text.length > 2_000 ? `${shown}\n…` : shown;
+  const longest = Math.max(2, ...[...cut.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}text\n${cut}\n${fence}`;
+}
+
+/** Text of agents is hostile: nothing of it may become Markdown. */
+function escaped(text: string): string {
+  return text.replaceAll(/[\\`*_{}[\]()#+\-.!|<>&~$:@/]/g, String.raw`\$&`);
+}

@@ -1,0 +1,114 @@
+/** What a person has chosen to see: which sessions, in which order. Pure. */
+import { relative, isAbsolute, sep } from "node:path";
+import type { Session } from "../../protocol/session.ts";
+import { isTerminal } from "../../protocol/states.ts";
+import { needsPerson } from "../sessionWords.ts";
+
+export type Scope = "mine" | "workspace" | "all";
+export type SortOrder = "work" | "newest" | "state" | "cost" | "title";
+/** States as people group them. */
+export type StateGroup =
+  "needsYou" | "live" | "queued" | "paused" | "completed" | "failed" | "stopped";
+
+export interface TreeOptions {
+  scope: Scope;
+  sort: SortOrder;
+  /** Found in title, agent, model or folder, in any case; empty for everything. */
+  text: string;
+  /** Empty for every state. */
+  states: readonly StateGroup[];
+}
+
+export const defaultOptions: TreeOptions = {
+  scope: "workspace",
+  sort: "work",
+  text: "",
+  states: [],
+};
+
+export const stateGroups: Readonly<Record<StateGroup, string>> = {
+  needsYou: "Needs you",
+  live: "Running or waiting",
+  queued: "Queued or not started",
+  paused: "Paused",
+  completed: "Completed",
+  failed: "Failed, timed out or interrupted",
+  stopped: "Cancelled or skipped",
+};
+
+export const sortOrders: Readonly<Record<SortOrder, string>> = {
+  work: "In the order of the work",
+  newest: "Newest first",
+  state: "What needs you and what runs first",
+  cost: "Most expensive first",
+  title: "By title",
+};
+
+export const scopes: Readonly<Record<Scope, string>> = {
+  mine: "Only mine: spawned from this window",
+  workspace: "This workspace",
+  all: "All",
+};
+
+export function isFiltered({ text, states }: TreeOptions): boolean {
+  return text !== "" || states.length > 0;
+}
+
+export function stateGroupOf(session: Session): StateGroup {
+  if (needsPerson(session)) return "needsYou";
+  switch (session.status) {
+    case "running":
+    case "suspended":
+      return "live";
+    case "created":
+    case "queued":
+      return "queued";
+    case "paused":
+      return "paused";
+    case "completed":
+      return "completed";
+    case "cancelled":
+    case "skipped":
+      return "stopped";
+    case "error":
+    case "timeout":
+    case "interrupted":
+      return "failed";
+  }
+}
+
+/** Whether the text and the states that are asked for fit the session. */
+export function matches(session: Session, { text, states }: TreeOptions): boolean {
+  if (states.length > 0 && !states.includes(stateGroupOf(session))) return false;
+  if (text === "") return true;
+  const wanted = text.toLowerCase();
+  const { title, agent, model = "", cwd, id } = session;
+  return [title, agent, model, cwd, id].some((one) => one.toLowerCase().includes(wanted));
+}
+
+/** Whether a path is one of the folders or lies in one of them. */
+export function isWithin(path: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => {
+    const way = relative(folder, path);
+    return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));
+  });
+}
+
+/** Siblings in the order that is asked for; equals stay in the order of the work. */
+export function sorted(siblings: readonly Session[], order: SortOrder): readonly Session[] {
+  if (order === "work") return siblings;
+  if (order === "newest") return siblings.toReversed();
+  return siblings.toSorted((a, b) => compare[order](a, b));
+}
+
+const compare = {
+  state: (a: Session, b: Session) => urgency(a) - urgency(b),
+  cost: (a: Session, b: Session) => b.treeUsage.costUsd - a.treeUsage.costUsd,
+  title: (a: Session, b: Session) => a.title.localeCompare(b.title),
+} as const;
+
+function urgency(session: Session): number {
+  if (needsPerson(session)) return 0;
+  if (session.status === "running") return 1;
+  return isTerminal(session) ? 3 : 2;
+}

@@ -1,0 +1,67 @@
+/** What the view says besides its rows: message, badge and the facts that welcome texts rest on. Pure. */
+import type { ConnectionState } from "../daemonClient.ts";
+import { needingText, plural } from "../sessionWords.ts";
+import { isFiltered, scopes, stateGroups, type TreeOptions } from "./treeOptions.ts";
+
+export interface ViewFacts {
+  connection: ConnectionState;
+  /** Whether the sessions are those of this connection. */
+  isCaughtUp: boolean;
+  isTrusted: boolean;
+  /** What is wrong with the daemon's health, where something is. */
+  unhealthy: string | undefined;
+  options: TreeOptions;
+  hasFolders: boolean;
+  rowCount: number;
+  foundCount: number;
+  counts: { inScope: number; outside: number };
+  needing: number;
+}
+
+export interface ViewState {
+  /** Stands above the rows, or empty; a view without rows shows a welcome text instead. */
+  message: string;
+  /** Stands beside the view's title. */
+  description: string;
+  badge: { value: number; tooltip: string } | undefined;
+  /** For `when` clauses of welcome texts. */
+  welcome: "connecting" | "untrusted" | "gone" | "filtered" | "elsewhere" | "empty" | "none";
+}
+
+export function viewState(facts: ViewFacts): ViewState {
+  const { options, needing, rowCount, hasFolders } = facts;
+  const one = "sub-agent";
+  const isEverything = options.scope === "all" || (options.scope === "workspace" && !hasFolders);
+  return {
+    message: rowCount === 0 ? "" : messageOf(facts),
+    description: isEverything ? "" : scopes[options.scope].replace(/:.*/, "").toLowerCase(),
+    badge:
+      needing === 0
+        ? undefined
+        : { value: needing, tooltip: needingText(needing, needing === 1 ? one : `${one}s`) },
+    welcome: rowCount > 0 ? "none" : welcomeOf(facts),
+  };
+}
+
+function messageOf(facts: ViewFacts): string {
+  const { connection, isTrusted, unhealthy, options, foundCount, counts } = facts;
+  if (connection.kind === "lost") return "The connection to the daemon is lost. Trying again…";
+  if (connection.kind === "gone") return "The daemon is gone. What is shown here may be old.";
+  if (unhealthy !== undefined) return unhealthy;
+  if (!isTrusted)
+    return "This workspace is not trusted: you can look, but nothing is run from here.";
+  if (!isFiltered(options)) return "";
+  const states = options.states.map((group) => stateGroups[group].toLowerCase());
+  const wanted = [options.text === "" ? "" : `“${options.text}”`, states.join(" or ")];
+  const filter = wanted.filter((part) => part !== "").join(", ");
+  return `${foundCount} of ${plural(counts.inScope, "sub-agent")}: ${filter}`;
+}
+
+function welcomeOf(facts: ViewFacts): ViewState["welcome"] {
+  const { connection, isCaughtUp, isTrusted, options, counts } = facts;
+  if (connection.kind === "gone") return "gone";
+  if (!isTrusted) return "untrusted";
+  if (!isCaughtUp) return "connecting";
+  if (isFiltered(options) && counts.inScope > 0) return "filtered";
+  return counts.outside > 0 ? "elsewhere" : "empty";
+}
