@@ -100,6 +100,8 @@ async function serve(front: Front, socket: Socket): Promise<void> {
   front.socket = undefined;
 }
 
+const restarted = JSON.stringify({ jsonrpc: "2.0", method: "daemon/restarted", params: {} });
+
 type OwnRequests = Map<RequestId, (answer: Message) => Buffer[]>;
 
 /** Brings a new core to where the last one was for this client, then lets the client go on. */
@@ -131,7 +133,7 @@ function replay(front: Front, socket: Socket, own: OwnRequests): void {
       });
     }
     passClient(front, socket);
-    return expired;
+    return [...expired, frame(restarted)];
   });
 }
 

@@ -68,10 +68,25 @@ export function hearClient(memory: ClientMemory, body: Buffer): Message | undefi
     if (method === "tree/subscribe") memory.replayedTo = 0;
   } else if (method === "initialized") {
     memory.initialized = true;
+  } else if (method === "workspace/didChangeWorkspaceFolders") {
+    memory.initialize &&= withFolders(memory.initialize, fieldsOf(message?.params)?.["event"]);
   } else if (method === "workspace/didChangeConfiguration") {
     memory.configuration = Buffer.from(body);
   }
   return message;
+}
+
+/** How the client would say `initialize` now. */
+function withFolders(initialize: Buffer, event: unknown): Buffer {
+  const message = parseMessage(initialize) ?? {};
+  const params = fieldsOf(message.params) ?? {};
+  const listIn = (value: unknown) =>
+    Array.isArray(value) ? value.map((one: unknown) => fieldsOf(one) ?? {}) : [];
+  const { added, removed } = fieldsOf(event) ?? {};
+  const gone = new Set(listIn(removed).map(({ uri }) => uri));
+  const kept = listIn(params["workspaceFolders"]).filter(({ uri }) => !gone.has(uri));
+  const workspaceFolders = [...kept, ...listIn(added)];
+  return Buffer.from(JSON.stringify({ ...message, params: { ...params, workspaceFolders } }));
 }
 
 /** What a frame of the core means to the front itself; undefined where it only passes it on. */

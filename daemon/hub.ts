@@ -28,7 +28,7 @@ export interface Client {
   /** The client's settings as far as they are valid, and what is wrong with the rest. */
   settings: LoadedConfig;
   /** Absolute paths of its workspace folders. */
-  readonly folders: readonly string[];
+  folders: readonly string[];
   readonly outbound: Outbound;
   readonly asking: Asking;
   tree: TreeSubscription | undefined;
@@ -155,6 +155,7 @@ function deliver({ outbound }: Client, of: Subscription, news: News, bytes: Buff
     case "approval/resolved":
     case "approval/rulesChanged":
     case "subAgent/gap":
+    case "daemon/restarted":
     case "daemon/statusChanged":
       return outbound.keep(bytes, of);
   }

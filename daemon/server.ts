@@ -113,21 +113,49 @@ export function serveClient(parts: Parts): void {
   connection.onNotification((method: string, params: unknown) => {
     if (method === "exit") parts.onExit();
     if (client === undefined) return;
-    if (method === "model/part") {
-      const part = clientNotifications[method].params.safeParse(params);
-      if (part.success) parts.editorModels.part(client, part.data.requestId, part.data.part);
-      else log.warn({ client: client.name }, `wrong params of model/part: ${part.error.message}`);
+    try {
+      hear(client, method, params, parts);
+    } catch (err) {
+      log.warn({ err, client: client.name, method }, "what a client told cannot be used");
     }
-    if (method !== "workspace/didChangeConfiguration") return;
-    const settings = (params as { settings?: { offshoot?: unknown } } | null)?.settings?.offshoot;
-    // Editors send this about settings of others too, and some of them without any value.
-    if (settings === undefined) return;
-    client.settings = settingsOfClient(settings);
-    for (const fault of client.settings.faults) log.warn({ client: client.name }, faultText(fault));
   });
 
   connection.onError(([err]) => log.warn({ err }, "a connection failed"));
   connection.listen();
+}
+
+/** What a client tells; what is wrong with it can only be logged. */
+function hear(client: Client, method: string, params: unknown, { editorModels, log }: Parts): void {
+  const { name } = client;
+  switch (method) {
+    case "model/part": {
+      const part = clientNotifications[method].params.safeParse(params);
+      if (part.success) editorModels.part(client, part.data.requestId, part.data.part);
+      else log.warn({ client: name }, `wrong params of ${method}: ${part.error.message}`);
+      return;
+    }
+    case "workspace/didChangeWorkspaceFolders": {
+      const change = clientNotifications[method].params.safeParse(params);
+      if (change.success) client.folders = changedFolders(client.folders, change.data.event);
+      else log.warn({ client: name }, `wrong params of ${method}: ${change.error.message}`);
+      return;
+    }
+    case "workspace/didChangeConfiguration": {
+      const settings = (params as { settings?: { offshoot?: unknown } } | null)?.settings?.offshoot;
+      // Editors send this about settings of others too, and some of them without any value.
+      if (settings === undefined) return;
+      client.settings = settingsOfClient(settings);
+      for (const fault of client.settings.faults) log.warn({ client: name }, faultText(fault));
+    }
+  }
+}
+
+function changedFolders(
+  before: readonly string[],
+  { added, removed }: Record<"added" | "removed", { uri: string }[]>,
+): string[] {
+  const gone = new Set(pathsOf(removed));
+  return [...new Set([...before.filter((folder) => !gone.has(folder)), ...pathsOf(added)])];
 }
 
 function isCoreMethod(method: string, handlers: CoreHandlers): method is keyof CoreHandlers {
@@ -204,10 +232,14 @@ function settingsOfClient(settings: unknown): LoadedConfig {
 }
 
 function foldersOf({ workspaceFolders, rootUri, rootPath }: ParamsOf<"initialize">): string[] {
-  const uris = workspaceFolders?.map(({ uri }) => uri) ?? (rootUri ? [rootUri] : []);
-  const paths = uris.filter((uri) => uri.startsWith("file:")).map(pathOfUri);
-  if (paths.length === 0 && rootPath) paths.push(absolutePath(rootPath, "rootPath"));
-  return paths.map((path) => resolve(path));
+  const paths = pathsOf(workspaceFolders ?? (rootUri ? [{ uri: rootUri }] : []));
+  return paths.length === 0 && rootPath ? [resolve(absolutePath(rootPath, "rootPath"))] : paths;
+}
+
+/** Folders elsewhere than on this machine are none of ours. */
+function pathsOf(folders: readonly { uri: string }[]): string[] {
+  const files = folders.filter(({ uri }) => uri.startsWith("file:"));
+  return files.map(({ uri }) => resolve(pathOfUri(uri)));
 }
 
 function pathOfUri(uri: string): string {
@@ -224,7 +256,7 @@ function initializeResult({ settings }: Client, handlers: CoreHandlers): ResultO
   return {
     capabilities: {
       executeCommandProvider: { commands: Object.keys(commands) },
-      workspace: { workspaceFolders: { supported: true, changeNotifications: false } },
+      workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
       experimental: {
         offshoot: {
           protocolVersion: PROTOCOL_VERSION,

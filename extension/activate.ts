@@ -52,7 +52,7 @@ function frontArguments(): string[] {
 /** Keeps the daemon told of what the editor knows: settings, trust and folders. */
 function followEditor({ subscriptions }: ExtensionContext, client: DaemonClient): void {
   const configure = () => client.configure(clientSettings(workspace.getConfiguration("offshoot")));
-  /** Trust and folders are told with the first message of a connection only. */
+  /** Trust is told with the first message of a connection only. */
   const reconnect = () => {
     if (client.state.kind !== "idle") client.restart().catch(() => undefined);
   };
@@ -66,7 +66,6 @@ function followEditor({ subscriptions }: ExtensionContext, client: DaemonClient)
       configure();
       reconnect();
     }),
-    workspace.onDidChangeWorkspaceFolders(reconnect),
     client.onDidChangeState((state) => {
       if (state.kind === "gone") void sayGone(state.why);
     }),

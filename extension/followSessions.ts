@@ -62,6 +62,8 @@ export function followSessions({ client, model, log }: Parts): Following {
     caughtUp = renewed(caughtUp);
     void subscribeAtLast();
   });
+  // What was removed while no core was there is told by nobody.
+  client.on("daemon/restarted", () => void subscribeAtLast());
   client.onDidChangeState((state) => {
     if (state.kind !== "connected") isCaughtUp = false;
     if (state.kind === "gone") caughtUp.reject(new Error(state.why));

@@ -79,15 +79,16 @@ export const ClientOptions = z
   .meta({ id: "ClientOptions", description: "initializationOptions.offshoot" });
 export type ClientOptions = z.infer<typeof ClientOptions>;
 
+export const WorkspaceFolder = z
+  .object({ uri: z.string(), name: z.string() })
+  .meta({ id: "WorkspaceFolder", description: "A folder that a client works in; a file: URI." });
+
 export const InitializeParams = z.object({
   processId: z.number().int().nullish(),
   clientInfo: z.object({ name: z.string(), version: z.string().optional() }).nullish(),
   rootUri: z.string().nullish(),
   rootPath: z.string().nullish(),
-  workspaceFolders: z
-    .array(z.object({ uri: z.string(), name: z.string() }))
-    .nullish()
-    .describe("file: URIs"),
+  workspaceFolders: z.array(WorkspaceFolder).nullish().describe("file: URIs"),
   capabilities: z.unknown().optional(),
   initializationOptions: z
     .object({ offshoot: ClientOptions.optional() })

@@ -7,7 +7,14 @@
 import * as z from "zod";
 import { Approval, ApprovalDecision, ApprovalRule } from "./approvals.ts";
 import { AgentOverrides, Config } from "./config.ts";
-import { AgentInfo, DaemonStatus, Health, InitializeParams, InitializeResult } from "./daemon.ts";
+import {
+  AgentInfo,
+  DaemonStatus,
+  Health,
+  InitializeParams,
+  InitializeResult,
+  WorkspaceFolder,
+} from "./daemon.ts";
 import { AgentEvent, StoredEvent } from "./events.ts";
 import { ModelPart, OfferedModel } from "./models.ts";
 import {
@@ -319,6 +326,11 @@ export const notifications = {
     z.object({ sessionId: id, from: seq, to: seq }),
     "This client was too slow for these events; session/events has them.",
   ),
+  "daemon/restarted": notification(
+    nothing,
+    "Another core serves this connection now, because its own died. Subscriptions go on where " +
+      "they were; what was removed in that moment is not told, so ask `tree/subscribe` again.",
+  ),
   "daemon/statusChanged": notification(
     z.object({ health: Health, message: z.string().optional() }),
     "The health of the core has changed.",
@@ -336,6 +348,12 @@ export const clientNotifications = {
   "model/part": notification(
     z.object({ requestId: id, part: ModelPart }),
     "A part of the answer to `model/complete`: text as it comes, or a whole tool call.",
+  ),
+  "workspace/didChangeWorkspaceFolders": notification(
+    z.object({
+      event: z.object({ added: z.array(WorkspaceFolder), removed: z.array(WorkspaceFolder) }),
+    }),
+    "The folders that this client works in have changed.",
   ),
   "workspace/didChangeConfiguration": notification(
     z.object({ settings: z.object({ offshoot: Config.optional() }).nullish() }),

@@ -42,10 +42,21 @@ describe("front: going on when the core has died", () => {
 
   it("brings the next core to where the last one was, and tells the client what it missed", async () => {
     const client = folder.client();
-    const core = await client.open({ clientInfo: { name: "test" }, processId: process.pid });
+    const at = (name: string) => ({ uri: `file:///${name}`, name });
+    const core = await client.open({
+      clientInfo: { name: "test" },
+      processId: process.pid,
+      workspaceFolders: [at("a"), at("b")],
+    });
+    const event = { added: [at("c")], removed: [at("a")] };
+    client.notify("workspace/didChangeWorkspaceFolders", { event });
     client.notify("initialized", {});
     client.notify("workspace/didChangeConfiguration", { settings: { n: 1 } });
     client.notify("workspace/didChangeConfiguration", { settings: { n: 2 } });
+    await client.ask("model/offer", { models: [{ id: "old" }] });
+    await client.ask("model/offer", { models: [{ id: "new" }] });
+    await client.ask("daemon/setApiKeys", { apiKeys: { one: "1", two: "2" } });
+    await client.ask("daemon/setApiKeys", { apiKeys: { two: null } });
     await client.ask("complete");
     await client.ask("tree/subscribe", { rootIds: ["r"], afterCompletion: 0 });
     await client.ask("session/subscribe", { sessionId: "a" });
@@ -58,9 +69,18 @@ describe("front: going on when the core has died", () => {
     storeUntold({ sessionId: "a", seq: 3 });
 
     assert.deepEqual(await askNextCore(client, core, "told"), [
-      { method: "initialize", params: { clientInfo: { name: "test" }, processId: process.pid } },
+      {
+        method: "initialize",
+        params: {
+          clientInfo: { name: "test" },
+          processId: process.pid,
+          workspaceFolders: [at("b"), at("c")],
+        },
+      },
       { method: "initialized", params: {} },
       { method: "workspace/didChangeConfiguration", params: { settings: { n: 2 } } },
+      { method: "model/offer", params: { models: [{ id: "new" }] } },
+      { method: "daemon/setApiKeys", params: { apiKeys: { one: "1", two: null } } },
       { method: "tree/subscribe", params: { rootIds: ["r"], afterCompletion: 2 } },
       { method: "session/subscribe", params: { sessionId: "a", after: 2 } },
       { method: "session/subscribe", params: { sessionId: "b", after: 5 } },
@@ -70,6 +90,7 @@ describe("front: going on when the core has died", () => {
     assert.deepEqual(numbers(client, "subAgent/completed", "completionSeq"), [1, 2, 3, 4]);
     assert.deepEqual(numbers(client, "subAgent/event", "seq"), [1, 2, 3, 4]);
     assert.deepEqual(numbers(client, "session/changed", "session"), [{ id: "s1", version: 3 }]);
+    assert.equal(numbers(client, "daemon/restarted", "").length, 1);
     const strangers = client.received.filter(({ id }) => typeof id === "string");
     assert.deepEqual(strangers, []);
     assert.equal(client.stderr(), "");

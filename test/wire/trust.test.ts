@@ -118,6 +118,13 @@ describe("wire: trust", () => {
     const inner = await client(true, below);
     equal((await names(inner)).includes("good"), false);
     equal((await names(inner, { cwd: wire.daemon.work })).includes("good"), false);
+    const outer = { uri: pathToFileURL(wire.daemon.work).href, name: "outer" };
+    const event = { added: [outer], removed: [{ uri: pathToFileURL(below).href, name: "b" }] };
+    inner.notify("workspace/didChangeWorkspaceFolders", { event });
+    ok((await names(inner, { cwd: wire.daemon.work })).includes("good"), "its folders changed");
+    const back = { added: event.removed, removed: [outer] };
+    inner.notify("workspace/didChangeWorkspaceFolders", { event: back });
+    equal((await names(inner, { cwd: wire.daemon.work })).includes("good"), false);
   });
 
   it("omitted: the user's agents run, nothing that the workspace contributes does", async () => {
