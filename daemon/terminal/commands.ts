@@ -57,7 +57,10 @@ function createProgram(terminal: Terminal, bind: Bind): Command {
   const program = new Command("offshoot")
     .description("Runs sub-agents, keeps every one of them on disk, and shows what they do.")
     .usage(
-      "[options] COMMAND …\n       offshoot --stdio                 speak the protocol, for editors",
+      "[options] COMMAND …\n" +
+        "       offshoot --stdio                 speak the protocol, for editors\n" +
+        "       offshoot agent                   be an agent of the Agent Client Protocol\n" +
+        "       offshoot mcp                     be an MCP server with the sub-agent tools",
     )
     .option("--state-dir <dir>", "the core's state folder (or OFFSHOOT_STATE_DIR)")
     .option("--json", "write JSON for scripts: one value per line, errors too")

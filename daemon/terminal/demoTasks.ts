@@ -28,7 +28,7 @@ const listFiles = `files() {
 each() { tr '\\n' '\\0' | xargs -0 "$@" 2>/dev/null; }
 `;
 
-const countCode = `${listFiles}files | each wc -l | awk '
+const countCode = `${listFiles}files | grep -vE '[.](png|ico|jpg|gif|woff2?)$' | each wc -l | awk '
   $2 != "total" {
     name = $2; sub(/.*\\//, "", name)
     ending = name; if (!sub(/.*\\./, "", ending)) ending = "no ending"
