@@ -129,7 +129,8 @@ export function createNarration(context: FormatContext): Narration {
     (call?.voice ?? run).emit({
       type: "tool.completed",
       toolUseId,
-      status: status === "failed" && deniedTools.has(toolUseId) ? "denied" : status,
+      // Some agents say nothing more of a call that they were not allowed.
+      status: status !== "completed" && deniedTools.has(toolUseId) ? "denied" : status,
       output,
       ...(locations.length > 0 && { locations }),
     });
