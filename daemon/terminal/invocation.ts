@@ -1,5 +1,8 @@
 /** What every command is given: the options that all share, its output, and a way to the core. */
 import { existsSync } from "node:fs";
+import { keysIn } from "../agent/model/providers.ts";
+import { createConfiguration } from "../config.ts";
+import { userConfigFile } from "../configFile.ts";
 import { joinCore, JoinError, startCoreProcess, type JoinOptions } from "../join.ts";
 import { stateFolder, type StateFolder } from "../stateFolder.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
@@ -104,6 +107,23 @@ export async function withStoredSessions<Result>(
 ): Promise<Result | undefined> {
   const hasRun = existsSync(invocation.folder.lockFile);
   return await (hasRun ? withCore(invocation, use) : withRunningCore(invocation, use));
+}
+
+/**
+ * As `withCore`, for commands that may start runs: the core is lent the keys of model providers that
+ * this terminal knows, since it was perhaps started by somebody who knew none.
+ */
+export async function withCoreForRuns<Result>(
+  invocation: Invocation,
+  use: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const { environment } = invocation.terminal;
+  return await withCore(invocation, async (client) => {
+    const { providers } = createConfiguration(userConfigFile(environment)).user().config;
+    const apiKeys = invocation.run === undefined ? keysIn(environment, providers) : {};
+    if (Object.keys(apiKeys).length > 0) await client.call("daemon/setApiKeys", { apiKeys });
+    return await use(client);
+  });
 }
 
 /** A core that dies under its clients again and again is not started for ever. */

@@ -6,7 +6,7 @@ import type { Limits, Session } from "../../protocol/session.ts";
 import type { Client } from "./client.ts";
 import { exitCodes, usageFailure } from "./exitCodes.ts";
 import { followRun } from "./followRun.ts";
-import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
+import { withCoreForRuns, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
 import { count, duration, money, idOrEnd, wholeNumber } from "./optionParsers.ts";
 import { resolveId } from "./sessionIds.ts";
 
@@ -30,7 +30,7 @@ export function addSpawnCommands(program: Command, bind: Bind): void {
     .description("run a sub-agent and follow it; Ctrl-C leaves it running")
     .action(
       bind(async (invocation, [words]: [string[]], options: SpawnOptions) =>
-        withCore(invocation, async (client) => {
+        withCoreForRuns(invocation, async (client) => {
           const session = await spawn(client, invocation, words, { ...options, run: true });
           invocation.output.value({ session });
           return await followRun(invocation, client, session, 0);
@@ -43,7 +43,7 @@ export function addSpawnCommands(program: Command, bind: Bind): void {
     .option("--no-run", "store it only; `offshoot retry` or `offshoot send` starts it")
     .action(
       bind(async (invocation, [words]: [string[]], options: SpawnOptions) =>
-        withCore(invocation, async (client) => {
+        withCoreForRuns(invocation, async (client) => {
           const session = await spawn(client, invocation, words, options);
           invocation.output.value({ session });
           invocation.output.line(session.id);

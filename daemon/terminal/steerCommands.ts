@@ -5,7 +5,13 @@ import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
 import type { Client } from "./client.ts";
 import { CommandFailure, exitCodes, exitCodeOfStatus, usageFailure } from "./exitCodes.ts";
 import { endLine, followRun } from "./followRun.ts";
-import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
+import {
+  withCore,
+  withCoreForRuns,
+  type Bind,
+  type CommonOptions,
+  type Invocation,
+} from "./invocation.ts";
 import { idOrEnd, idsOrEnds, waitingTime } from "./optionParsers.ts";
 import { untilInterrupted, type Output } from "./output.ts";
 import { remove } from "./removeCommand.ts";
@@ -111,7 +117,7 @@ async function send(
   const fromStdin = words.length === 1 && words[0] === "-";
   const text = fromStdin ? await readAll(terminal.stdin) : words.join(" ");
   if (text.trim() === "") throw usageFailure("the message is empty");
-  return await withCore(invocation, async (client) => {
+  return await withCoreForRuns(invocation, async (client) => {
     const sessionId = await resolveId(client, named);
     const answer = await client.call("session/send", {
       sessionId,
@@ -240,7 +246,7 @@ async function retry(
   options: CommonOptions & { follow?: boolean },
 ): Promise<number> {
   const { output } = invocation;
-  return await withCore(invocation, async (client) => {
+  return await withCoreForRuns(invocation, async (client) => {
     const sessionId = await resolveId(client, named);
     const before = await client.call("session/get", { sessionId });
     const { session } = await client.call("session/run", { sessionId });

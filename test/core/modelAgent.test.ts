@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { offshoot } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { startModelDaemon, type ModelDaemon } from "../support/modelDaemon.ts";
 import { plainText, script } from "../support/modelServer.ts";
@@ -198,7 +199,11 @@ describe("a session of the built-in agent", () => {
 describe("keys of the built-in agent's providers", () => {
   checkLeaks();
   let house: ModelDaemon;
-  const keys = { environment: "a-key-of-the-environment", client: "a-key-of-the-client" };
+  const keys = {
+    environment: "a-key-of-the-environment",
+    client: "a-key-of-the-client",
+    terminal: "a-key-of-the-terminal",
+  };
 
   before(async () => {
     process.env["TEA_KEY"] = keys.environment;
@@ -213,6 +218,7 @@ describe("keys of the built-in agent's providers", () => {
       providers: {
         tea: { kind, baseUrl, apiKeyEnv: "TEA_KEY" },
         coffee: { kind, baseUrl, apiKeyEnv: "COFFEE_KEY" },
+        late: { kind, baseUrl, apiKeyEnv: "LATE_KEY" },
       },
     });
     await house.client.call("daemon/setApiKeys", { apiKeys: { coffee: keys.client } });
@@ -236,6 +242,13 @@ describe("keys of the built-in agent's providers", () => {
       assert.equal((await house.client.completion(id)).status, "completed");
       assert.equal(usedKey(), `Bearer ${key}`);
     }
+    const ran = await offshoot(
+      ["run", "-a", "model", "-m", "late/model", script("late", { text: "Hello." })],
+      { ...house.daemon.environment, LATE_KEY: keys.terminal },
+      house.daemon.work,
+    );
+    assert.equal(ran.stdout, "Hello.\n");
+    assert.equal(usedKey(), `Bearer ${keys.terminal}`);
     const files = [
       join(house.daemon.folder, "store.sqlite"),
       join(house.daemon.folder, "store.sqlite-wal"),

@@ -75,6 +75,21 @@ export function keyNamesOf(configured: Config["providers"]): string[] {
   );
 }
 
+/** The keys of providers that an environment holds, by provider. */
+export function keysIn(
+  environment: NodeJS.ProcessEnv,
+  configured: Config["providers"],
+): Record<string, string> {
+  const keys: Record<string, string> = {};
+  const providers: Record<string, ProviderConfig> = { ...knownProviders, ...configured };
+  for (const [provider, { apiKeyEnv }] of Object.entries(providers)) {
+    const names = apiKeyEnv === undefined ? [] : [apiKeyEnv, ...(otherKeyNames[apiKeyEnv] ?? [])];
+    const key = names.map((name) => environment[name]).find((value) => value);
+    if (key !== undefined) keys[provider] = key;
+  }
+  return keys;
+}
+
 function readKey(
   { kind, apiKeyEnv }: ProviderConfig,
   environment: NodeJS.ProcessEnv,
