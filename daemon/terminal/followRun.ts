@@ -30,6 +30,11 @@ export async function followRun(
     shown = stored.seq;
     output.value(stored);
     writer.write(stored.event);
+    const { event } = stored;
+    if (event.type === "approval" && event.state === "requested") {
+      const id = shortId(event.approvalId);
+      output.note(`It waits for you: offshoot approvals   then: offshoot approvals allow ${id}`);
+    }
   };
   const work = acrossCores(invocation, client, (present) =>
     followSession(present, session.id, shown, show),

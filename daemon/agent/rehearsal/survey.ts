@@ -42,7 +42,10 @@ export function* surveyRepository(world: PlanWorld): Plan {
       title: `Survey ${area}`,
       prompt: `Survey the folder "${area}".`,
     }));
-    reports = yield* delegate(`Giving ${chosen.length} areas to sub-agents.`, tasks);
+    reports = yield* delegate(
+      `Giving ${chosen.length === 1 ? "one area to a sub-agent" : `${chosen.length} areas to sub-agents`}.`,
+      tasks,
+    );
     const sums = reports.map(sumOfReport);
     for (const [index, area] of chosen.entries()) {
       byArea.push(describeSum(sums[index] ?? { count: 0, bytes: 0 }).replace("in all", area));
@@ -69,7 +72,9 @@ export function* surveyRepository(world: PlanWorld): Plan {
     "## Hot files",
     hot.length === 0
       ? "Unknown: git could not be asked, or knows of no changes."
-      : hot.map(({ path, times }) => `- ${path}: ${times} changes`).join("\n"),
+      : hot
+          .map(({ path, times }) => `- ${path}: ${times} ${times === 1 ? "change" : "changes"}`)
+          .join("\n"),
     ...(byArea.length > 0 ? ["", "## Areas", ...byArea] : []),
   ].join("\n");
 }
