@@ -10,7 +10,7 @@ import { openAcpConnection, type AcpConnection } from "./acp/connection.ts";
 import { AcpError } from "./acp/names.ts";
 import { errorOfAnswer } from "./acp/outcomes.ts";
 import { runAcpSession, type AcpSessionEnd, type SessionParts } from "./acp/session.ts";
-import { untilAborted } from "./acp/waiting.ts";
+import { untilAborted } from "./waiting.ts";
 import type { Json } from "./formats/json.ts";
 import { kept } from "./formats/reading.ts";
 import { labelOf } from "./outputLines.ts";

@@ -10,7 +10,7 @@ import type { Config } from "../../protocol/config.ts";
 import type { RunError, Session } from "../../protocol/session.ts";
 import type { AcpHosts, HostLease } from "./acp.ts";
 import { toAgent } from "./acp/names.ts";
-import { untilAborted, untilLate } from "./acp/waiting.ts";
+import { untilAborted, untilLate } from "./waiting.ts";
 import { startHost, type HostParts, type HostProcess } from "./agentHost/hostProcess.ts";
 import { defaultModel, sessionMetaOf } from "./agentHost/sessionMeta.ts";
 import { agentError } from "./formats/agentErrors.ts";

@@ -16,9 +16,11 @@ import { isConversation, jsonFormats, readJson } from "./formats/readJson.ts";
 import { kept, type Reading } from "./formats/reading.ts";
 import { readText } from "./formats/text.ts";
 import { labelOf } from "./outputLines.ts";
-import type { ProcessRecord, Processes } from "./processes.ts";
+import type { Processes } from "./processes.ts";
 import { failure, faultOfFolder, startProgram } from "./programStart.ts";
 import type { ProgramStart } from "./programStart.ts";
+import { endProgram } from "./programEnd.ts";
+import { untilAborted, untilLate } from "./waiting.ts";
 import type { RunContext, RunOutcome, Runner } from "./runner.ts";
 
 /** How long a pipe may stay open and silent after the run has ended, in somebody's hands unknown. */
@@ -77,14 +79,16 @@ async function supervise(
 
   try {
     const isOver = reading.over.then(() => "over" as const);
-    const end = await untilAborted(Promise.race([exited, isOver]), context.signal);
+    const first = await untilAborted(Promise.race([exited, isOver]), context.signal);
+    // What ended in the same moment as it was told to has not ended by itself.
+    const end = context.signal.aborted ? undefined : first;
     const exit = end === "over" ? undefined : end;
     if (end) {
       if (exit && reading.needsAllOutput) await untilClosed(readers);
       await context.ended(reading.outcome(exit));
     } else {
       if (reading.interrupt()) await untilLate(exited, context.grace.termAfterMs);
-      await endEverything({ child, main, context, processes, log });
+      await endProgram({ child, main, context, processes, log });
     }
     await untilClosed(readers);
     for (const reader of readers) reader.stop();
@@ -121,47 +125,6 @@ function openReading(
   const reading = readJson({ name: format, context, stdin, lingerMs, log });
   reading.open(command.input);
   return reading;
-}
-
-/** How the program ended by itself, or nothing when the run has to end before we knew of that. */
-async function untilAborted<Value>(
-  exited: Promise<Value>,
-  signal: AbortSignal,
-): Promise<Value | undefined> {
-  let giveUp = () => {};
-  const aborted = new Promise<void>((abort) => (giveUp = abort));
-  signal.addEventListener("abort", giveUp);
-  if (signal.aborted) giveUp();
-  const exit = await Promise.race([exited, aborted]);
-  signal.removeEventListener("abort", giveUp);
-  return signal.aborted ? undefined : (exit ?? undefined);
-}
-
-/** Waits for the exit, but only so long. */
-async function untilLate(exited: Promise<Exit>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise((tell) => (timer = setTimeout(tell, ms)));
-  await Promise.race([exited, late]);
-  clearTimeout(timer);
-}
-
-/** TERM at once, KILL after the grace, to all that the program started. */
-async function endEverything(parts: {
-  child: ChildProcess;
-  main: ProcessRecord | undefined;
-  context: RunContext;
-  processes: Processes;
-  log: Log;
-}): Promise<void> {
-  const { child, main, context, processes, log } = parts;
-  const { runId, grace } = context;
-  try {
-    const find = { runId, records: main ? [main] : [] };
-    await processes.endProcesses({ find, killAfterMs: grace.killAfterMs });
-  } catch (err) {
-    log.error({ err, runId }, "The processes of a run could not be looked for.");
-  }
-  child.kill("SIGKILL");
 }
 
 interface Reader {

@@ -12,10 +12,11 @@ import { agentError } from "../formats/agentErrors.ts";
 import type { Exit } from "../formats/format.ts";
 import { describeExit, exitFacts } from "../formats/reading.ts";
 import { endOfText, labelOf, outputLines } from "../outputLines.ts";
-import type { ProcessRecord, Processes } from "../processes.ts";
+import type { Processes } from "../processes.ts";
 import { failure, faultOfFolder, startProgram } from "../programStart.ts";
 import type { RunContext } from "../runner.ts";
-import { untilLate } from "./waiting.ts";
+import { endProgram } from "../programEnd.ts";
+import { untilLate } from "../waiting.ts";
 
 export interface AgentProcess {
   readonly input: Writable;
@@ -124,7 +125,7 @@ function watch(child: ChildProcess, parts: Parts): AgentProcess {
     async end(politeMs) {
       stdin.end();
       await untilLate(exited, politeMs);
-      await endTree({ child, main, context, processes, log });
+      await endProgram({ child, main, context, processes, log });
     },
     async drained() {
       const closed = Promise.all([errors.closed, outputClosed]);
@@ -134,24 +135,6 @@ function watch(child: ChildProcess, parts: Parts): AgentProcess {
       stdin.destroy();
     },
   };
-}
-
-async function endTree(parts: {
-  child: ChildProcess;
-  main: ProcessRecord | undefined;
-  context: RunContext;
-  processes: Processes;
-  log: Log;
-}): Promise<void> {
-  const { child, main, context, processes, log } = parts;
-  const { runId, grace } = context;
-  try {
-    const find = { runId, records: main ? [main] : [] };
-    await processes.endProcesses({ find, killAfterMs: grace.killAfterMs });
-  } catch (err) {
-    log.error({ err, runId }, "The processes of a run could not be looked for.");
-  }
-  child.kill("SIGKILL");
 }
 
 /** What an agent writes to stderr is told as it is; never faster than it can be stored. */

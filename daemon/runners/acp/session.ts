@@ -18,7 +18,7 @@ import { openSession } from "./setUp.ts";
 import { createSubAgents, type SubAgents } from "./subAgents.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 import { createTurnUsage, type TurnUsage } from "./usage.ts";
-import { untilAborted, untilLate } from "./waiting.ts";
+import { untilAborted, untilLate } from "../waiting.ts";
 
 export interface SessionParts {
   processes: Processes;

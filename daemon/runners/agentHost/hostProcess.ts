@@ -9,7 +9,7 @@ import type { Readable } from "node:stream";
 import type { RunError } from "../../../protocol/session.ts";
 import type { Log } from "../../log.ts";
 import { openAcpConnection, type AcpConnection } from "../acp/connection.ts";
-import { untilAborted, untilLate } from "../acp/waiting.ts";
+import { untilAborted, untilLate } from "../waiting.ts";
 import { agentError } from "../formats/agentErrors.ts";
 import type { Exit } from "../formats/format.ts";
 import { describeExit, exitFacts } from "../formats/reading.ts";
