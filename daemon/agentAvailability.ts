@@ -11,7 +11,10 @@ export function whyUnavailable(
   here: {
     /** The kinds of runners that there are. */
     runners: readonly string[];
+    /** The core's: keys of providers are in it. */
     environment: NodeJS.ProcessEnv;
+    /** That of whoever asks: programs are looked for on its PATH. */
+    programs: NodeJS.ProcessEnv;
     providers: Config["providers"];
     /** Of agents that name no model. */
     defaultModel: string | undefined;
@@ -22,12 +25,12 @@ export function whyUnavailable(
   },
 ): string | undefined {
   const { runner } = profile;
-  const { runners, environment } = here;
+  const { runners, programs } = here;
   if (!runners.includes(runner.kind)) {
     return `this version has no runner of the kind ${runner.kind}; it has: ${runners.join(", ")}`;
   }
   if (runner.kind === "model") return whyModelIsMissing(profile, here);
-  if (isOnPath(runner.command, environment)) return undefined;
+  if (isOnPath(runner.command, programs)) return undefined;
   return (
     howToGet(runner.command) ??
     `the program ${runner.command} is not there; install it or correct the agent's "command"`

@@ -31,6 +31,8 @@ import type { Setup, StoredSession, TrustedWorkspace } from "./store/records.ts"
 
 /** What a client may use and how it is set up, for work in one folder. */
 export interface Scope {
+  /** Whose PATH counts. */
+  environment: NodeJS.ProcessEnv;
   /** Merged over all sources. */
   config: Config;
   /** What workspace and client add to the user's own configuration. */
@@ -137,12 +139,15 @@ export function createAgents(parts: {
   }
 
   /** Where a vendor's agent is installed, however it was configured, that vendor's files run on it. */
-  function vendorAgent(configs: readonly Config[]): (vendor: Vendor) => AcpRunner | undefined {
+  function vendorAgent(
+    configs: readonly Config[],
+    path: NodeJS.ProcessEnv,
+  ): (vendor: Vendor) => AcpRunner | undefined {
     const profiles = [...builtIn, ...configs.flatMap(({ agents = [] }) => agents)];
     const runnerOf = (vendor: Vendor) => {
       const runner = profiles.findLast(({ name }) => name === vendor)?.runner;
       if (runner?.kind !== "acp" || !runners.includes("acp")) return undefined;
-      return isOnPath(runner.command, environment) ? runner : undefined;
+      return isOnPath(runner.command, path) ? runner : undefined;
     };
     const known = new Map<Vendor, ReturnType<typeof runnerOf>>();
     return (vendor) => {
@@ -157,6 +162,7 @@ export function createAgents(parts: {
       defaultModel,
       runners,
       environment,
+      programs: scope.environment,
       providers,
       apiKeys: apiKeys(),
       editorModels: editorModels(),
@@ -172,6 +178,7 @@ export function createAgents(parts: {
   return {
     scopeFor(client, cwd) {
       const workspace = workspaceFor(client, cwd);
+      const own = client.options.environment ?? environment;
       const user = configuration.user();
       const ofWorkspace =
         workspace && cwd !== undefined ? configuration.workspace(cwd, workspace.top) : undefined;
@@ -180,7 +187,7 @@ export function createAgents(parts: {
       const configs = configured.map(({ config }) => config);
       const found = readFiles({
         ...requestFor(workspace, cwd),
-        vendorAgent: vendorAgent(configs),
+        vendorAgent: vendorAgent(configs, own),
       });
       const ofFiles = (place: "home" | "workspace") =>
         found.profiles.filter(({ from }) => from === place);
@@ -193,6 +200,7 @@ export function createAgents(parts: {
         ...agentsOf(settings),
       ];
       return {
+        environment: own,
         config: merged(configs),
         setup: setupOf([ofWorkspace?.config ?? {}, settings.config], user.config),
         profiles: new Map(known.map((agent) => [agent.profile.name, agent])),

@@ -28,7 +28,8 @@ export interface AttemptParts {
   runners: { readonly [kind: string]: Runner | undefined };
   settings: () => Settings;
   folder: StateFolder;
-  environment: NodeJS.ProcessEnv;
+  /** What the runs of a session start from, before only the allowed part of it is taken. */
+  environmentOf: (sessionId: string) => NodeJS.ProcessEnv;
   /** What the core offers to the agent of a run. */
   services: (run: LiveRun, attempt: AbortSignal) => AgentServices;
   /** Ends the sub-agents that the agent of a run left open. */
@@ -153,7 +154,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
       stateDir: parts.folder.dir,
       runDir: join(parts.folder.runsDir, run.runId),
       environment: runEnvironment({
-        base: parts.environment,
+        base: parts.environmentOf(session.id),
         runId: run.runId,
         sessionId: session.id,
         stateDir: parts.folder.dir,

@@ -66,6 +66,9 @@ export function createCancelling(parts: Parts): Cancelling {
   }
 
   async function endTree(sessionId: string, cause: EndCause): Promise<void> {
+    const last = liveRun(sessionId);
+    // Its end is being stored, with a run of the messages that came meanwhile: that one is meant.
+    if (last?.phase === "closed" && isFollowed(last)) await last.done;
     const started = liveRun(sessionId);
     if (started !== undefined) endRun(started, cause);
     // It must not start while its children end.
@@ -81,6 +84,11 @@ export function createCancelling(parts: Parts): Cancelling {
     else if (isOpen(record.session) && !isLive(record.session)) {
       await endWaiting(sessionId, cause);
     }
+  }
+
+  function isFollowed({ sessionId, runId }: LiveRun): boolean {
+    const session = tree.find(sessionId)?.session;
+    return session !== undefined && isOpen(session) && "runId" in session && session.runId !== runId;
   }
 
   async function endBelow(sessionId: string, cause: EndCause): Promise<void> {

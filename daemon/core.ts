@@ -36,6 +36,7 @@ import { commandRunner } from "./runners/command.ts";
 import { createProcesses } from "./runners/processes.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
 import { serveClient } from "./server.ts";
+import { createSessionEnvironments } from "./sessionEnvironments.ts";
 import { createSessionTree } from "./sessions.ts";
 import { writeSelfCommand } from "./selfCommand.ts";
 import { settingsOf } from "./settings.ts";
@@ -107,6 +108,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
 
   const queue = createQueue();
   const tree = createSessionTree({ store, queue, now, tell: hub.tell, loaded: sessions });
+  const environments = createSessionEnvironments({ tree, own: environment });
   const completions = createCompletions({
     tree,
     now,
@@ -171,7 +173,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     runners,
     settings,
     folder,
-    environment,
+    environmentOf: environments.of,
     services: createAgentServices({
       tree,
       approvals,
@@ -210,6 +212,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     scheduler: started,
     agents,
     settings,
+    environments,
     isStopping: () => stopping !== undefined,
     now,
   });

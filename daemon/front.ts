@@ -6,9 +6,16 @@
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { passFrames, type FramingError, type Verdict } from "./framing.ts";
+import { frame, passFrames, type FramingError, type Verdict } from "./framing.ts";
 import { keepCore } from "./frontCore.ts";
-import { fieldsOf, hearClient, isRequestId, newClientMemory, takePending } from "./frontMemory.ts";
+import {
+  fieldsOf,
+  hearClient,
+  isRequestId,
+  newClientMemory,
+  takePending,
+  withEnvironment,
+} from "./frontMemory.ts";
 import {
   answer,
   endFront,
@@ -18,6 +25,8 @@ import {
   type Front,
   type FrontOptions,
 } from "./frontState.ts";
+
+import { allowedPart } from "./runners/environment.ts";
 
 /**
  * Serves the client on `stdin` and `stdout` until it ends, and resolves with the exit code: 0 after
@@ -36,6 +45,7 @@ export async function runFront(options: FrontOptions): Promise<number> {
     told: { initialized: false, configuration: undefined },
     stopping: false,
     shutdown: false,
+    greeted: false,
     refusal: undefined,
     onRequest: () => undefined,
     ending: Promise.withResolvers<number>(),
@@ -95,7 +105,9 @@ function judgeClientFrame(front: Front, body: Buffer): Verdict {
     refuse(front, takePending(front.memory), front.refusal);
     return [];
   }
-  if (message === undefined || !isRequestId(message.id) || front.core) return "pass";
+  const isFirst = message?.method === "initialize" && isRequestId(message.id) && !front.greeted;
+  const changed = isFirst ? greet(front) : undefined;
+  if (message === undefined || !isRequestId(message.id) || front.core) return changed ?? "pass";
   if (message.method === "shutdown" && front.stopping) {
     // It is no reason to start a core after one that was stopped.
     front.memory.pending.delete(message.id);
@@ -103,7 +115,14 @@ function judgeClientFrame(front: Front, body: Buffer): Verdict {
     return [];
   }
   front.onRequest();
-  return "pass";
+  return changed ?? "pass";
+}
+
+/** The core hears in which environment the editor lives: it may have been started in another. */
+function greet(front: Front): Verdict {
+  front.greeted = true;
+  const body = withEnvironment(front.memory, allowedPart(front.environment));
+  return body === undefined ? "pass" : [frame(body)];
 }
 
 /** Ends the front when the process that `initialize` named has ended. */

@@ -76,6 +76,24 @@ export function hearClient(memory: ClientMemory, body: Buffer): Message | undefi
   return message;
 }
 
+/** The client's `initialize` with the environment that it has, unless it names one itself. */
+export function withEnvironment(
+  memory: ClientMemory,
+  environment: Readonly<Record<string, string>>,
+): Buffer | undefined {
+  const message = memory.initialize && parseMessage(memory.initialize);
+  const params = fieldsOf(message?.params);
+  if (message === undefined || params === undefined) return undefined;
+  const options = fieldsOf(params["initializationOptions"]) ?? {};
+  const own = fieldsOf(options["offshoot"] ?? {});
+  // What is wrong with it, the core says better.
+  if (own === undefined || own["environment"] !== undefined) return undefined;
+  const initializationOptions = { ...options, offshoot: { ...own, environment } };
+  const whole = { ...message, params: { ...params, initializationOptions } };
+  memory.initialize = Buffer.from(JSON.stringify(whole));
+  return memory.initialize;
+}
+
 /** How the client would say `initialize` now. */
 function withFolders(initialize: Buffer, event: unknown): Buffer {
   const message = parseMessage(initialize) ?? {};

@@ -12,6 +12,8 @@ export interface FrontOptions extends Version {
   startCore(): CoreProcess;
   readonly stdin: Readable;
   readonly stdout: Writable;
+  /** Of the process, which is that of the editor. */
+  readonly environment: NodeJS.ProcessEnv;
   /** Tells a person one sentence; stdout belongs to the protocol. */
   warn(sentence: string): void;
   readonly timing?: FrontTiming;
@@ -57,6 +59,8 @@ export interface Front extends FrontOptions {
   /** The core has said that it stops; no other is started until the client asks for something. */
   stopping: boolean;
   shutdown: boolean;
+  /** The client has said its first `initialize`. */
+  greeted: boolean;
   /** Set when there will be no core any more: requests get this error until `exit`. */
   refusal: ((method: string) => RpcError) | undefined;
   /** Called with every request that comes while no core takes it. */

@@ -42,6 +42,7 @@ async function front(): Promise<number> {
     startCore: () => startCoreProcess({ entry, folder }),
     stdin: process.stdin,
     stdout: process.stdout,
+    environment: process.env,
     warn: (sentence) => void process.stderr.write(`offshoot: ${sentence}\n`),
   });
 }

@@ -16,6 +16,7 @@ import { absolutePath, InvalidParams } from "./invalidParams.ts";
 import { cutToParent, limitExceeded, stricter } from "./limits.ts";
 import { notRunning, type RunQueue } from "./queue.ts";
 import type { Scheduler } from "./scheduler.ts";
+import type { SessionEnvironments } from "./sessionEnvironments.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
 import type { Setup, StoredSession, TrustedWorkspace } from "./store/records.ts";
@@ -38,6 +39,7 @@ interface Parts {
   scheduler: Scheduler;
   agents: Agents;
   settings: () => Settings;
+  environments: Pick<SessionEnvironments, "wanted">;
   isStopping: () => boolean;
   now: () => number;
 }
@@ -75,6 +77,7 @@ export function createSpawning(parts: Parts): Spawning {
       { ifFailing: "giveUp" },
     );
     if (!stored) throw unavailable();
+    parts.environments.wanted(child.session.id, client);
     scheduler.add(tree.get(child.session.id));
     return tree.show(child.session.id);
   }
@@ -184,6 +187,7 @@ export function createSpawning(parts: Parts): Spawning {
 
     refreshProfile(sessionId, client) {
       const record = tree.get(sessionId);
+      parts.environments.wanted(sessionId, client);
       const { agent, cwd } = record.session;
       const found = agents.scopeFor(client, cwd).profiles.get(agent)?.profile;
       if (found === undefined || record.profile === undefined || record.ownRunner) return;

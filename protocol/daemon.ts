@@ -71,6 +71,13 @@ export const ClientOptions = z
       .unknown()
       .optional()
       .describe("a Config; applies to what this client spawns, faults do not fail the request"),
+    environment: z
+      .record(z.string(), z.string())
+      .optional()
+      .describe(
+        "the client's own, as far as runs get it (PATH, HOME, LANG …): counts for what it spawns; " +
+          "the front adds that of its process where it is absent",
+      ),
     run: z
       .object({ sessionId: id, runId: id })
       .optional()

@@ -33,7 +33,8 @@ export interface ToolServerOptions {
 export async function runToolServer(options: ToolServerOptions): Promise<number> {
   const { stdin, stdout, cwd } = options;
   const run = runOf(options.environment);
-  const greeting: Greeting = { cwd, ...(run && { run }) };
+  const { environment } = options;
+  const greeting: Greeting = { cwd, environment, ...(run && { run }) };
   const core = createCoreAccess(async () => openClient(await options.connect(), greeting));
   const server = new McpServer(
     { name: "offshoot", title: "Offshoot sub-agents", version: VERSION },

@@ -85,10 +85,7 @@ export function runEnvironment(parts: {
   stateDir: string;
   binDir: string;
 }): Record<string, string> {
-  const environment: Record<string, string> = {};
-  for (const [name, value] of Object.entries(parts.base)) {
-    if (value !== undefined && isAllowed(name)) environment[name] = value;
-  }
+  const environment = allowedPart(parts.base);
   const pathName = Object.keys(environment).find((name) => sameCase(name) === "PATH") ?? "PATH";
   const path = environment[pathName];
   environment[pathName] = path ? `${path}${delimiter}${parts.binDir}` : parts.binDir;
@@ -96,6 +93,15 @@ export function runEnvironment(parts: {
   environment["OFFSHOOT_SESSION"] = parts.sessionId;
   environment["OFFSHOOT_STATE_DIR"] = parts.stateDir;
   return environment;
+}
+
+/** What of an environment runs may get. */
+export function allowedPart(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const allowed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && isAllowed(name)) allowed[name] = value;
+  }
+  return allowed;
 }
 
 const exactNames = new Set(allowedVariables.filter((name) => !name.endsWith("*")));

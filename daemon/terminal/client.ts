@@ -23,6 +23,7 @@ import type {
 } from "../../protocol/messages.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import { stoppingMethod } from "../handshake.ts";
+import { allowedPart } from "../runners/environment.ts";
 import { VERSION } from "../version.ts";
 import { CommandFailure, exitCodes, failureOfAnswer, unreachableFailure } from "./exitCodes.ts";
 
@@ -46,6 +47,8 @@ export interface Greeting {
   readonly cwd: string;
   /** Whether what the workspace contributes may run; absent: only the user's own agents. */
   readonly trusted?: boolean;
+  /** Of this process. */
+  readonly environment: NodeJS.ProcessEnv;
   /** The run that this program is part of. */
   readonly run?: ClientOptions["run"];
   /** Configuration for what this client spawns. */
@@ -72,7 +75,13 @@ export async function openClient(socket: Socket, greeting: Greeting): Promise<Cl
   }
 }
 
-function initializeParams({ cwd, trusted, run, settings }: Greeting): ParamsOf<"initialize"> {
+function initializeParams({
+  cwd,
+  trusted,
+  environment,
+  run,
+  settings,
+}: Greeting): ParamsOf<"initialize"> {
   return {
     processId: process.pid,
     clientInfo: { name: "offshoot-cli", version: VERSION },
@@ -83,6 +92,7 @@ function initializeParams({ cwd, trusted, run, settings }: Greeting): ParamsOf<"
         protocolVersion: PROTOCOL_VERSION,
         clientName: "offshoot-cli",
         ...(trusted !== undefined && { workspaceTrusted: trusted }),
+        environment: allowedPart(environment),
         ...(run && { run }),
         ...(settings && { settings }),
       },

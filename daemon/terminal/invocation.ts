@@ -168,6 +168,7 @@ async function connect(invocation: Invocation, start: JoinOptions["start"]): Pro
     if (note !== undefined) output.note(note);
     return await openClient(socket, {
       cwd: terminal.cwd,
+      environment: terminal.environment,
       ...(trusted && { trusted }),
       ...(run && { run }),
       ...(invocation.settings && { settings: invocation.settings }),

@@ -10,6 +10,11 @@ import { stateFolder, type StateFolder } from "../../daemon/stateFolder.ts";
 import { ourProcesses } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
 
+/** What the front adds to what its client says of itself; as test/support/tinyCore.ts sets it. */
+export const ofTheEditor = {
+  initializationOptions: { offshoot: { environment: { PATH: "/of/the/editor" } } },
+};
+
 export const tinyCore = join(import.meta.dirname, "..", "support", "tinyCore.ts");
 
 export interface Answer {

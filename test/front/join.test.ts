@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { joinCore, JoinError, startCoreProcess } from "../../daemon/join.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
-import { kill, testStateFolder, tinyCore, type TestFolder } from "./frontClient.ts";
+import { kill, testStateFolder, tinyCore, type TestFolder, ofTheEditor } from "./frontClient.ts";
 
 describe("front: joining a core", () => {
   checkLeaks();
@@ -41,7 +41,7 @@ describe("front: joining a core", () => {
     const core = await client.open();
     assert.notEqual(core, oldCore);
     const { result } = await old.ask("told");
-    assert.deepEqual(result, [{ method: "initialize", params: {} }]);
+    assert.deepEqual(result, [{ method: "initialize", params: ofTheEditor }]);
     assert.deepEqual(folder.corePids(), [core]);
     assert.equal(client.stderr() + old.stderr(), "");
   });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { longestBody, longestHeader } from "../../daemon/framing.ts";
 import { checkLeaks } from "../support/leaks.ts";
-import { kill, testStateFolder, type TestFolder } from "./frontClient.ts";
+import { kill, testStateFolder, type TestFolder, ofTheEditor } from "./frontClient.ts";
 
 describe("front: the life of a connection", () => {
   checkLeaks();
@@ -109,7 +109,7 @@ describe("front: the life of a connection", () => {
     client.stdin.write("Content-Length: 8\r\n\r\n{garbage");
     const { result } = await client.ask("told");
     assert.deepEqual(result, [
-      { method: "initialize", params: {} },
+      { method: "initialize", params: ofTheEditor },
       { method: "garbage", params: { text: "{garbage" } },
     ]);
   });

@@ -10,6 +10,7 @@ import {
   type Answer,
   type FrontClient,
   type TestFolder,
+  ofTheEditor,
 } from "./frontClient.ts";
 
 describe("front: going on when the core has died", () => {
@@ -75,6 +76,7 @@ describe("front: going on when the core has died", () => {
           clientInfo: { name: "test" },
           processId: process.pid,
           workspaceFolders: [at("b"), at("c")],
+          ...ofTheEditor,
         },
       },
       { method: "initialized", params: {} },
@@ -124,7 +126,7 @@ describe("front: going on when the core has died", () => {
     assert.deepEqual(numbers(client, "subAgent/completed", "completionSeq"), [2]);
     await client.ask("tree/unsubscribe");
     const told = await askNextCore(client, folder.corePids()[0] ?? 0, "told");
-    assert.deepEqual(told, [{ method: "initialize", params: {} }]);
+    assert.deepEqual(told, [{ method: "initialize", params: ofTheEditor }]);
   });
 
   it("sends initialize again when the core died before it had answered", async () => {
@@ -136,7 +138,7 @@ describe("front: going on when the core has died", () => {
     kill(core, "SIGKILL");
     assert.notEqual(await opening, core);
     const { result } = await client.ask("told");
-    assert.deepEqual(result, [{ method: "initialize", params: { n: 1 } }]);
+    assert.deepEqual(result, [{ method: "initialize", params: { n: 1, ...ofTheEditor } }]);
   });
 
   it("ends many clients on one core when it is killed under them", async function () {

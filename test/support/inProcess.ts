@@ -132,7 +132,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
     runners: { command: { run: options.run, canPause: options.canPause ?? (() => false) } },
     settings,
     folder,
-    environment,
+    environmentOf: () => environment,
     services: createAgentServices({
       tree,
       approvals,
@@ -170,6 +170,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
     scheduler,
     agents,
     settings,
+    environments: { wanted: () => undefined },
     isStopping: () => false,
     now,
   });

@@ -215,6 +215,7 @@ if (command === "core") {
     startCore: () => startCoreProcess({ entry: import.meta.filename, folder: chosen }),
     stdin: process.stdin,
     stdout: process.stdout,
+    environment: { PATH: "/of/the/editor", SECRET: "not told" },
     warn: (sentence) => process.stderr.write(`${sentence}\n`),
     timing: {
       ...frontTiming,

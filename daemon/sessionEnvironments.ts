@@ -1,0 +1,40 @@
+/**
+ * Which environment the runs of a session start from: that of the client which spawned it or ran it
+ * last, else that of the session above it, else the core's own. Kept in memory only: a later core
+ * has been started by a client whose environment is as good.
+ */
+import type { Client } from "./hub.ts";
+import type { SessionTree } from "./sessions.ts";
+
+export interface SessionEnvironments {
+  /** The client wants the session to run, now or later. */
+  wanted(sessionId: string, client: Pick<Client, "options">): void;
+  of(sessionId: string): NodeJS.ProcessEnv;
+}
+
+export function createSessionEnvironments({
+  tree,
+  own,
+}: {
+  tree: Pick<SessionTree, "find">;
+  /** The core's. */
+  own: NodeJS.ProcessEnv;
+}): SessionEnvironments {
+  const known = new Map<string, NodeJS.ProcessEnv>();
+  return {
+    wanted(sessionId, { options }) {
+      // A program inside a run has that run's environment, marks and all.
+      if (options.run === undefined && options.environment !== undefined) {
+        known.set(sessionId, options.environment);
+      }
+    },
+    of(sessionId) {
+      for (let id: string | null = sessionId; id !== null;) {
+        const environment = known.get(id);
+        if (environment !== undefined) return environment;
+        id = tree.find(id)?.session.parentId ?? null;
+      }
+      return own;
+    },
+  };
+}
