@@ -19,6 +19,9 @@ export interface Adoption {
   endAll(run: LiveRun): Promise<void>;
 }
 
+/** Sub-agents deeper than any real ones are shown beside their parent: nobody can draw such a tree. */
+const deepest = 100;
+
 interface Parts {
   tree: SessionTree;
   completions: () => Completions;
@@ -30,6 +33,7 @@ export function createAdoption({ tree, completions, countUsage, now }: Parts): A
   /** Open children of each run, by the tool call that they stand for. */
   const open = new WeakMap<LiveRun, Map<string, { sessionId: string; runId: string }>>();
   const ends = new WeakMap<LiveRun, Promise<unknown>[]>();
+  const earlier = new WeakMap<LiveRun, Map<string, string>>();
 
   function openOf(run: LiveRun) {
     const found = open.get(run) ?? new Map<string, { sessionId: string; runId: string }>();
@@ -37,15 +41,27 @@ export function createAdoption({ tree, completions, countUsage, now }: Parts): A
     return found;
   }
 
+  /** What stood for the tool calls of earlier runs and attempts; looked for once per run. */
+  function earlierOf(run: LiveRun): Map<string, string> {
+    const known = earlier.get(run);
+    if (known !== undefined) return known;
+    const found = new Map<string, string>();
+    for (const id of tree.descendantsOf(run.sessionId)) {
+      const { adopted, toolUseId } = tree.get(id).session;
+      if (adopted === true && toolUseId !== undefined) found.set(toolUseId, id);
+    }
+    earlier.set(run, found);
+    return found;
+  }
+
   /** The session that stood for the tool call before a reconnect, or a new one. */
   function recordFor(run: LiveRun, child: AdoptedChild): StoredSession {
-    const known = tree
-      .descendantsOf(run.sessionId)
-      .map((id) => tree.get(id))
-      .find(({ session }) => session.adopted === true && session.toolUseId === child.toolUseId);
+    const known = tree.find(earlierOf(run).get(child.toolUseId) ?? "");
     if (known !== undefined) return known;
     const above = openOf(run).get(child.parentToolUseId ?? "")?.sessionId ?? run.sessionId;
-    return newRecord(tree.get(above).session, child, now());
+    const { session } = tree.get(above);
+    const beside = session.depth < deepest ? undefined : tree.find(session.parentId ?? "");
+    return newRecord(beside?.session ?? session, child, now());
   }
 
   function start(run: LiveRun, child: AdoptedChild): { sessionId: string; runId: string } {
@@ -74,6 +90,7 @@ export function createAdoption({ tree, completions, countUsage, now }: Parts): A
       { ifFailing: "keep" },
     );
     tree.live.set(session.id, { lastHeartbeatAt: at, lastProgressAt: at });
+    earlierOf(run).set(child.toolUseId, session.id);
     return { sessionId: session.id, runId };
   }
 
@@ -85,7 +102,9 @@ export function createAdoption({ tree, completions, countUsage, now }: Parts): A
       readUpTo: messageCount,
       beforeTelling: () => void tree.live.delete(child.sessionId),
     });
-    ends.set(run, [...(ends.get(run) ?? []), ended]);
+    const others = ends.get(run) ?? [];
+    others.push(ended);
+    ends.set(run, others);
   }
 
   return {

@@ -181,8 +181,9 @@ export function createAttempts(parts: AttemptParts): Attempts {
         named.set(run, [...(named.get(run) ?? []), started]);
         void store.write({ processes: [{ runId: run.runId, ...started }], durability: "lazy" });
       },
-      ended: async (outcome) => {
+      ended: async (outcome, leaving) => {
         if (run.phase === "open" && !run.controller.signal.aborted) run.phase = "ended";
+        await leaving;
         await endLeftBehind(run, outcome);
       },
     };

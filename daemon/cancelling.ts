@@ -88,7 +88,9 @@ export function createCancelling(parts: Parts): Cancelling {
 
   function isFollowed({ sessionId, runId }: LiveRun): boolean {
     const session = tree.find(sessionId)?.session;
-    return session !== undefined && isOpen(session) && "runId" in session && session.runId !== runId;
+    return (
+      session !== undefined && isOpen(session) && "runId" in session && session.runId !== runId
+    );
   }
 
   async function endBelow(sessionId: string, cause: EndCause): Promise<void> {

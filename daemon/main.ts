@@ -80,15 +80,17 @@ async function agent(): Promise<number> {
 async function toolServer(): Promise<number> {
   const { runToolServer } = await import("./mcp/toolServer.ts");
   const { joinCore, startCoreProcess } = await import("./join.ts");
+  const { surroundingRun } = await import("./surroundingRun.ts");
   const folder = stateFolder(stateDir, process.env);
   const startCore = () => startCoreProcess({ entry, folder });
+  const start = surroundingRun(process.env, folder) === undefined ? "ifNeeded" : "never";
   const join = { folder, version: VERSION, protocolVersion: PROTOCOL_VERSION, startCore };
   return await runToolServer({
     stdin: process.stdin,
     stdout: process.stdout,
     environment: process.env,
     cwd: process.cwd(),
-    connect: async () => (await joinCore({ ...join, start: "ifNeeded" })).socket,
+    connect: async () => (await joinCore({ ...join, start })).socket,
   });
 }
 

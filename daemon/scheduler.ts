@@ -317,8 +317,9 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
         if (!all.has(record.session.parentId ?? "")) refuseAdopted(record);
       }
       for (const id of sessionIds) doomed.add(id);
+      const tops = sessionIds.filter((id) => !all.has(tree.find(id)?.session.parentId ?? ""));
       try {
-        await Promise.all(sessionIds.map((id) => cancelling.endTree(id, { kind: "deleted" })));
+        await Promise.all(tops.map((id) => cancelling.endTree(id, { kind: "deleted" })));
         await remove();
       } finally {
         for (const id of sessionIds) doomed.delete(id);

@@ -258,10 +258,15 @@ export function createSessionTree(parts: Parts): SessionTree {
     );
   }
 
+  /** Without recursion: an agent decides how deep the sub-agents are that it announces. */
   function descendantsOf(sessionId: string): string[] {
     const found: string[] = [];
-    for (const child of children.get(sessionId) ?? none) found.push(...descendantsOf(child), child);
-    return found;
+    const open = [...(children.get(sessionId) ?? none)];
+    for (let id = open.pop(); id !== undefined; id = open.pop()) {
+      found.push(id);
+      open.push(...(children.get(id) ?? none));
+    }
+    return found.reverse();
   }
 
   return {

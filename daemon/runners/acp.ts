@@ -77,12 +77,11 @@ async function runWithOwnProcess(
       outcome = { status: "aborted", ...kept(end.outcome().result ?? "") };
       return outcome;
     }
-    if (end.how === "ended") await agent.leave();
     outcome = end.outcome();
     if (end.how === "gone" && outcome.status === "error") {
       outcome = { ...outcome, error: await agent.crash("spoke") };
     }
-    await context.ended(outcome);
+    await context.ended(outcome, end.how === "ended" ? agent.leave() : undefined);
     await agent.drained();
     // Whatever text came until now belongs to the answer.
     if (outcome.status === "completed") outcome = end.outcome();
@@ -153,11 +152,11 @@ async function runOnHost(
     }
   } finally {
     end.close(outcome);
-    await lease.release(end.how === "paused" ? "ended" : end.how);
+    const leaving = lease.release(end.how === "paused" ? "ended" : end.how);
+    if (outcome.status === "aborted" || context.signal.aborted) await leaving;
+    else await context.ended(outcome, leaving);
   }
-  if (end.how === "paused" && !context.signal.aborted) return { status: "paused" };
-  if (!context.signal.aborted) await context.ended(outcome);
-  return outcome;
+  return end.how === "paused" && !context.signal.aborted ? { status: "paused" } : outcome;
 }
 
 const maxNoiseLines = 20;

@@ -9,6 +9,7 @@ import type { SessionMeta } from "../agent/meta.ts";
 import type { Config } from "../../protocol/config.ts";
 import type { RunError, Session } from "../../protocol/session.ts";
 import type { AcpHosts, HostLease } from "./acp.ts";
+import type { AcpConnection } from "./acp/connection.ts";
 import { toAgent } from "./acp/names.ts";
 import { untilAborted, untilLate } from "./waiting.ts";
 import { startHost, type HostParts, type HostProcess } from "./agentHost/hostProcess.ts";
@@ -191,11 +192,15 @@ function lend(host: SharedHost, context: RunContext, parts: AgentHostsParts): Ho
   const { process } = host;
   const { connection } = process;
   let sessionId: string | undefined;
+  /** It may be open before this settles, and then it has begun to start servers. */
+  let opening: Promise<unknown> | undefined;
   let isReleased = false;
   const sessionMeta = { ...sessionMetaFor(context, process.mark, parts) };
 
   /** Resolves when the session has ended all that it started, or is not there. */
   const close = async (): Promise<"closed"> => {
+    // A run may have given up on it while it was being opened.
+    await opening;
     if (sessionId !== undefined) {
       await connection.request(closeSession, { sessionId }).catch((err: unknown) => {
         parts.log.debug({ err, sessionId }, "a session could not be closed");
@@ -204,20 +209,28 @@ function lend(host: SharedHost, context: RunContext, parts: AgentHostsParts): Ho
     return "closed";
   };
 
+  const open: AcpConnection["request"] = async (method, params, onResult) => {
+    if (isReleased) throw new Error("the run has ended");
+    if (method !== toAgent.newSession) return await connection.request(method, params, onResult);
+    // An agent that begins anew does not know what was said before.
+    const history = await parts.history(context.session.id);
+    const more = { _meta: { offshoot: { ...sessionMeta, history } } };
+    return await connection.request(method, { ...params, ...more }, onResult);
+  };
+
   return {
     connection: {
       ...connection,
-      async request(method, params, onResult) {
-        if (method !== toAgent.newSession) return connection.request(method, params, onResult);
-        // An agent that begins anew does not know what was said before.
-        const history = await parts.history(context.session.id);
-        const more = { _meta: { offshoot: { ...sessionMeta, history } } };
-        return connection.request(method, { ...params, ...more }, onResult);
+      request(method, params, onResult) {
+        const opens = method === toAgent.newSession || method === toAgent.loadSession;
+        if (!opens) return connection.request(method, params, onResult);
+        const asked = open(method, params, onResult);
+        const settled = () => void (opening = undefined);
+        opening = asked.then(settled, settled);
+        return asked;
       },
       attach(id, side) {
         sessionId = id;
-        // It was opened after the run had given up on it.
-        if (isReleased) void close();
         const { notify } = connection;
         const models = parts.editorModels;
         return connection.attach(id, withEditorModels(side, { sessionId: id, notify, models }));
@@ -230,10 +243,15 @@ function lend(host: SharedHost, context: RunContext, parts: AgentHostsParts): Ho
       host.give();
       // It may still run, but cannot be spoken to any more.
       if (how === "gone") return host.replace(closedItsOutput);
+      const { killAfterMs } = context.grace;
+      const isOpening = opening !== undefined;
       const closing = close();
       if (how === "ended" && (await untilLate(closing, closeTakesMs))) return;
+      // What it starts while it is being opened must not outlive the run.
+      const opened = isOpening ? untilLate(closing, killAfterMs) : undefined;
       // A session may be slow and still the host do well, which others work on.
-      if (await host.answers(context.grace.killAfterMs)) return;
+      const [isWell] = await Promise.all([host.answers(killAfterMs), opened]);
+      if (isWell) return;
       await host.replace("did not answer when a run was to end, and was ended");
     },
   };

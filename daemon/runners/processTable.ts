@@ -122,6 +122,9 @@ function ownLine(byPid: ReadonlyMap<number, ProcessEntry>, ownPid: number): Set<
   return line;
 }
 
+/** How often one look begins anew where there are new processes all the time. */
+const maxRounds = 10;
+
 export function processSource(platform: NodeJS.Platform = process.platform): ProcessSource {
   if (platform === "linux") return linuxSource();
   return platform === "win32" ? windowsSource() : psSource(platform);
@@ -166,28 +169,46 @@ function linuxSource(): ProcessSource {
       sessionId: Number(field(6)),
       // A program whose first thread has ended looks like a zombie while its others still run.
       ended: "ZX".includes(field(3)) && Number(field(20)) <= 1,
-      // "0" where there is no environment or we must not read it.
-      where: field(50) === "0" ? "" : `${field(22)} ${field(50)} ${field(51)}`,
+      // "0" where there is none or we must not read it.
+      hasEnvironment: field(50) !== "0",
+      where: `${field(22)} ${field(50)} ${field(51)}`,
     };
   };
 
+  /**
+   * One may end while we look that has just started another one, so we look again until there are
+   * no new ones: otherwise those that hand over fast enough would never be there.
+   */
   const look = () => {
     const marks: typeof marksByPid = new Map();
-    const entries: ProcessEntry[] = [];
-    for (const name of readdirSync("/proc")) {
-      const pid = Number(name);
-      const facts = pid > 0 ? stat(pid) : undefined;
-      if (!facts) continue;
-      const { where, ...entry } = facts;
-      let own = marksByPid.get(pid);
-      if (own?.where !== where) {
-        own = { where, ...(where === "" ? {} : marksInEnvironment(read(`/proc/${pid}/environ`))) };
+    const entries = new Map<number, ProcessEntry>();
+    const unsure = new Set<number>();
+    for (let rounds = 0; rounds < maxRounds; rounds += 1) {
+      const unread = readdirSync("/proc")
+        .map(Number)
+        .filter((pid) => pid > 0 && !entries.has(pid));
+      if (unread.length === 0) break;
+      for (const pid of unread) {
+        const facts = stat(pid);
+        if (!facts) continue;
+        const { where, hasEnvironment, ...entry } = facts;
+        let own = marksByPid.get(pid);
+        if (own?.where !== where) {
+          const environment = hasEnvironment ? read(`/proc/${pid}/environ`) : "";
+          // It may just be ending, or executing another program: the next round knows.
+          const isUnsure = environment === "" && !entry.ended && !unsure.has(pid);
+          if (isUnsure) {
+            unsure.add(pid);
+            continue;
+          }
+          own = { where, ...marksInEnvironment(environment) };
+        }
+        marks.set(pid, own);
+        entries.set(pid, { ...entry, runId: own.runId, stateDir: own.stateDir });
       }
-      if (where !== "") marks.set(pid, own);
-      entries.push({ ...entry, runId: own.runId, stateDir: own.stateDir });
     }
     marksByPid = marks;
-    return entries;
+    return [...entries.values()];
   };
 
   return {

@@ -141,9 +141,10 @@ export interface RunContext {
   processStarted(process: ProcessRecord): void;
   /**
    * Call when the program or turn has ended by itself, with what came of it: from here on a cancel
-   * comes too late. Ends whatever the run left behind, then resolves.
+   * comes too late. Ends whatever the run left behind, then resolves. `leaving` settles when the
+   * agent has ended what it could by itself; nothing is looked for before.
    */
-  ended(outcome: RunOutcome): Promise<void>;
+  ended(outcome: RunOutcome, leaving?: Promise<unknown>): Promise<void>;
 }
 
 export interface Runner {

@@ -8,6 +8,7 @@ import { stateFolder, type StateFolder } from "../stateFolder.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import { VERSION } from "../version.ts";
 import type { Config } from "../../protocol/config.ts";
+import { surroundingRun } from "../surroundingRun.ts";
 import { openClient, type Client, type Greeting } from "./client.ts";
 import { CommandFailure, exitCodes } from "./exitCodes.ts";
 import type { Output, Screen } from "./output.ts";
@@ -56,14 +57,6 @@ export function invocationOf(
     trusted: options.trust === true,
     run: surroundingRun(terminal.environment, folder),
   };
-}
-
-/** The run whose agent calls this program, where it is one of the core that is used here. */
-function surroundingRun(environment: NodeJS.ProcessEnv, folder: StateFolder): Greeting["run"] {
-  const runId = environment["OFFSHOOT_RUN"];
-  const sessionId = environment["OFFSHOOT_SESSION"];
-  const isOfThisCore = folder.dir === stateFolder(undefined, environment).dir;
-  return runId && sessionId && isOfThisCore ? { runId, sessionId } : undefined;
 }
 
 /**
@@ -160,7 +153,7 @@ async function connect(invocation: Invocation, start: JoinOptions["start"]): Pro
   try {
     const { socket, note } = await joinCore({
       folder,
-      start,
+      start: run === undefined ? start : "never",
       version: VERSION,
       protocolVersion: PROTOCOL_VERSION,
       startCore: () => startCoreProcess({ entry: terminal.entry, folder }),

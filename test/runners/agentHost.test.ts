@@ -103,6 +103,25 @@ describe("the hosts of the built-in agent", () => {
     return outcome.status === "error" ? outcome.error : undefined;
   };
 
+  it("close a session that is opened only after its run has ended", async () => {
+    const before = [{ pauseMs: 300 }];
+    open({ selfCommand: scripted({ before }) });
+    const run = start("[]");
+    const received = () => {
+      const file = join(folder, "received.jsonl");
+      const lines = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+      return lines.map((line) => JSON.parse(line) as { method?: string; params?: object });
+    };
+    const closed = () => received().filter(({ method }) => method === "session/close");
+    await waitFor(() => received().some(({ method }) => method === "session/new"), "the opening");
+    run.abort();
+    assert.equal((await run.outcome).status, "aborted");
+    assert.deepEqual(
+      closed().map(({ params }) => params),
+      [{ sessionId: "session-1" }],
+    );
+  });
+
   it("share one process, which is no run's", async () => {
     open();
     const one = start(script("one", { text: "First.", deltas: 3, delayMs: 20 }));

@@ -4,9 +4,21 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface DaemonProcesses {
   /** Cores, also one that is only starting or ending what its dead predecessor left behind. */
   cores(): number[];
-  /** Whatever carries the mark of a run. */
-  marked(): { pid: number; command: string }[];
+  /** Whatever carries the mark of a run or of an agent host. */
+  marked(): MarkedProcess[];
 }
+
+export interface MarkedProcess {
+  pid: number;
+  command: string;
+  /** Its OFFSHOOT_RUN. */
+  run: string;
+}
+
+/** The marks of agent hosts, which are of no run. */
+export const isHostMark = (run: string): boolean => run.startsWith("host-");
+
+const mark = "OFFSHOOT_RUN=";
 
 /** `stateDir` as it stands in the environment of all of them. */
 export function processesOf(stateDir: string): DaemonProcesses {
@@ -18,7 +30,7 @@ export function processesOf(stateDir: string): DaemonProcesses {
       .map(({ pid, environment }) => ({
         pid: Number(pid),
         command: read(pid, "cmdline").replaceAll("\0", " ").trim(),
-        isMarked: environment.some((entry) => entry.startsWith("OFFSHOOT_RUN=")),
+        run: environment.find((entry) => entry.startsWith(mark))?.slice(mark.length),
       }));
   return {
     cores: () =>
@@ -26,9 +38,9 @@ export function processesOf(stateDir: string): DaemonProcesses {
         .filter(({ command }) => /^offshoot core|main\.ts core /.test(command))
         .map(({ pid }) => pid),
     marked: () =>
-      all()
-        .filter(({ isMarked, command }) => isMarked && command !== "")
-        .map(({ pid, command }) => ({ pid, command })),
+      all().flatMap(({ pid, command, run }) =>
+        run === undefined || command === "" ? [] : [{ pid, command, run }],
+      ),
   };
 }
 

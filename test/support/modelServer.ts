@@ -58,9 +58,13 @@ export interface ModelServer {
   close(): Promise<void>;
 }
 
-/** A prompt with these steps; the words are for people, and make equal scripts different. */
+/**
+ * A prompt with these steps; the words are for people, and make equal scripts different. A step may
+ * hold another script, such as the prompt of a sub-agent.
+ */
 export function script(words: string, ...steps: Step[]): string {
-  return `${words} <script>${JSON.stringify(steps)}</script>`;
+  const text = JSON.stringify(steps).replaceAll(/<(?=\/?script>)/g, "\\u003c");
+  return `${words} <script>${text}</script>`;
 }
 
 const withoutScript: Step = { text: "There was no script." };

@@ -114,8 +114,9 @@ export function startRun(options: TestRunOptions): TestRun {
     addUsage: () => undefined,
     setActivity: ({ label }) => record.activities.push(label),
     processStarted: (started) => record.started.push(started),
-    async ended(outcome) {
+    async ended(outcome, leaving) {
       record.endedWith.push(outcome);
+      await leaving;
       await processes.endProcesses({ find: { runId, records: record.started }, killAfterMs });
     },
     ...options.services,
