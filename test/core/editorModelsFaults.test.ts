@@ -61,7 +61,8 @@ describe("a client that lends models and does not behave", function () {
 
   it("never answers: the run's own time ends it, and it hears so", async () => {
     const editor = await open();
-    const id = await spawn("once", { limits: { idleTimeoutMs: 700 } });
+    // Long enough for a busy machine to start an agent host and ask.
+    const id = await spawn("once", { limits: { idleTimeoutMs: 6_000 } });
     const asked = await question(editor);
     const { status, error } = await client.completion(id);
     equal(status, "timeout");
