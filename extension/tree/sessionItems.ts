@@ -87,16 +87,19 @@ function itemOf(id: string, row: SessionRow): TreeItem {
   item.iconPath = new ThemeIcon(row.icon, row.color ? new ThemeColor(row.color) : undefined);
   item.accessibilityInformation = { label: row.accessibleLabel };
   item.contextValue = row.contextValue;
-  if (row.contextValue.startsWith("session") || olderBelow(id) !== undefined)
-    item.command = openRow;
+  const isSession = row.contextValue.startsWith("session");
+  if (isSession) item.command = openTranscript(id);
+  if (olderBelow(id) !== undefined) item.command = showOlder(id);
   return item;
 }
 
-/**
- * Without arguments, for which the editor would keep a key that a row loses when it is drawn anew,
- * also between the two halves of a click: the row is the one that is selected.
- */
-const openRow = { command: "offshoot.view.openRow", title: "Open" };
+function openTranscript(id: string) {
+  return { command: "offshoot.view.openTranscript", title: "Open the Transcript", arguments: [id] };
+}
+
+function showOlder(id: string) {
+  return { command: "offshoot.view.showOlder", title: "Show Older Sub-agents", arguments: [id] };
+}
 
 /** It went between two questions of the editor, which will ask again in a moment. */
 function goneItem(id: string): TreeItem {

@@ -27,10 +27,6 @@ export interface TreeRows {
   setVisible(visibility: "visible" | "hidden"): void;
   /** Other sessions are wanted, or another order of them. */
   changeAll(): void;
-  /** Whether the editor has asked for the row, below the row that it stands below now. */
-  isGiven(id: string): boolean;
-  /** Called when the editor has asked for a row. */
-  onDidGive(listener: () => void): { dispose(): void };
   dispose(): void;
 }
 
@@ -67,7 +63,6 @@ export function olderBelow(id: string): { parentId: string | undefined } | undef
 
 export function createTreeRows({ model, visible, hasOlder, clock }: Parts): TreeRows {
   const listeners = new Set<(ids: readonly string[] | undefined) => void>();
-  const giveListeners = new Set<() => void>();
   /** What the editor was given: lists by the row above them, and rows as texts to be compared. */
   const lists = new Map<string | undefined, readonly string[]>();
   const rows = new Map<string, string>();
@@ -210,19 +205,12 @@ export function createTreeRows({ model, visible, hasOlder, clock }: Parts): Tree
     },
     row(id) {
       const row = rowNow(id);
-      if (row === undefined) return undefined;
-      rows.set(id, rowText(row));
-      for (const listener of giveListeners) listener();
+      if (row !== undefined) rows.set(id, rowText(row));
       return row;
     },
     parent: (id) => {
       const older = olderBelow(id);
       return older === undefined ? visible.parent(id) : older.parentId;
-    },
-    isGiven: (id) => rows.has(id) && lists.get(visible.parent(id))?.includes(id) === true,
-    onDidGive(listener) {
-      giveListeners.add(listener);
-      return { dispose: () => void giveListeners.delete(listener) };
     },
     onDidChange(listener) {
       listeners.add(listener);
@@ -234,12 +222,9 @@ export function createTreeRows({ model, visible, hasOlder, clock }: Parts): Tree
         callOff?.();
         callOffTick?.();
         callOff = callOffTick = undefined;
-        // When it is shown again the editor draws all of it anew by itself, and loses its way where
-        // it is told of single rows meanwhile.
-        isAllDirty ||= rows.size > 0;
         return;
       }
-      plan();
+      touch([...rows.keys()]);
       callOffTick ??= clock.later(tick, tickMs);
     },
     changeAll() {

@@ -66,10 +66,7 @@ function approvalCard(approval: Approval, context: PageContext): HTMLElement {
     return made;
   });
   const { toggle, form } = denial((message) => respond("denyOnce", message || undefined));
-  // A command stands below as it is.
-  const isCommand = typeof input === "object" && Object.values(input ?? {}).includes(title);
-  const said = isCommand ? toolName : title;
-  const asked = said === toolName || said.startsWith(`${toolName} `) ? "" : toolName;
+  const asked = title === toolName || title.startsWith(`${toolName} `) ? "" : toolName;
   return element(
     "article",
     { className: "card", label: `Asks for your approval: ${visibleText(title)}` },
@@ -78,7 +75,7 @@ function approvalCard(approval: Approval, context: PageContext): HTMLElement {
       "h2",
       {},
       element("span", { className: "toolName" }, visibleText(asked)),
-      visibleText(said),
+      visibleText(title),
     ),
     element("div", { className: "asked" }, ...content),
     element("div", { className: "answers" }, ...buttons, toggle),

@@ -12,11 +12,9 @@ const { values, positionals } = parseArgs({
   strict: false,
   allowPositionals: true,
 });
-/** The editor writes down what its tools refuse, and a suite tries that. */
-const expectedConsoleErrors = /Error from tool offshoot_/;
 const ended = Promise.withResolvers<number>();
 process.exitCode = await withEditor(
-  { workspace: String(positionals[0]), prepare, expectedConsoleErrors },
+  { workspace: String(positionals[0]), prepare },
   async (editor) => {
     await editor.openWindow();
     return await ended.promise;
