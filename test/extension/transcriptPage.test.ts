@@ -136,10 +136,10 @@ describe("the page of a transcript", function () {
     writeFileSync(file, outputLines(1, 200));
     const id = await client.shell(`tail -n +1 -f ${file}`, { agent: "shell", title: "live" });
     const { page } = await look(id);
-    await page.getByText("line 200.").waitFor();
+    await page.locator(".stdout").getByText("line 200.").waitFor();
     await waitFor(async () => (await below(page)) < 2, "the end to be in sight");
     appendFileSync(file, outputLines(201, 300));
-    await page.getByText("line 300.").waitFor();
+    await page.locator(".stdout").getByText("line 300.").waitFor();
     ok((await below(page)) < 2);
 
     await page.locator(".scroller").hover();
@@ -148,7 +148,7 @@ describe("the page of a transcript", function () {
     await jump.waitFor();
     const before = await page.locator(".scroller").evaluate(({ scrollTop }) => scrollTop);
     appendFileSync(file, outputLines(301, 400));
-    await page.getByText("line 400.").waitFor({ state: "attached" });
+    await page.locator(".stdout").getByText("line 400.").waitFor({ state: "attached" });
     equal(await page.locator(".scroller").evaluate(({ scrollTop }) => scrollTop), before);
     await jump.click();
     await waitFor(async () => (await below(page)) < 2, "the end to be in sight again");
