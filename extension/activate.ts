@@ -10,6 +10,7 @@ import { addEditorModels } from "./models/lendModels.ts";
 import type { ExtensionParts } from "./parts.ts";
 import { addPresence } from "./presence/presence.ts";
 import { clientSettings, stateFolder } from "./presence/settings.ts";
+import { createRealPaths } from "./realPaths.ts";
 import { createSessionModel } from "./sessionModel.ts";
 import { addTimeline } from "./timeline/addTimeline.ts";
 import { addTranscript } from "./transcript/transcript.ts";
@@ -31,11 +32,12 @@ export function activate(context: ExtensionContext): void {
   });
   const following = followSessions({ client, model, log });
   const start = () => client.start().then(following.caughtUp);
-  const common = { context, client, model, log, start };
+  const common = { context, client, model, log, start, realPaths: createRealPaths() };
 
   followEditor(context, client);
   const sessions = addSessionView(common, following);
-  const parts: ExtensionParts = { ...common, selected: () => sessions.view.selection };
+  const { view, selectedRow } = sessions;
+  const parts: ExtensionParts = { ...common, selected: () => view.selection, selectedRow };
   addCommands({ ...parts, ...sessions }, { front, args });
   addTranscript(parts);
   addTimeline(parts);

@@ -1,21 +1,27 @@
 /** One session as a row of the tree: what it says, and how it is read aloud. Pure. */
-import type { Session, SessionStatus } from "../protocol/session.ts";
+import type { Session, TerminalSession } from "../protocol/session.ts";
 import { isTerminal } from "../protocol/states.ts";
 import { abilitiesOf, type Below } from "./commands/abilities.ts";
+import { outcomeText, whyEnded } from "./outcomeWords.ts";
 import {
+  activityOf,
   costText,
-  detailOf,
   needingText,
   oneLine,
+  plainStateWord,
   plural,
   spokenDuration,
   stateWord,
   timeTaken,
 } from "./sessionWords.ts";
+import { looks, stateLook, toneColors } from "./stateLooks.ts";
 
 export interface SessionRow {
   label: string;
-  /** The changing part: state, agent, time, what it does or why it ended, and what it cost. */
+  /**
+   * The changing part, the shortest facts first, since a side bar is narrow. The state stands there
+   * only where its sign does not say it.
+   */
   description: string;
   /** Name of a codicon; `spin` ones turn. */
   icon: string;
@@ -39,70 +45,45 @@ export interface RowFacts {
   timeOfDay: (at: number) => string;
 }
 
-interface Look {
-  icon: string;
-  color?: string;
-}
-
-const looks: Record<SessionStatus, Look> = {
-  created: { icon: "circle-outline" },
-  queued: { icon: "clock" },
-  running: { icon: "loading~spin", color: "charts.blue" },
-  suspended: { icon: "list-tree", color: "charts.blue" },
-  paused: { icon: "debug-pause", color: "charts.yellow" },
-  completed: { icon: "pass", color: "testing.iconPassed" },
-  cancelled: { icon: "circle-slash" },
-  error: { icon: "error", color: "testing.iconFailed" },
-  timeout: { icon: "watch", color: "testing.iconFailed" },
-  interrupted: { icon: "debug-disconnect", color: "charts.orange" },
-  skipped: { icon: "debug-step-over" },
-};
-
-/** In characters: the state beside it has to be seen too. The tooltip has the whole title. */
-const longestLabel = 40;
-
-const stalledLook: Look = { icon: "warning", color: "charts.orange" };
-
-const waitingLooks = {
-  approval: { icon: "bell-dot", color: "charts.yellow" },
-  input: { icon: "comment-unresolved", color: "charts.yellow" },
-  children: looks.suspended,
-  background: { icon: "server-process", color: "charts.blue" },
-} as const;
-
-/** What an outside agent started has the same signs without their circle. */
-const adoptedIcons: Partial<Record<SessionStatus, string>> = {
-  running: "sync~spin",
-  completed: "check",
-  error: "close",
-};
-
 export function sessionRow(session: Session, facts: RowFacts): SessionRow {
   if (session.kind === "root") return rootRow(session, facts);
   const { now, below, childCount, timeOfDay } = facts;
   const title = oneLine(session.title, 200);
-  const word = stateWord(session);
   const time = timeTaken(session, now);
   const agent = oneLine(session.agent, 40);
-  const detail = detailOf(session);
   const cost = costText(session.treeUsage);
   const needing = needingText(below.needing, below.needing === 1 ? "child" : "children");
   const ended = isTerminal(session) ? timeOfDay(session.endedAt) : "";
-  const said = [word, needing, agent, time, detail, cost, ended];
+  const detail = isTerminal(session) ? whyEnded(session) : activityOf(session);
+  const adopted = session.adopted === true ? "adopted" : "";
+  const said = isTerminal(session)
+    ? [needing, adopted, time, ended, shownEnd(session), agent, cost]
+    : [needing, adopted, shownWord(session), time, agent, detail, cost];
   const spoken = [
-    ...[title, word, needing, agent, spokenDuration(time), detail, cost],
+    ...[title, stateWord(session), needing, agent, spokenDuration(time), detail, cost],
     ended === "" ? "" : `ended ${ended}`,
     childCount > 0 ? plural(childCount, "child", "children") : "",
   ];
-  const adopted = session.adopted === true ? ".adopted" : "";
+  const kind = `session.${session.status}${session.adopted === true ? ".adopted" : ""}`;
   return {
-    label: oneLine(session.title, longestLabel),
+    label: title,
     description: joined(said, " · "),
     ...lookOf(session),
     accessibleLabel: joined(spoken, ", "),
-    contextValue: context(`session.${session.status}${adopted}`, session, below),
+    contextValue: context(kind, session, below),
     expandable: expandable(childCount, below.open > 0 || !isTerminal(session)),
   };
+}
+
+/** Why it was interrupted says that it was. */
+function shownEnd(session: TerminalSession): string {
+  const why = session.status === "interrupted" ? whyEnded(session) : "";
+  return why === "" ? outcomeText(session) : why;
+}
+
+/** A sign that turns says by itself that it runs. */
+function shownWord(session: Session): string {
+  return session.status === "running" && !session.stalled ? "" : plainStateWord(session);
 }
 
 /** A root says what goes on below it: it has no state of its own. */
@@ -125,12 +106,12 @@ function rootRow(session: Session, { below, childCount }: RowFacts): SessionRow 
   };
 }
 
-function lookOf(session: Session): Look {
-  if (session.status === "running" && session.stalled) return stalledLook;
-  const look =
-    session.status === "suspended" ? waitingLooks[session.waitingFor.kind] : looks[session.status];
-  const icon = session.adopted === true ? adoptedIcons[session.status] : undefined;
-  return icon === undefined ? look : { ...look, icon };
+function lookOf(session: Session): Pick<SessionRow, "icon" | "color"> {
+  const { tone, icon, adoptedIcon } = looks[stateLook(session)];
+  return {
+    icon: session.adopted === true ? (adoptedIcon ?? icon) : icon,
+    ...(tone !== "quiet" && { color: toneColors[tone] }),
+  };
 }
 
 /** What is over is folded at first; a person's own choice stays. */

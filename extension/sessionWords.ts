@@ -8,7 +8,8 @@ export function stateWord(session: Session): string {
   return session.adopted === true ? `${word} (adopted)` : word;
 }
 
-function plainStateWord(session: Session): string {
+/** Without the note that an outside agent has started it. */
+export function plainStateWord(session: Session): string {
   switch (session.status) {
     case "queued":
       return session.position === undefined ? "queued" : `queued, place ${session.position}`;
@@ -58,28 +59,19 @@ export function timeTaken(session: Session, now: number): string {
   return "startedAt" in session ? roughDuration(now - session.startedAt) : "";
 }
 
-/** What it does just now, or why it ended; one line. */
-export function detailOf(session: Session): string {
-  if ("activity" in session && session.activity !== undefined) {
-    return oneLine(session.activity.label, 80);
-  }
-  if (!isTerminal(session)) return "";
-  if (session.status === "completed") return session.stored ? "" : "not on disk yet";
-  const reason = reasonText(session.reason);
-  const message = session.error?.message ?? reason;
-  // What the daemon did says less in the words of an error than in its own.
-  return oneLine(session.status === "interrupted" && reason !== "" ? reason : message, 80);
+/** What it does just now, in one line; nothing where other places say it. */
+export function activityOf(session: Session): string {
+  if (!("activity" in session) || session.activity === undefined) return "";
+  // What it asks for stands where it is answered.
+  if (needsPerson(session)) return "";
+  const { kind, label } = session.activity;
+  // The prompt of a shell is the command itself, until it says something.
+  if (kind === "process" && shellCall.test(label)) return "";
+  return oneLine(label, longestActivity);
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  host_restart: "the daemon ended under it",
-  host_shutdown: "the daemon was stopped",
-  runner_lost: "its agent was lost",
-};
-
-export function reasonText(reason: string | undefined): string {
-  return reason === undefined ? "" : (reasons[reason] ?? reason);
-}
+const shellCall = /^(\S*\/)?(sh -c|cmd\.exe \/d \/s \/c) /;
+const longestActivity = 80;
 
 /** `12k tokens $0.03`, or nothing where nothing is known. */
 export function costText({ inputTokens, outputTokens, costUsd }: Usage): string {

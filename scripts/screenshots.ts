@@ -1,15 +1,16 @@
 /**
  * `npm run screenshots`: makes the pictures in docs/ that show the extension, and its icon. They are
- * what a real VS Code shows with the packaged extension, while the sub-agents of the demo are at
- * work on this repository. Linux on x64 only, as the tests of the extension are.
+ * what a real VS Code shows with the packaged extension while sub-agents work on a small project,
+ * screenshotScene.ts. Linux on x64 only, as the tests of the extension are.
  */
-import { readFileSync, symlinkSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { BrowserContext, Locator, Page } from "playwright-core";
-import { demoTasks } from "../daemon/terminal/demoTasks.ts";
+import type { BrowserContext, Page } from "playwright-core";
 import { withEditor, type Editor } from "../test/support/editor/editor.ts";
 import { packagedExtension } from "../test/support/editor/packagedExtension.ts";
 import {
+  closeEditors,
+  contextMenu,
   openSubAgents,
   rowOf,
   runCommand,
@@ -17,62 +18,84 @@ import {
   widenSideBar,
 } from "../test/support/editor/workbench.ts";
 import { testFolder } from "../test/support/testFolder.ts";
+import { after, before, lead, rows, startScene } from "./screenshotScene.ts";
 
 const root = join(import.meta.dirname, "..");
 
-// The window bears the folder's name, which in a checkout may be anything.
-const workspace = join(testFolder, "homes", "offshoot");
-symlinkSync(root, workspace);
+// The window bears the folder's name.
+const workspace = join(testFolder, "homes", "shop-api");
+mkdirSync(workspace, { recursive: true });
+const scene = await startScene(workspace);
 const options = {
   workspace,
   vsix: await packagedExtension(),
+  config: scene.config,
   settings: {
-    "workbench.colorTheme": "Default Dark Modern",
+    "workbench.colorTheme": "Dark Modern",
     "window.commandCenter": false,
     "window.title": "${rootName}",
+    "diffEditor.renderSideBySide": true,
+    "diffEditor.useInlineViewWhenSpaceIsLimited": false,
     "offshoot.notifications": "none",
   },
-  config: { concurrency: { total: 6, perRoot: 6 } },
-  viewport: { width: 1200, height: 600 },
+  viewport: { width: 1280, height: 720 },
 };
-await withEditor(options, async (editor) => {
-  const page = await editor.openWindow();
-  await openSubAgents(page);
-  await widenSideBar(page, 520);
-  await spawnDemo(editor);
-  await rowOf(page, /^Survey/).click();
-  await runCommand(page, "Offshoot: Open the Transcript");
-  const allow = webview(page).getByRole("button", { name: "Allow once" });
-  await allow.waitFor();
-  await rowOf(page, /^Fail/).waitFor();
-  await takePicture(page, "docs/vscode-approval.png");
-
-  await allow.click();
-  await childRow(page).nth(2).waitFor({ timeout: 30_000 });
-  await takePicture(page, "docs/vscode-tree.png");
-
-  await runCommand(page, "Offshoot: Open the Timeline");
-  await rowOf(page, /^Survey the repository.*completed/).waitFor({ timeout: 60_000 });
-  await webview(page).locator("svg").first().waitFor();
-  await takePicture(page, "docs/vscode-timeline.png");
-  await drawIcon(page.context());
-});
-
-function childRow(page: Page): Locator {
-  return page.locator('.sidebar [role="treeitem"][aria-level="2"]');
+try {
+  await withEditor(options, takePictures);
+} finally {
+  await scene.close();
 }
 
-/** The survey first, since it takes longest, and asks for an approval. */
-async function spawnDemo({ offshoot, workspace: cwd }: Editor): Promise<void> {
-  for (const { title, agent, prompt, cancelAfterMs } of demoTasks) {
-    const id = await offshoot("spawn", "--cwd", cwd, "--title", title, "--agent", agent, prompt);
-    if (cancelAfterMs !== undefined) await offshoot("cancel", id);
-  }
+async function takePictures(editor: Editor): Promise<void> {
+  const page = await editor.openWindow();
+  await openSubAgents(page);
+  await widenSideBar(page, 540);
+  await playScene(editor, page);
+
+  await contextMenu(page, rowNamed(page, rows.wire.title, "needs approval"), "Open the Transcript");
+  await webview(page).getByRole("button", { name: "Allow once" }).waitFor();
+  await takePicture(page, "docs/vscode-tree.png");
+
+  await closeEditors(page);
+  await rowOf(page, /Wire it into the server wants to /).click();
+  await page.locator(".view-line").filter({ hasText: "limit_rate" }).first().waitFor();
+  await takePicture(page, "docs/vscode-approval.png");
+
+  await runCommand(page, "Offshoot: Allow Once");
+  await rowNamed(page, rows.wire.title, "completed").waitFor();
+  await closeEditors(page);
+  await contextMenu(page, rowNamed(page, lead.title, "waiting for children"), "Open the Timeline");
+  await webview(page)
+    .getByRole("treeitem", { name: new RegExp(rows.wire.title) })
+    .waitFor();
+  await takePicture(page, "docs/vscode-timeline.png");
+  await drawIcon(page.context());
+}
+
+/** Resolves when every part of it is in the state that the pictures show. */
+async function playScene({ offshoot }: Editor, page: Page): Promise<void> {
+  const spawn = ({ agent, title, prompt }: typeof after, ...args: string[]) =>
+    offshoot("spawn", "--agent", agent, "--title", title, ...args, prompt);
+  for (const task of before) await spawn(task);
+  await rowNamed(page, before[0]?.title ?? "", "completed").waitFor();
+  await rowNamed(page, before[1]?.title ?? "", "error").waitFor();
+  const id = await spawn({ agent: "coder", ...lead });
+  await rowNamed(page, rows.review.title, "completed").waitFor();
+  await rowNamed(page, rows.priorArt.title, "completed").waitFor();
+  await rowNamed(page, rows.wire.title, "needs approval").waitFor();
+  await rowNamed(page, rows.loadTest.title, "running").waitFor();
+  await rowNamed(page, rows.bucket.title, "running").waitFor();
+  await spawn(after, "--parent", id);
+  await rowNamed(page, after.title, "queued").waitFor();
+}
+
+function rowNamed(page: Page, title: string, state: string) {
+  return rowOf(page, new RegExp(`^${title}, ${state}`));
 }
 
 async function takePicture(page: Page, name: string): Promise<void> {
   // Nothing under the mouse.
-  await page.mouse.move(900, 300);
+  await page.mouse.move(300, 600);
   await page.screenshot({ path: join(root, name), animations: "disabled", caret: "hide" });
   console.log(name);
 }

@@ -4,7 +4,7 @@ import { oneLine } from "../sessionWords.ts";
 import { wantedOf } from "./wanted.ts";
 
 export interface ApprovalRow {
-  /** The command or address itself, whatever the agent calls it; else the agent's title. */
+  /** The command, address or files themselves, whatever the agent calls it; else its title. */
   label: string;
   /** Who asks: the titles from the top of the tree to the session. */
   description: string;
@@ -45,7 +45,7 @@ export function approvalRow(approval: Approval): ApprovalRow {
   const purpose = purposeOf(changed) ?? known?.purpose ?? `use ${name}`;
   const title = exactLine(approval.title);
   const subject = wanted.kind === "command" ? wanted.command : addressIn(approval);
-  const label = exactLine(subject ?? "") || title || purpose;
+  const label = exactLine(subject ?? filesOf(changed)) || title || purpose;
   const asker = pathOf(approval);
   return {
     label,
@@ -54,7 +54,7 @@ export function approvalRow(approval: Approval): ApprovalRow {
     purpose,
     facts: [
       `${asker} wants to ${purpose} (${name}).`,
-      ...changed.map((path) => exactLine(path)),
+      ...changed.filter((path) => path !== label).map((path) => exactLine(path)),
       ...(title === "" || title === label ? [] : [`It calls this: ${title}`]),
       `Asked at ${timeOfDay(requestedAt)}.`,
       ...(expiresAt === undefined ? [] : [`Denied at ${timeOfDay(expiresAt)} unless answered.`]),
@@ -74,18 +74,25 @@ export function approvalSentence(approval: Approval): string {
 /** Notifications are narrow; the view and the document show everything. */
 const longestTitle = 160;
 const longestSpoken = 300;
+const longestPath = 40;
 
 /** By the files themselves: the title is the agent's. */
 function purposeOf(changed: readonly string[]): string | undefined {
-  const [only] = changed;
-  if (only === undefined) return undefined;
-  return changed.length === 1
-    ? `change ${exactLine(fileName(only))}`
-    : `change ${changed.length} files`;
+  if (changed.length === 0) return undefined;
+  return changed.length === 1 ? "change a file" : `change ${changed.length} files`;
 }
 
-function fileName(path: string): string {
-  return path.split(/[/\\]/).at(-1) || path;
+function filesOf(changed: readonly string[]): string {
+  const [first, ...others] = changed;
+  if (first === undefined) return "";
+  return others.length === 0 ? shortPath(first) : `${shortPath(first)} and ${others.length} more`;
+}
+
+/** A side bar cuts the end, which is what tells a long path from another one. */
+function shortPath(path: string): string {
+  const parts = path.split(/[/\\]/);
+  const isShort = path.length <= longestPath && !/^([/\\]|[A-Za-z]:)/.test(path);
+  return isShort || parts.length <= 3 ? path : `…/${parts.slice(-2).join("/")}`;
 }
 
 function addressIn({ kind, input }: Approval): string | undefined {

@@ -8,6 +8,7 @@ import {
   type Disposable,
   type TreeDataProvider,
 } from "vscode";
+import { toneColors } from "../stateLooks.ts";
 import type { OpenApprovals } from "./approvalInbox.ts";
 import { approvalRow, type ApprovalRow } from "./approvalRow.ts";
 
@@ -28,7 +29,7 @@ export function createApprovalTree(approvals: OpenApprovals): ApprovalTree {
       const item = new TreeItem(row.label);
       item.id = id;
       item.description = row.description;
-      item.iconPath = new ThemeIcon(row.icon, new ThemeColor("list.warningForeground"));
+      item.iconPath = new ThemeIcon(row.icon, new ThemeColor(toneColors.needsYou));
       item.tooltip = tooltipOf(row);
       item.accessibilityInformation = { label: row.accessibleLabel };
       item.contextValue = `approval${approval.always === undefined ? "" : ".always"}`;

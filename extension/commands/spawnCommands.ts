@@ -3,8 +3,10 @@ import { randomUUID } from "node:crypto";
 import { isAbsolute, relative } from "node:path";
 import { commands, Uri, window, workspace, type WorkspaceFolder } from "vscode";
 import type { Limits, Session } from "../../protocol/session.ts";
+import { editorModels } from "../models/lendModels.ts";
 import { ableOf, commandAdder, type CommandParts } from "./commandSet.ts";
-import { askForAgent, askForPrompt, type SpawnQuestions } from "./spawnQuestions.ts";
+import { needsModel, type ModelChoices } from "./modelQuestion.ts";
+import { askForAgent, askForModelOf, askForPrompt, type SpawnQuestions } from "./spawnQuestions.ts";
 import { composePrompt, withPrompt, type SpawnAbout } from "./spawnPrompt.ts";
 
 interface Wanted {
@@ -16,12 +18,22 @@ interface Wanted {
 
 const promptsKey = "offshoot.prompts";
 const agentKey = "offshoot.agent";
+const modelKey = "offshoot.model";
 const nothing: SpawnAbout = { kind: "nothing" };
 
 export function addSpawnCommands(parts: CommandParts): void {
   const { context, client, model, visible, view, reveal } = parts;
   const memory = context.workspaceState;
   const add = commandAdder(parts);
+
+  async function modelChoices(): Promise<ModelChoices> {
+    const preset = workspace.getConfiguration("offshoot").get<string>("defaultModel");
+    return {
+      preset: preset || undefined,
+      last: memory.get<string>(modelKey),
+      ...(await editorModels(context)),
+    };
+  }
 
   async function spawn({ parent, about, folder }: Wanted): Promise<void> {
     const cwd = parent?.cwd ?? folder?.uri.fsPath;
@@ -40,15 +52,18 @@ export function addSpawnCommands(parts: CommandParts): void {
       about,
       lastAgent: memory.get<string>(agentKey),
       earlier: memory.get<string[]>(promptsKey) ?? [],
+      models: modelChoices,
       ...(parent && { parentTitle: parent.title }),
     };
     const asked = await askAll(questions);
     if (asked === undefined) return;
     await memory.update(agentKey, asked.agent);
+    if (asked.model !== undefined) await memory.update(modelKey, asked.model);
     await memory.update(promptsKey, withPrompt(questions.earlier, asked.typed));
     const { session } = await client.call("session/spawn", {
       prompt: asked.prompt,
       agent: asked.agent,
+      ...(asked.model !== undefined && { model: asked.model }),
       requestKey: randomUUID(),
       ...(Object.keys(asked.limits).length > 0 && { limits: asked.limits }),
       ...(parent === undefined ? { cwd } : { parentId: parent.id }),
@@ -115,22 +130,26 @@ function addFilesCommand(
 
 interface Asked {
   agent: string;
+  model?: string;
   typed: string;
   prompt: string;
   limits: Limits;
 }
 
-/** Agent, then prompt; from there one can go back. */
+/** Agent, its model where it has none, then prompt; from there one can go back. */
 async function askAll(questions: SpawnQuestions): Promise<Asked | undefined> {
   for (;;) {
     const agent = await askForAgent(questions);
     if (agent === undefined) return undefined;
-    const answer = await askForPrompt(questions, agent);
+    const { name } = agent;
+    const model = needsModel(agent) ? await askForModelOf(questions, agent) : undefined;
+    if (needsModel(agent) && model === undefined) return undefined;
+    const answer = await askForPrompt(questions, name);
     if (answer === undefined) return undefined;
     if (answer === "back") continue;
     const { typed, limits } = answer;
-    const prompt = composePrompt(typed, questions.about, { takesCommands: agent === "shell" });
-    return { agent, typed, prompt, limits };
+    const prompt = composePrompt(typed, questions.about, { takesCommands: name === "shell" });
+    return { agent: name, ...(model !== undefined && { model }), typed, prompt, limits };
   }
 }
 

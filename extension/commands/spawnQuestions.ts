@@ -11,6 +11,7 @@ import type { AgentInfo } from "../../protocol/daemon.ts";
 import type { Limits } from "../../protocol/session.ts";
 import { oneLine } from "../sessionWords.ts";
 import { limitsExample, parseLimits } from "./limitsText.ts";
+import { askForModel, needsModel, type ModelChoices } from "./modelQuestion.ts";
 import { aboutText, type SpawnAbout } from "./spawnPrompt.ts";
 
 export interface SpawnQuestions {
@@ -22,6 +23,7 @@ export interface SpawnQuestions {
   lastAgent: string | undefined;
   /** Earlier prompts, the newest first. */
   earlier: readonly string[];
+  models: () => Promise<ModelChoices>;
 }
 
 interface AgentItem extends QuickPickItem {
@@ -29,8 +31,8 @@ interface AgentItem extends QuickPickItem {
   fault?: string;
 }
 
-/** The name of an agent that can be used; undefined where nobody wants one. */
-export async function askForAgent(questions: SpawnQuestions): Promise<string | undefined> {
+/** An agent that can be used, once it has a model; undefined where nobody wants one. */
+export async function askForAgent(questions: SpawnQuestions): Promise<AgentInfo | undefined> {
   for (;;) {
     const picked = await window.showQuickPick(agentItems(questions), {
       title: titleOf(questions, "which agent?"),
@@ -39,20 +41,23 @@ export async function askForAgent(questions: SpawnQuestions): Promise<string | u
       matchOnDetail: true,
     });
     if (picked === undefined) return undefined;
-    if (picked.agent?.available === true) return picked.agent.name;
+    if (picked.agent !== undefined && isUsable(picked.agent)) return picked.agent;
     await explain(picked);
   }
 }
 
 function agentItems({ agents, faults, lastAgent }: SpawnQuestions): AgentItem[] {
   const usable = agents
-    .filter(({ available }) => available)
+    .filter(isUsable)
     .toSorted((a, b) => Number(b.name === lastAgent) - Number(a.name === lastAgent));
-  const others = agents.filter(({ available }) => !available);
+  const others = agents.filter((agent) => !isUsable(agent));
   return [
     ...usable.map((agent) => ({
       label: agent.name,
-      description: [agent.model ?? agent.runner, agent.source].join(" · "),
+      description: [
+        needsModel(agent) ? "asks which model" : (agent.model ?? agent.runner),
+        agent.source,
+      ].join(" · "),
       detail: agent.description,
       agent,
     })),
@@ -68,6 +73,10 @@ function agentItems({ agents, faults, lastAgent }: SpawnQuestions): AgentItem[] 
   ];
 }
 
+function isUsable(agent: AgentInfo): boolean {
+  return agent.available || needsModel(agent);
+}
+
 function separator(label: string): AgentItem[] {
   return label === "" ? [] : [{ label, kind: QuickPickItemKind.Separator }];
 }
@@ -81,6 +90,14 @@ async function explain({ agent, fault }: AgentItem): Promise<void> {
   if ((await window.showInformationMessage(message, { modal: true }, copy)) === copy) {
     await env.clipboard.writeText(command ?? why);
   }
+}
+
+/** The model for an agent that has none; undefined where nobody wants one. */
+export async function askForModelOf(
+  questions: SpawnQuestions,
+  agent: AgentInfo,
+): Promise<string | undefined> {
+  return await askForModel(titleOf(questions, `which model for ${agent.name}?`), questions.models);
 }
 
 /** What was typed, `back` to choose another agent, or undefined where nobody wants to any more. */

@@ -2,6 +2,7 @@
 import { ProgressLocation, QuickInputButtons, ThemeIcon, window } from "vscode";
 import type { ResultOf } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
+import { isLive } from "../../protocol/states.ts";
 import { oneLine, plural } from "../sessionWords.ts";
 import { ableOf, commandAdder, forAll, type CommandParts } from "./commandSet.ts";
 import { confirmCancel, openIn, topmost, type Confirmation } from "./confirmations.ts";
@@ -25,11 +26,13 @@ export function addSteerCommands(parts: CommandParts): void {
     if (open.length === 0) throw new Error("nothing runs or waits here");
     await cancel(open);
   });
-  add("pause", (sessions) =>
-    forAll(ableOf(sessions, "pause", visible), ({ id }) =>
-      client.call("session/pause", { sessionId: id, tree: true }),
-    ),
-  );
+  add("pause", async (sessions) => {
+    const able = ableOf(sessions, "pause", visible);
+    await forAll(able, ({ id }) => client.call("session/pause", { sessionId: id, tree: true }));
+    // Nothing is to be seen of it until then.
+    const isLater = able.some((session) => isLive(session));
+    if (isLater) window.setStatusBarMessage("It pauses at its next turn.", saidForMs);
+  });
   add("resume", (sessions) =>
     forAll(ableOf(sessions, "resume", visible), ({ id }) =>
       client.call("session/resume", { sessionId: id, tree: true }),
@@ -113,8 +116,8 @@ function askForMessage(
     iconPath: new ThemeIcon("debug-stop"),
     tooltip: "Interrupt what it does now, and send",
   };
-  const isLive = sessions.some(({ status }) => status === "running" || status === "suspended");
-  box.buttons = isLive ? [interruptButton] : [];
+  const isAnyLive = sessions.some(({ status }) => status === "running" || status === "suspended");
+  box.buttons = isAnyLive ? [interruptButton] : [];
   return new Promise((resolve) => {
     const done = (interrupt: boolean) => {
       const text = box.value.trim();

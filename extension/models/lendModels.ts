@@ -3,12 +3,19 @@
  * `vscode/<vendor>/<family>`. They are offered only after the person has said so once; the editor
  * itself asks again before the first use of each.
  */
-import { commands, lm, window, type LanguageModelChat } from "vscode";
+import { commands, lm, window, type ExtensionContext, type LanguageModelChat } from "vscode";
 import type { ModelQuestion, OfferedModel } from "../../protocol/models.ts";
 import type { ExtensionParts } from "../parts.ts";
 import { askModel } from "./askModel.ts";
 
 const consentKey = "offshoot.lendsModels";
+
+/** What sub-agents may use of it, and whether there is more that they may not. */
+export async function editorModels({ globalState }: Pick<ExtensionContext, "globalState">) {
+  const models = await lm.selectChatModels();
+  const hasConsent = globalState.get<boolean>(consentKey) === true;
+  return { offered: hasConsent ? offered(models) : [], canLend: !hasConsent && models.length > 0 };
+}
 
 export function addEditorModels({ context, client, log, start }: ExtensionParts): void {
   const hasConsent = () => context.globalState.get<boolean>(consentKey) === true;
@@ -56,7 +63,9 @@ export function addEditorModels({ context, client, log, start }: ExtensionParts)
     await start();
     await offer();
     const example = offered(models)[0]?.id ?? "";
-    void window.showInformationMessage(`Sub-agents can use them now, such as vscode/${example}.`);
+    void window.showInformationMessage(
+      `Sub-agents can use them now: spawn the agent “model”, and choose one such as vscode/${example}.`,
+    );
   }
 
   async function takeBack(): Promise<void> {

@@ -4,7 +4,8 @@ import type { Completion } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
 import { approvalSentence } from "../approvals/approvalRow.ts";
 import { withoutLinks } from "../approvals/plainWords.ts";
-import { oneLine, reasonText } from "../sessionWords.ts";
+import { whyEnded } from "../outcomeWords.ts";
+import { oneLine } from "../sessionWords.ts";
 import { waitsForWords } from "./presenceFacts.ts";
 import type { NotificationLevel } from "./settings.ts";
 
@@ -17,6 +18,8 @@ export interface News {
   /** Nobody but a person looks after it: it waits for one, or a person has spawned it. */
   needsPerson: boolean;
   approvalId?: string;
+  /** What befell several at once, such as that the daemon ended: they are told of together. */
+  together?: string;
 }
 
 export function newsOfApproval(approval: Approval): News {
@@ -47,22 +50,22 @@ export function newsOfCompletion(
   completion: Completion,
   session: Session | undefined,
 ): News | undefined {
-  const { status, error, reason, runId, childSessionId: sessionId } = completion;
+  const { status, reason, runId, childSessionId: sessionId } = completion;
   if (status === "cancelled" || status === "skipped" || reason === "host_shutdown")
     return undefined;
   const name = nameOf(session);
   const hasFailed = status !== "completed";
-  const why = error?.message ?? (reason && reasonText(reason));
-  const end = endings[status];
-  const text =
-    why === undefined ? `${name} ${end}.` : `${name} ${end}: ${oneLine(why, longestReason)}`;
+  // That it is not on disk yet is said by the view.
+  const why = whyEnded({ ...completion, stored: true });
+  const end = why === "" ? endings[status] : `${endings[status]}: ${why}`;
   return {
     key: `end-${runId}`,
     about: hasFailed ? "failed" : "finished",
     sessionId,
-    text,
+    text: `${name} ${end}.`,
     // What a sub-agent has spawned fails to that sub-agent first.
     needsPerson: hasFailed && session?.depth === 1,
+    ...(status === "interrupted" && { together: `were interrupted: ${why}` }),
   };
 }
 
@@ -85,18 +88,26 @@ export interface Notice {
   text: string;
 }
 
-/** Puts what came together into notices: each alone while there are few of its kind. */
+/**
+ * Puts what came together into notices: each alone while there are few of its kind, and nothing has
+ * befallen several of them at once.
+ */
 export function noticesOf(news: readonly News[]): Notice[] {
-  return [...Map.groupBy(news, ({ about }) => about)].flatMap(([about, group]) => {
-    if (group.length <= mostAtOnce)
+  const groups = Map.groupBy(news, ({ about, together }) => together ?? about);
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const { about, together } = first;
+    const most = together === undefined ? mostAtOnce : 1;
+    if (group.length <= most)
       return group.map((one) => ({ news: [one], text: withoutLinks(one.text) }));
-    return [{ news: group, text: `${group.length} sub-agents ${summaries[about]}.` }];
+    const what = withoutLinks(together ?? summaries[about]);
+    return [{ news: group, text: `${group.length} sub-agents ${what}.` }];
   });
 }
 
 /** More notifications than these cover each other, and are no news any more. */
 const mostAtOnce = 3;
-const longestReason = 200;
 
 const endings = {
   completed: "has finished",

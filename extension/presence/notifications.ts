@@ -1,10 +1,11 @@
 /** Tells a person of what has happened: once for each transition, in one of the windows. */
-import { join, sep } from "node:path";
+import { join } from "node:path";
 import { commands, window, workspace, type Disposable } from "vscode";
 import type { ApprovalInbox } from "../approvals/approvals.ts";
 import { errorKind } from "../approvals/lateAnswer.ts";
 import { withoutLinks } from "../approvals/plainWords.ts";
 import type { ExtensionParts } from "../parts.ts";
+import { isWithin } from "../tree/treeOptions.ts";
 import { createClaims, patienceMs } from "./claims.ts";
 import {
   isWanted,
@@ -21,7 +22,7 @@ import { notificationLevel } from "./settings.ts";
 const gatherMs = 250;
 
 export function addNotifications(parts: ExtensionParts, inbox: ApprovalInbox): Disposable[] {
-  const { client, context, model, log } = parts;
+  const { client, context, model, log, realPaths } = parts;
   const claim = createClaims(join(context.globalStorageUri.fsPath, "told"), Date.now);
   /** Gathered by the time that this window leaves to others. */
   const gathered = new Map<number, News[]>();
@@ -30,7 +31,7 @@ export function addNotifications(parts: ExtensionParts, inbox: ApprovalInbox): D
   function take(news: News | undefined): void {
     if (news === undefined || !isWanted(levelNow(), news)) return;
     const folder = model.get(news.sessionId)?.cwd;
-    const hasFolder = folder !== undefined && isInWorkspace(folder);
+    const hasFolder = folder !== undefined && isWithin(folder, workspacePaths(), realPaths);
     const waitMs = patienceMs({ isFocused: window.state.focused, hasFolder });
     const together = gathered.get(waitMs);
     if (together !== undefined) return void together.push(news);
@@ -65,16 +66,12 @@ export function addNotifications(parts: ExtensionParts, inbox: ApprovalInbox): D
     if (news.length > 1) return await showSummary(first, text);
     if (first.approvalId !== undefined) return await showApproval(first.approvalId, text);
     const isBad = first.about !== "finished";
-    const buttons = [first.about === "input" ? "Send a Message" : "Open the Result", "Show"];
+    const buttons = [buttonFor(first), "Show"];
     const pressed = isBad
       ? await window.showWarningMessage(text, ...buttons)
       : await window.showInformationMessage(text, ...buttons);
     if (pressed === undefined) return;
-    const names: Record<string, string> = {
-      "Send a Message": "send",
-      "Open the Result": "openResult",
-    };
-    const name = names[pressed];
+    const name = buttonCommands[pressed];
     if (name === undefined) return await showView("offshoot.sessions");
     await commands.executeCommand(`offshoot.view.${name}`, first.sessionId);
   }
@@ -123,14 +120,23 @@ export function addNotifications(parts: ExtensionParts, inbox: ApprovalInbox): D
   ];
 }
 
+const buttonCommands: Readonly<Record<string, string>> = {
+  "Send a Message": "send",
+  "Run Again": "retry",
+  "Open the Result": "openResult",
+};
+
+function buttonFor({ about, together }: News): string {
+  if (about === "input") return "Send a Message";
+  return together === undefined ? "Open the Result" : "Run Again";
+}
+
 function levelNow() {
   return notificationLevel(workspace.getConfiguration("offshoot"));
 }
 
-function isInWorkspace(folder: string): boolean {
-  return (workspace.workspaceFolders ?? []).some(
-    ({ uri }) => folder === uri.fsPath || folder.startsWith(uri.fsPath + sep),
-  );
+function workspacePaths(): string[] {
+  return (workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
 }
 
 async function showView(view: string): Promise<void> {

@@ -20,6 +20,7 @@ export function clientSettings(settings: SettingsReader): Config {
   const parts = {
     agents: settings.get("agents"),
     defaultAgent: settings.get("defaultAgent"),
+    defaultModel: settings.get("defaultModel"),
     limits: settings.get("limits"),
     permissions: isSet(mode) ? { mode } : undefined,
   };

@@ -42,7 +42,7 @@ export function placeOf(at: number, { scale, from, to, width }: ChartView): numb
 /** The axis: round times, breaks, and below them how many sessions worked at the same time. */
 export function axisOf(steps: readonly Step[], view: ChartView): SvgElement {
   const { width, palette, scale } = view;
-  const text = { fill: palette.muted, "font-size": 11, "font-family": palette.font };
+  const text = { fill: palette.quiet, "font-size": 11, "font-family": palette.font };
   const breaks = breaksInSight(view);
   const ticks = ticksInSight(view).flatMap(({ x, elapsedMs, stepMs }) => {
     if (breaks.some((one) => Math.abs(one.x - x) < labelRoom / 2)) return [];
@@ -88,7 +88,7 @@ function laneOf(lane: Lane, top: number, view: ChartView): SvgElement {
   const middle = barTop + barHeight / 2;
   const line = element("path", {
     d: `M${px(begin)} ${middle}H${px(end)}`,
-    stroke: palette.muted,
+    stroke: palette.quiet,
     "stroke-dasharray": "1 3",
   });
   return element(
@@ -173,10 +173,10 @@ function toolShape({ status }: ToolBar, from: number, to: number, view: ChartVie
   return element(
     "g",
     {},
-    element("rect", { ...bar, y: toolTop, height: toolHeight, fill: palette.error }),
+    element("rect", { ...bar, y: toolTop, height: toolHeight, fill: palette.bad }),
     element("path", {
       d: `M${px(right - 3)} ${middle - 3}l6 6m0 -6l-6 6`,
-      stroke: palette.error,
+      stroke: palette.bad,
       "stroke-width": 1.5,
     }),
   );
@@ -236,7 +236,7 @@ function gridOf(view: ChartView, height: number): SvgElement[] {
   return [
     element("path", { d: lines.join(""), stroke: palette.line, "stroke-opacity": 0.4 }),
     ...(view.isLive && now >= 0 && now <= view.width
-      ? [element("path", { d: `M${px(now)} 0V${height}`, stroke: palette.running })]
+      ? [element("path", { d: `M${px(now)} 0V${height}`, stroke: palette.works })]
       : []),
   ];
 }
@@ -253,8 +253,8 @@ function breakLinesOf(view: ChartView, height: number): SvgElement[] {
       "g",
       {},
       line(x - 2, palette.background, 7),
-      line(x - 5, palette.muted, 1),
-      line(x + 1, palette.muted, 1),
+      line(x - 5, palette.quiet, 1),
+      line(x + 1, palette.quiet, 1),
     ),
   );
 }
@@ -295,7 +295,7 @@ function stripOf(steps: readonly Step[], view: ChartView): SvgElement[] {
     before = count;
   }
   d += `H${columns.length}V${bottom}Z`;
-  const text = { x: 4, y: stripTop + 8, "font-size": 10, fill: palette.muted, ...halo(palette) };
+  const text = { x: 4, y: stripTop + 8, "font-size": 10, fill: palette.quiet, ...halo(palette) };
   return [
     element("path", { d, fill: signColor("running", palette), "fill-opacity": 0.4 }),
     element("text", { ...text, "font-family": palette.font }, `${most} at once`),

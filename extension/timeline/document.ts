@@ -103,7 +103,7 @@ function headOf(
     element("text", bold, fitted(title, 900, 9)),
     element(
       "text",
-      { x: margin, y: 48, fill: palette.muted },
+      { x: margin, y: 48, fill: palette.quiet },
       facts.filter((fact) => fact !== "").join(" · "),
     ),
   );
@@ -111,7 +111,7 @@ function headOf(
 
 function columnHeads(palette: Palette): SvgElement[] {
   const y = axisHeight - 8;
-  const text = { y, fill: palette.muted, "font-size": 11 };
+  const text = { y, fill: palette.quiet, "font-size": 11 };
   const right = { ...text, "text-anchor": "end" };
   return [
     element("text", { ...text, x: 0 }, "Session"),
@@ -126,7 +126,7 @@ function labelOf(lane: Lane, place: number, now: number, palette: Palette): SvgE
   const y = laneHeight / 2 + 4;
   const indent = Math.min(lane.depth, 8) * 14;
   const text = { y, fill: palette.foreground };
-  const right = { ...text, "text-anchor": "end", fill: palette.muted };
+  const right = { ...text, "text-anchor": "end", fill: palette.quiet };
   const name = fitted(lane.title, columns.name - indent - 26, 6.4);
   return element(
     "g",
@@ -136,7 +136,7 @@ function labelOf(lane: Lane, place: number, now: number, palette: Palette): SvgE
     element("text", { ...text, x: indent + 20 }, name),
     element(
       "text",
-      { ...text, x: columns.name, fill: palette.muted },
+      { ...text, x: columns.name, fill: palette.quiet },
       fitted(lane.word, columns.word - 4, 6.2),
     ),
     element("text", { ...right, x: labelWidth - columns.cost - 8 }, tokensOf(lane.own)),
@@ -158,7 +158,7 @@ export function legendOf(lanes: readonly Lane[], palette: Palette): SvgElement[]
       "g",
       { transform: `translate(${px(x)} 0)` },
       swatchOf(kind, palette),
-      element("text", { x: 30, y: 13, fill: palette.muted, "font-size": 11 }, word),
+      element("text", { x: 30, y: 13, fill: palette.quiet, "font-size": 11 }, word),
     );
     x += 30 + word.length * 6 + 18;
     return entry;

@@ -1,4 +1,5 @@
 /** SVG as data: the page makes elements of it, the export makes text of it. Pure, and no DOM. */
+import type { Tone } from "../stateLooks.ts";
 
 export interface SvgElement {
   name: string;
@@ -15,33 +16,26 @@ export function element(
   return { name, attributes, children };
 }
 
-/** Colours as CSS writes them. */
-export interface Palette {
+/** Colours as CSS writes them: those of the picture, and one for each tone of a state. */
+export interface Palette extends Record<Tone, string> {
   background: string;
   foreground: string;
-  muted: string;
   /** Grid, borders and the lines between lanes. */
   line: string;
-  running: string;
-  approval: string;
-  children: string;
-  completed: string;
-  error: string;
-  warning: string;
   font: string;
 }
 
 export const lightPalette: Palette = {
   background: "#ffffff",
   foreground: "#24292f",
-  muted: "#656d76",
+  quiet: "#656d76",
   line: "#d8dee4",
-  running: "#1a6fd4",
-  approval: "#9a6700",
-  children: "#652d90",
-  completed: "#1a7f37",
-  error: "#cf222e",
-  warning: "#bc4c00",
+  works: "#1a6fd4",
+  needsYou: "#9a6700",
+  waits: "#652d90",
+  good: "#1a7f37",
+  bad: "#cf222e",
+  odd: "#bc4c00",
   font: "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif",
 };
 
@@ -49,14 +43,14 @@ export const darkPalette: Palette = {
   ...lightPalette,
   background: "#1f1f1f",
   foreground: "#d4d4d4",
-  muted: "#9d9d9d",
+  quiet: "#9d9d9d",
   line: "#3a3a3a",
-  running: "#3794ff",
-  approval: "#cca700",
-  children: "#b180d7",
-  completed: "#89d185",
-  error: "#f14c4c",
-  warning: "#d18616",
+  works: "#3794ff",
+  needsYou: "#cca700",
+  waits: "#b180d7",
+  good: "#89d185",
+  bad: "#f14c4c",
+  odd: "#d18616",
 };
 
 /** Text of the element, as a file may hold it. */

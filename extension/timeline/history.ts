@@ -9,7 +9,8 @@ import type { AgentEvent, StoredEvent } from "../../protocol/events.ts";
 import type { Session, WaitingFor } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
 import type { TerminalStatus, Usage } from "../../protocol/session.ts";
-import { oneLine, reasonText } from "../sessionWords.ts";
+import { reasonText, whyEnded } from "../outcomeWords.ts";
+import { oneLine } from "../sessionWords.ts";
 
 /** A time that something took; without `to` it goes on. */
 export interface Period {
@@ -97,8 +98,7 @@ export function withSession(history: SessionHistory, session: Session): SessionH
   }
   if (isTerminal(session)) {
     if (session.reason === coreDied) run.isLost = true;
-    const why = session.error?.message ?? reasonText(session.reason);
-    end(run, session.endedAt, session.status, why);
+    end(run, session.endedAt, session.status, whyEnded(session));
   }
   return { ...history, runs };
 }

@@ -2,11 +2,12 @@
  * The picture of a tree's run as data: a lane for each session, with what it did as spans of time.
  * Pure. Pages import the types only, because the rest knows the protocol.
  */
-import type { Session, TerminalStatus, WaitingFor } from "../../protocol/session.ts";
+import type { Session, TerminalStatus } from "../../protocol/session.ts";
 import { isLive, isTerminal } from "../../protocol/states.ts";
-import { oneLine, reasonText, stateWord } from "../sessionWords.ts";
+import { whyEnded } from "../outcomeWords.ts";
+import { oneLine, stateWord } from "../sessionWords.ts";
+import { stateLook, type StateLook } from "../stateLooks.ts";
 import {
-  longestText,
   noHistory,
   spentOf,
   withSession,
@@ -31,7 +32,7 @@ export interface Lane {
   agent: string;
   /** 0 for the children of the root. */
   depth: number;
-  look: LaneLook;
+  look: StateLook;
   /** The state for people: "needs approval", "queued, place 3". */
   word: string;
   /** Why it is so, where that is known. */
@@ -49,9 +50,6 @@ export interface Lane {
   read: "nothing" | "part" | "all";
   omittedTools: number;
 }
-
-/** The state; where the session waits, for what. */
-export type LaneLook = Exclude<Session["status"], "suspended"> | "stalled" | WaitingFor["kind"];
 
 export type SpanKind =
   | "queued"
@@ -142,7 +140,7 @@ export function laneOf(session: Session, history: SessionHistory = noHistory): L
     title: oneLine(session.title, longestTitle),
     agent: oneLine(session.agent, longestTitle),
     depth: Math.max(0, session.depth - 1),
-    look: lookOf(session),
+    look: stateLook(session),
     word: stateWord(session),
     ...(why !== undefined && { why }),
     own: spentOf(session.usage),
@@ -182,12 +180,7 @@ function marksOf(run: RunHistory): Mark[] {
   return [...retries, ...run.faults];
 }
 
-function lookOf(session: Session): LaneLook {
-  if (session.status === "suspended") return session.waitingFor.kind;
-  return session.status === "running" && session.stalled ? "stalled" : session.status;
-}
-
 function whyOf(session: Session): string | undefined {
   if (!isTerminal(session) || session.status === "completed") return undefined;
-  return oneLine(session.error?.message ?? reasonText(session.reason), longestText);
+  return whyEnded(session) || undefined;
 }

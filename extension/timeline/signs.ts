@@ -1,62 +1,23 @@
 /** The signs of states and the patterns of spans: what tells them apart without any colour. Pure. */
 import { element, type Palette, type SvgElement } from "./drawing.ts";
 import type { SpanKind } from "./lanes.ts";
+import { looks, type Look } from "../stateLooks.ts";
 import type { Telling } from "./words.ts";
 
 export type Sign = Telling["look"];
 
-/** Lines in a square of 16 by 16, drawn with a pen of 1.5. */
-const strokes: Record<Sign, string> = {
-  created: "M8 3.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9z",
-  queued: "M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10z M8 5.5v2.8l2 1.4",
-  paused: "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11z M6.5 6v4 M9.5 6v4",
-  running: "M5.5 3.8v8.4l6.6-4.2z",
-  stalled: "M8 2.8l5.7 10h-11.4z M8 6.6v2.6 M8 11.2v.1",
-  approval: "M5.6 6.2a2.5 2.5 0 1 1 3.6 2.2q-1.2.6-1.2 1.8 M8 12.6v.1",
-  input: "M2.8 3.8h10.4v6.8h-6l-2.4 2.2v-2.2h-2z",
-  children: "M3.6 4.2h3 M5 4.2v7.4h2.6 M5 7.9h2.6 M9.6 7.9h3 M9.6 11.6h3",
-  background: "M2.8 4h10.4v8h-10.4z M5 6.6l1.6 1.4l-1.6 1.4 M8.4 9.6h2.4",
-  completed: "M3.4 8.4l3 3l6.2-6.8",
-  cancelled: "M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10z M4.6 4.6l6.8 6.8",
-  error: "M4.2 4.2l7.6 7.6 M11.8 4.2l-7.6 7.6",
-  timeout: "M4.4 2.8h7.2 M4.4 13.2h7.2 M5 2.8c0 3.6 6 6.8 6 10.4 M11 2.8c0 3.6-6 6.8-6 10.4",
-  interrupted: "M9.2 2.2l-4.6 6.6h3.4l-1.2 5l4.6-6.6h-3.4z",
-  skipped: "M3.6 4.4l4.2 3.6l-4.2 3.6 M11.4 4.4v7.2",
-  unknown: "M3.5 8h.1 M8 8h.1 M12.5 8h.1",
-  retry: "M12.6 8a4.6 4.6 0 1 1-1.5-3.4 M11.4 1.8v3h-3",
-  budget: "M3 13h10 M4.6 13v-4 M8 13v-6.6 M11.4 13v-9.6",
-  tool: "M3 8h10",
-};
+/** Of what is no state of a session. */
+const others = {
+  unknown: { tone: "quiet", strokes: "M3.5 8h.1 M8 8h.1 M12.5 8h.1" },
+  retry: { tone: "odd", strokes: "M12.6 8a4.6 4.6 0 1 1-1.5-3.4 M11.4 1.8v3h-3" },
+  budget: { tone: "odd", strokes: "M3 13h10 M4.6 13v-4 M8 13v-6.6 M11.4 13v-9.6" },
+  tool: { tone: "works", strokes: "M3 8h10" },
+} as const;
+
+const signs: Readonly<Record<Sign, Pick<Look, "tone" | "strokes">>> = { ...looks, ...others };
 
 export function signColor(sign: Sign, palette: Palette): string {
-  switch (sign) {
-    case "running":
-    case "tool":
-      return palette.running;
-    case "approval":
-    case "input":
-    case "budget":
-      return palette.approval;
-    case "children":
-    case "background":
-      return palette.children;
-    case "completed":
-      return palette.completed;
-    case "error":
-    case "timeout":
-      return palette.error;
-    case "stalled":
-    case "interrupted":
-    case "retry":
-      return palette.warning;
-    case "created":
-    case "queued":
-    case "paused":
-    case "cancelled":
-    case "skipped":
-    case "unknown":
-      return palette.muted;
-  }
+  return palette[signs[sign].tone];
 }
 
 /** The sign in a square of this size, its middle at the place given. */
@@ -64,9 +25,9 @@ export function signAt(sign: Sign, x: number, y: number, size: number, palette: 
   const scale = size / 16;
   const color = signColor(sign, palette);
   return element("path", {
-    d: strokes[sign],
+    d: signs[sign].strokes,
     transform: `translate(${x - size / 2} ${y - size / 2}) scale(${scale})`,
-    fill: sign === "running" ? color : "none",
+    fill: "none",
     stroke: color,
     "stroke-width": 1.5 / Math.min(1, scale),
     "stroke-linecap": "round",

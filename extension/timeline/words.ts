@@ -1,6 +1,7 @@
 /** Numbers and times as people read them, and what is to be said of a place in the picture. Pure. */
 import type { Spent } from "./history.ts";
-import type { End, Lane, LaneLook, Mark, Span, SpanKind, ToolBar } from "./lanes.ts";
+import type { StateLook } from "../stateLooks.ts";
+import type { End, Lane, Mark, Span, SpanKind, ToolBar } from "./lanes.ts";
 
 export const spanWords: Record<SpanKind, string> = {
   queued: "queued",
@@ -99,7 +100,7 @@ export type Item =
   | { type: "end"; end: End };
 
 export interface Telling {
-  look: LaneLook | SpanKind | "tool" | "retry" | "error" | "budget";
+  look: StateLook | SpanKind | "tool" | "retry" | "error" | "budget";
   title: string;
   lines: string[];
 }

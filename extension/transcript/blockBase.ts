@@ -9,18 +9,36 @@ export interface BlockBase {
   /** Number of its first event; 0 for what people wrote. */
   seq: number;
   at: number;
-  /** Events of which only a part is shown. */
-  cutSeqs: number[];
+  /** Of what only a part is shown. */
+  cuts: Cut[];
 }
 
-export function baseOf({ seq, at, isCut }: ShownEvent, key: string): BlockBase {
-  return { key, revision: seq, seq, at, cutSeqs: isCut === true ? [seq] : [] };
+export interface Cut {
+  /** Number of the event that has it whole. */
+  seq: number;
+  /** Characters of the whole. */
+  length: number;
+  /** Which part of the block it is, where it has several. */
+  part?: "input" | "output";
+}
+
+export function baseOf(shown: ShownEvent, key: string): BlockBase {
+  const { seq, at } = shown;
+  return { key, revision: seq, seq, at, cuts: cutsOf(shown) };
+}
+
+function cutsOf({ seq, wholeLength, event }: ShownEvent): Cut[] {
+  if (wholeLength === undefined) return [];
+  const cut = { seq, length: wholeLength };
+  if (event.type === "tool.started") return [{ ...cut, part: "input" }];
+  const isOutput = event.type === "tool.output" || event.type === "tool.completed";
+  return [isOutput ? { ...cut, part: "output" } : cut];
 }
 
 /** Counts one more event to a block. */
-export function touch(block: BlockBase, { seq, isCut }: ShownEvent): void {
-  block.revision = seq;
-  if (isCut === true) block.cutSeqs.push(seq);
+export function touch(block: BlockBase, shown: ShownEvent): void {
+  block.revision = shown.seq;
+  block.cuts.push(...cutsOf(shown));
 }
 
 /** The block has changed without an event of its own. */

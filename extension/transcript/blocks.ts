@@ -95,14 +95,14 @@ function closeRun(fold: Fold): void {
 function takeSent(fold: Fold, message: SentMessage | undefined): void {
   if (message === undefined) return;
   const { n, at, text } = message;
-  fold.blocks.push({ key: `sent-${n}`, revision: n, seq: 0, at, cutSeqs: [], kind: "sent", text });
+  fold.blocks.push({ key: `sent-${n}`, revision: n, seq: 0, at, cuts: [], kind: "sent", text });
 }
 
 function takeEvent(fold: Fold, shown: ShownEvent): void {
   const { event, seq, runId } = shown;
   if (fold.runId !== runId) {
     if (fold.runId !== "") {
-      fold.blocks.push({ ...baseOf(shown, `run-${runId}`), cutSeqs: [], kind: "run", runId });
+      fold.blocks.push({ ...baseOf(shown, `run-${runId}`), cuts: [], kind: "run", runId });
     }
     fold.runId = runId;
     closeRun(fold);

@@ -3,7 +3,9 @@ import type { Session, Usage } from "../../protocol/session.ts";
 import { isLive, isTerminal } from "../../protocol/states.ts";
 import type { SessionModel } from "../sessionModel.ts";
 import { abilitiesOf, nothingBelow } from "../commands/abilities.ts";
-import { costText, duration, oneLine, reasonText, stateWord } from "../sessionWords.ts";
+import { outcomeText } from "../outcomeWords.ts";
+import { activityOf, costText, duration, stateWord } from "../sessionWords.ts";
+import { stateLook } from "../stateLooks.ts";
 import type { HeadFacts, SessionLink } from "./pageMessages.ts";
 
 interface Parts {
@@ -27,6 +29,7 @@ export function headFacts({ session, usage, model, isGone, now }: Parts): HeadFa
   return {
     title: session.title,
     status: session.status,
+    look: stateLook(session),
     state: isGone ? "deleted" : stateOf(session),
     facts: facts.filter((fact) => fact !== ""),
     detail: detailOf(session),
@@ -35,6 +38,8 @@ export function headFacts({ session, usage, model, isGone, now }: Parts): HeadFa
     children: model.children(session.id).map(linkOf),
     isOpen: !isGone && !isTerminal(session),
     canCancel: !isGone && can.includes("cancel"),
+    canPause: !isGone && can.includes("pause"),
+    canResume: !isGone && can.includes("resume"),
     canRunAgain: !isGone && can.includes("retry"),
     canSend: !isGone && can.includes("send"),
     isRoot: session.kind === "root",
@@ -55,9 +60,7 @@ function timeOf(session: Session, now: number): string {
 }
 
 function detailOf(session: Session): string {
-  if (isLive(session)) return oneLine(session.activity?.label ?? "", 160);
-  if (!isTerminal(session) || session.status === "completed") return "";
-  return session.error?.message ?? reasonText(session.reason);
+  return isTerminal(session) ? outcomeText(session) : activityOf(session);
 }
 
 function pathOf(session: Session, model: Pick<SessionModel, "get">): SessionLink[] {
@@ -71,6 +74,7 @@ function pathOf(session: Session, model: Pick<SessionModel, "get">): SessionLink
   return path;
 }
 
-function linkOf({ id, title, status }: Session): SessionLink {
-  return { id, title, status };
+function linkOf(session: Session): SessionLink {
+  const { id, title, status } = session;
+  return { id, title, status, look: stateLook(session) };
 }

@@ -2,10 +2,12 @@
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Approval, ApprovalDecision } from "../../protocol/approvals.ts";
 import type { SessionStatus } from "../../protocol/session.ts";
+import type { StateLook } from "../stateLooks.ts";
 
-/** An event as the page gets it: its longest texts are cut, and `isCut` says so. */
+/** An event as the page gets it: its longest texts are cut. */
 export interface ShownEvent extends StoredEvent {
-  isCut?: true;
+  /** Characters that the texts have which were cut; absent: all of it is there. */
+  wholeLength?: number;
 }
 
 /** What somebody wrote to the session. */
@@ -19,17 +21,19 @@ export interface SessionLink {
   id: string;
   title: string;
   status: SessionStatus;
+  look: StateLook;
 }
 
 /** What the head of the page says of the session; words are ready to be shown. */
 export interface HeadFacts {
   title: string;
   status: SessionStatus;
+  look: StateLook;
   /** The state in words, such as `queued, place 3`. */
   state: string;
   /** Agent, model, time and what was used, without empty ones. */
   facts: string[];
-  /** What it does just now, or why it ended. */
+  /** What it does just now, or how it ended where the state alone does not say it. */
   detail: string;
   cwd: string;
   /** From the root to the parent. */
@@ -38,6 +42,8 @@ export interface HeadFacts {
   /** It has not ended. */
   isOpen: boolean;
   canCancel: boolean;
+  canPause: boolean;
+  canResume: boolean;
   canRunAgain: boolean;
   /** What an outside agent started, that agent alone can steer. */
   canSend: boolean;
@@ -47,6 +53,11 @@ export interface HeadFacts {
 }
 
 export type ToPage =
+  | ToSessionPage
+  /** Show this session from now on. */
+  | { type: "become"; sessionId: string };
+
+export type ToSessionPage =
   | { type: "head"; head: HeadFacts }
   /** All of them, oldest first. */
   | { type: "messages"; messages: SentMessage[] }
@@ -61,6 +72,8 @@ export type ToPage =
   | { type: "sent"; text: string }
   | { type: "notSent"; text: string };
 
+export type HeadCommand = "cancel" | "pause" | "resume" | "retry" | "exportTranscript";
+
 export type Decision = ApprovalDecision;
 
 export type FromPage =
@@ -68,15 +81,23 @@ export type FromPage =
   /** `asked` is a number that the answer bears. */
   | { type: "read"; asked: number; after: number; limit: number }
   | { type: "send"; text: string }
-  | { type: "cancel" }
-  | { type: "runAgain" }
-  | { type: "export" }
+  /** What the buttons of the head do, by the names of the commands. */
+  | { type: "do"; command: HeadCommand }
+  /** The reader has begun to write: the page is not only for a glance any more. */
+  | { type: "keep" }
   | { type: "respond"; answer: { approvalId: string; decision: Decision; message?: string } }
   | { type: "openSession"; sessionId: string }
   | { type: "openFile"; path: string; line?: number; column?: number }
   | { type: "openLink"; url: string }
   /** Shows one event with all of its text. */
   | { type: "openEvent"; seq: number };
+
+/** As the extension gets it: a panel may show one session after the other. */
+export interface PageMessage {
+  /** The session of the page that says it. */
+  of: string;
+  message: FromPage;
+}
 
 /** What the editor keeps of a page while it is hidden, and over a reload of the window. */
 export interface PageState {

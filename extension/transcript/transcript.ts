@@ -7,61 +7,79 @@ import { commands, Uri, ViewColumn, window, type Disposable, type WebviewPanel }
 import type { ExtensionParts } from "../parts.ts";
 import { exportTranscript } from "./exportTranscript.ts";
 import { openLinkedFile, openWebLink } from "./openLinks.ts";
-import type { FromPage, PageState } from "./pageMessages.ts";
+import type { PageMessage, PageState, ToPage } from "./pageMessages.ts";
 import { createTranscriptHost, type TranscriptDoors } from "./transcriptHost.ts";
 import { transcriptHtml } from "./transcriptHtml.ts";
 import { openWholeEvent, provideWholeEvents } from "./wholeEvents.ts";
 
 export interface Transcripts {
   /** Shows the transcript of a session; it opens beside the editor when it is not there yet. */
-  open(sessionId: string): Promise<void>;
+  open(sessionId: string, how: Opening): Promise<void>;
+}
+
+/**
+ * `glance`: in the one page that each next glance takes, and the keyboard stays where it is.
+ * `stay`: in a page of its own, which gets the keyboard.
+ */
+type Opening = "glance" | "stay";
+
+interface OpenPage {
+  panel: WebviewPanel;
+  /** Lets go of the session; the panel is there for another one. */
+  release(): void;
 }
 
 const viewType = "offshoot.transcript";
+const glanceKey = "offshoot.glance";
+/** Two clicks on a row within this time are one on it. */
+const doubleClickMs = 500;
 
 export function addTranscript(parts: ExtensionParts): Transcripts {
-  const { context, client, model, log, start, selected } = parts;
-  const panels = new Map<string, WebviewPanel>();
+  const { context, client, model, log, start, selected, selectedRow } = parts;
+  const pages = new Map<string, OpenPage>();
   const folders = ["dist", "media"].map((name) => Uri.joinPath(context.extensionUri, name));
   const mediaFile = (name: string) => Uri.joinPath(context.extensionUri, "media", name);
+  /** The session that the page for glances shows; kept, since that page comes back after a reload. */
+  const glance = () => context.workspaceState.get<string>(glanceKey);
+  const setGlance = (sessionId: string | undefined) =>
+    void context.workspaceState.update(glanceKey, sessionId);
+  const keep = (sessionId: string) => {
+    if (glance() === sessionId) setGlance(undefined);
+  };
+  let lastClick = { id: "", at: 0 };
 
-  async function open(sessionId: string): Promise<void> {
+  async function open(sessionId: string, how: Opening): Promise<void> {
     await start();
-    const known = panels.get(sessionId);
-    if (known !== undefined) return known.reveal();
-    const title = model.get(sessionId)?.title ?? "Transcript";
-    // They share a column, so that the first one splits the editor and the others do not.
-    const column = [...panels.values()].at(-1)?.viewColumn ?? ViewColumn.Beside;
-    const options = { enableFindWidget: true };
-    fill(window.createWebviewPanel(viewType, title, column, options), sessionId);
+    const preserveFocus = how === "glance";
+    if (how === "stay") keep(sessionId);
+    const known = pages.get(sessionId);
+    if (known !== undefined) return known.panel.reveal(undefined, preserveFocus);
+    const reused = how === "glance" ? pages.get(glance() ?? "") : undefined;
+    if (how === "glance") setGlance(sessionId);
+    if (reused === undefined) return load(newPanel(sessionId, preserveFocus), sessionId);
+    const { panel, release } = reused;
+    release();
+    fill(panel, sessionId);
+    // A page that is loaded anew before it has come makes the editor stumble.
+    void panel.webview.postMessage(become(sessionId));
+    panel.reveal(undefined, preserveFocus);
   }
 
-  function fill(panel: WebviewPanel, sessionId: string): void {
-    panels.set(sessionId, panel);
+  function newPanel(sessionId: string, preserveFocus: boolean): WebviewPanel {
+    const title = titleOf(sessionId);
+    // They share a column, so that the first one splits the editor and the others do not.
+    const viewColumn = [...pages.values()].at(-1)?.panel.viewColumn ?? ViewColumn.Beside;
+    const options = { enableFindWidget: true };
+    return window.createWebviewPanel(viewType, title, { viewColumn, preserveFocus }, options);
+  }
+
+  const titleOf = (sessionId: string) => model.get(sessionId)?.title ?? "Transcript";
+
+  function load(panel: WebviewPanel, sessionId: string): void {
     const { webview } = panel;
     webview.options = { enableScripts: true, localResourceRoots: folders };
     panel.iconPath = { light: mediaFile("offshoot.svg"), dark: mediaFile("offshoot-dark.svg") };
-    const host = createTranscriptHost({
-      ...{ sessionId, client, model, start, now: Date.now },
-      doors: doorsOf(sessionId, panel),
-      post: (message) => void webview.postMessage(message),
-      titled: (title) => {
-        if (panel.title !== title) panel.title = title;
-      },
-    });
-    const listening: Disposable[] = [
-      webview.onDidReceiveMessage((message: FromPage) => {
-        log.trace(`transcript of ${sessionId}: ${message.type}`);
-        void host.receive(message);
-      }),
-      // A hidden page is thrown away by the editor, and made anew when it is shown.
-      panel.onDidChangeViewState(() => !panel.visible && host.rest()),
-      host,
-    ];
-    panel.onDidDispose(() => {
-      if (panels.get(sessionId) === panel) panels.delete(sessionId);
-      for (const one of listening) one.dispose();
-    });
+    fill(panel, sessionId);
     const address = (...path: string[]) =>
       webview.asWebviewUri(Uri.joinPath(context.extensionUri, ...path)).toString();
     webview.html = transcriptHtml({
@@ -73,26 +91,68 @@ export function addTranscript(parts: ExtensionParts): Transcripts {
     });
   }
 
+  function fill(panel: WebviewPanel, sessionId: string): void {
+    const { webview } = panel;
+    panel.title = titleOf(sessionId);
+    const host = createTranscriptHost({
+      ...{ sessionId, client, model, start, now: Date.now },
+      doors: doorsOf(sessionId, panel),
+      // What is on its way when the panel shows another session is none of its business.
+      post: (message) => void (pages.get(sessionId) === page && webview.postMessage(message)),
+      titled: (title) => {
+        if (panel.title !== title) panel.title = title;
+      },
+    });
+    const listening: Disposable[] = [
+      webview.onDidReceiveMessage(({ of, message }: PageMessage) => {
+        log.trace(`transcript of ${of}: ${message.type}`);
+        if (of === sessionId) void host.receive(message);
+        // A page that was hidden comes back as the session that it was made for.
+        else if (message.type === "ready") void webview.postMessage(become(sessionId));
+      }),
+      // A hidden page is thrown away by the editor, and made anew when it is shown.
+      panel.onDidChangeViewState(() => !panel.visible && host.rest()),
+      panel.onDidDispose(release),
+      host,
+    ];
+    const page: OpenPage = { panel, release };
+    function release(): void {
+      if (pages.get(sessionId) === page) pages.delete(sessionId);
+      for (const one of listening) one.dispose();
+    }
+    pages.set(sessionId, page);
+  }
+
+  /** A click looks, the second one on the same row stays. */
+  async function openRow(): Promise<void> {
+    const id = await selectedRow();
+    if (id === undefined) return;
+    if (model.get(id) === undefined) {
+      return void (await commands.executeCommand("offshoot.view.showOlder", id));
+    }
+    const isSecond = lastClick.id === id && Date.now() - lastClick.at < doubleClickMs;
+    lastClick = { id, at: Date.now() };
+    await open(id, isSecond ? "stay" : "glance");
+  }
+
   function doorsOf(sessionId: string, panel: WebviewPanel): TranscriptDoors {
-    const command = async (name: string) => {
-      await commands.executeCommand(`offshoot.view.${name}`, sessionId);
-    };
     return {
-      cancel: () => command("cancel"),
-      runAgain: () => command("retry"),
-      exportTranscript: () => command("exportTranscript"),
-      openSession: open,
+      async run(command) {
+        await commands.executeCommand(`offshoot.view.${command}`, sessionId);
+      },
+      keep: () => keep(sessionId),
+      openSession: (id) => open(id, "stay"),
       openFile: (place, cwd) => openLinkedFile(place, cwd, columnBeside(panel)),
       openLink: openWebLink,
       openEvent: (seq) => openWholeEvent(sessionId, seq, columnBeside(panel)),
     };
   }
 
-  function add(name: string, action: (sessionId: string) => Promise<void>): Disposable {
+  function add(name: string, action: (ids: readonly string[]) => Promise<void>): Disposable {
     const run = async (clicked?: string, rows?: string[]) => {
       const ids = rows?.length ? rows : clicked === undefined ? wantedIds() : [clicked];
       try {
-        for (const sessionId of ids) await action(sessionId);
+        await action(ids);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         log.error(`${name}: ${message}`);
@@ -104,27 +164,34 @@ export function addTranscript(parts: ExtensionParts): Transcripts {
 
   /** From the palette a command is for the transcript that is looked at, else for the selection. */
   function wantedIds(): readonly string[] {
-    const active = [...panels].find(([, panel]) => panel.active);
+    const active = [...pages].find(([, { panel }]) => panel.active);
     return active === undefined ? selected() : [active[0]];
   }
 
   context.subscriptions.push(
-    add("openTranscript", open),
-    add("exportTranscript", async (sessionId) => {
+    add("openRow", openRow),
+    add("openTranscript", async (ids) => {
+      for (const sessionId of ids) await open(sessionId, "stay");
+    }),
+    add("exportTranscript", async (ids) => {
       await start();
-      await exportTranscript(client, sessionId);
+      for (const sessionId of ids) await exportTranscript(client, sessionId);
     }),
     provideWholeEvents({ client, start }),
     window.registerWebviewPanelSerializer(viewType, {
       async deserializeWebviewPanel(panel: WebviewPanel, state?: Partial<PageState>) {
-        if (state?.sessionId !== undefined) return fill(panel, state.sessionId);
+        if (state?.sessionId !== undefined) return load(panel, state.sessionId);
         log.warn("a transcript came back without the id of its session, and was closed");
         panel.dispose();
       },
     }),
-    { dispose: () => [...panels.values()].forEach((panel) => panel.dispose()) },
+    { dispose: () => [...pages.values()].forEach(({ panel }) => panel.dispose()) },
   );
   return { open };
+}
+
+function become(sessionId: string): ToPage {
+  return { type: "become", sessionId };
 }
 
 /** What is opened from a transcript does not cover it. */

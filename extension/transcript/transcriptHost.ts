@@ -11,15 +11,16 @@ import { isLive } from "../../protocol/states.ts";
 import type { DaemonClient } from "../daemonClient.ts";
 import type { SessionModel } from "../sessionModel.ts";
 import { headFacts } from "./headFacts.ts";
-import type { FromPage, ToPage } from "./pageMessages.ts";
+import type { FromPage, HeadCommand, ToPage } from "./pageMessages.ts";
 import { createSessionReader } from "./sessionReader.ts";
 import { cutText, mapTexts } from "./shownEvents.ts";
 
 /** What only the editor can do. */
 export interface TranscriptDoors {
-  cancel(): Promise<void>;
-  runAgain(): Promise<void>;
-  exportTranscript(): Promise<void>;
+  /** Does what a command of that name does. */
+  run(command: HeadCommand): Promise<void>;
+  /** The page is not only for a glance any more. */
+  keep(): void;
   openSession(sessionId: string): Promise<void>;
   /** `cwd`: where relative paths begin. */
   openFile(place: { path: string; line?: number; column?: number }, cwd: string): Promise<void>;
@@ -219,12 +220,10 @@ export function createTranscriptHost(parts: Parts): TranscriptHost {
       case "respond":
         await client.call("approval/respond", message.answer);
         return;
-      case "cancel":
-        return await doors.cancel();
-      case "runAgain":
-        return await doors.runAgain();
-      case "export":
-        return await doors.exportTranscript();
+      case "do":
+        return await doors.run(message.command);
+      case "keep":
+        return doors.keep();
       case "openSession":
         return await doors.openSession(message.sessionId);
       case "openFile":

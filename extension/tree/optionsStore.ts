@@ -1,4 +1,4 @@
-/** The choices of what is shown, and the sessions that this window has spawned, kept over reloads. */
+/** What a person chose to see, and the sessions that this window has spawned, kept over reloads. */
 import type { Memento } from "vscode";
 import { defaultOptions, type TreeOptions } from "./treeOptions.ts";
 
@@ -13,9 +13,17 @@ export interface SpawnedHere {
   add(sessionId: string): void;
 }
 
+/** The rows that somebody has folded or unfolded; the others are as their work wants it. */
+export interface Foldings {
+  of(rowId: string): "open" | "closed" | undefined;
+  set(rowId: string, folding: "open" | "closed"): void;
+}
+
 const optionsKey = "offshoot.tree";
 const spawnedKey = "offshoot.spawned";
 const mostSpawned = 1000;
+const foldingsKey = "offshoot.foldings";
+const mostFoldings = 1000;
 
 export function createOptionsStore(memory: Memento): OptionsStore {
   const listeners = new Set<() => void>();
@@ -43,6 +51,19 @@ export function createSpawnedHere(memory: Memento): SpawnedHere {
     add(sessionId) {
       ids.add(sessionId);
       void memory.update(spawnedKey, [...ids].slice(-mostSpawned));
+    },
+  };
+}
+
+export function createFoldings(memory: Memento): Foldings {
+  const known = new Map(memory.get<[string, "open" | "closed"][]>(foldingsKey));
+  return {
+    of: (rowId) => known.get(rowId),
+    set(rowId, folding) {
+      // The one that was changed last is forgotten last.
+      known.delete(rowId);
+      known.set(rowId, folding);
+      void memory.update(foldingsKey, [...known].slice(-mostFoldings));
     },
   };
 }

@@ -13,6 +13,7 @@ import {
 import type { DaemonClient } from "../daemonClient.ts";
 import type { SessionModel } from "../sessionModel.ts";
 import type { SessionRow } from "../sessionRow.ts";
+import type { Foldings } from "./optionsStore.ts";
 import { sessionTooltip } from "./sessionTooltip.ts";
 import { olderBelow, type TreeRows } from "./treeRows.ts";
 
@@ -22,6 +23,7 @@ interface Parts {
   rows: TreeRows;
   model: SessionModel;
   client: DaemonClient;
+  foldings: Foldings;
   /** Resolves when the model holds the truth, or will not for now; never rejects. */
   ready: () => Promise<void>;
 }
@@ -30,7 +32,8 @@ const { None, Expanded, Collapsed } = TreeItemCollapsibleState;
 const collapsible = { no: None, open: Expanded, closed: Collapsed } as const;
 const mostPrompts = 500;
 
-export function createSessionItems({ rows, model, client, ready }: Parts): SessionItems {
+export function createSessionItems(parts: Parts): SessionItems {
+  const { rows, model, client, foldings, ready } = parts;
   const emitter = new EventEmitter<string[] | undefined>();
   const telling = rows.onDidChange((ids) => emitter.fire(ids && [...ids]));
   /** First messages by session: they never change. */
@@ -60,7 +63,7 @@ export function createSessionItems({ rows, model, client, ready }: Parts): Sessi
     getParent: (id) => rows.parent(id),
     getTreeItem(id) {
       const row = rows.row(id);
-      return row === undefined ? goneItem(id) : itemOf(id, row);
+      return row === undefined ? goneItem(id) : itemOf(id, row, foldings.of(id));
     },
     async resolveTreeItem(item, id, token) {
       const session = model.get(id);
@@ -79,27 +82,25 @@ export function createSessionItems({ rows, model, client, ready }: Parts): Sessi
   };
 }
 
-function itemOf(id: string, row: SessionRow): TreeItem {
-  const item = new TreeItem(row.label, collapsible[row.expandable]);
+function itemOf(id: string, row: SessionRow, folding: "open" | "closed" | undefined): TreeItem {
+  const isLeaf = row.expandable === "no";
+  const item = new TreeItem(row.label, collapsible[isLeaf ? "no" : (folding ?? row.expandable)]);
   // A row that the editor knows as one without children would stay folded when it gets the first.
-  item.id = row.expandable === "no" ? id : `${id}/`;
+  item.id = isLeaf ? id : `${id}/`;
   item.description = row.description;
   item.iconPath = new ThemeIcon(row.icon, row.color ? new ThemeColor(row.color) : undefined);
   item.accessibilityInformation = { label: row.accessibleLabel };
   item.contextValue = row.contextValue;
-  const isSession = row.contextValue.startsWith("session");
-  if (isSession) item.command = openTranscript(id);
-  if (olderBelow(id) !== undefined) item.command = showOlder(id);
+  if (row.contextValue.startsWith("session") || olderBelow(id) !== undefined)
+    item.command = openRow;
   return item;
 }
 
-function openTranscript(id: string) {
-  return { command: "offshoot.view.openTranscript", title: "Open the Transcript", arguments: [id] };
-}
-
-function showOlder(id: string) {
-  return { command: "offshoot.view.showOlder", title: "Show Older Sub-agents", arguments: [id] };
-}
+/**
+ * Without arguments, for which the editor would keep a key that a row loses when it is drawn anew,
+ * also between the two halves of a click: the row is the one that is selected.
+ */
+const openRow = { command: "offshoot.view.openRow", title: "Open" };
 
 /** It went between two questions of the editor, which will ask again in a moment. */
 function goneItem(id: string): TreeItem {

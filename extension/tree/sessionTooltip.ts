@@ -1,13 +1,13 @@
 /** The facts of a session as Markdown, for whoever rests on its row. Pure. */
 import type { RunError, RunErrorCode, Session, Usage } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
+import { outcomeText, whyEnded } from "../outcomeWords.ts";
 import {
   costText,
   duration,
   moneyText,
   oneLine,
   plural,
-  reasonText,
   shortCount,
   stateWord,
 } from "../sessionWords.ts";
@@ -29,7 +29,7 @@ export function sessionTooltip(session: Session, facts: TooltipFacts): string {
       .join("\n\n");
   }
   const blocks = [
-    `${title} — ${escaped(stateWord(session))}`,
+    `${title} — ${escaped(stateOf(session))}`,
     facts.prompt === undefined ? "" : quoted(facts.prompt),
     table(rowsOf(session, facts)),
     troubleOf(session),
@@ -115,19 +115,23 @@ function troubleOf(session: Session): string {
   if (session.status === "running" && session.stalled) {
     return "No progress for a long time. It may still be working: look at its transcript, send it a message, or cancel it.";
   }
-  if (!isTerminal(session) || session.status === "completed") return "";
-  if (session.error !== undefined) {
-    const code = session.error.code;
-    return `**${escaped(code)}** ${escaped(oneLine(session.error.message, 600))}\n\n${adviceFor(session.error)}`;
-  }
-  if (session.status === "interrupted") {
-    return `${escaped(reasonText(session.reason))}. Run it again to go on.`;
-  }
-  return escaped(reasonText(session.reason));
+  if (session.status === "interrupted") return "Run it again to go on.";
+  if (session.status === "timeout") return "Run it again, or spawn one with more time.";
+  if (session.status !== "error") return "";
+  const { error } = session;
+  if (error === undefined) return escaped(whyEnded(session));
+  return `**${escaped(error.code)}** ${escaped(oneLine(error.message, 600))}\n\n${adviceFor(error)}`;
+}
+
+/** How it is; of an error there is more to say than fits here. */
+function stateOf(session: Session): string {
+  const isPlain = !isTerminal(session) || session.status === "completed";
+  const text = isPlain || session.status === "error" ? stateWord(session) : outcomeText(session);
+  return oneLine(text, 300);
 }
 
 const waitingAdvice = {
-  approval: "It asks for a permission: answer it at the top of the view.",
+  approval: "It asks for a permission: answer it under “Waiting for You”.",
   input: "It needs an answer: send it a message.",
   children: "It waits for the sub-agents below it and holds no slot meanwhile.",
   background: "It waits for a process that it started.",

@@ -1,5 +1,4 @@
 /** The view of the sub-agents: its rows, its badge and message, and what a person chooses to see. */
-import { setTimeout as delay } from "node:timers/promises";
 import { window, workspace, type TreeView } from "vscode";
 import { abilitiesOf, allAbilities } from "../commands/abilities.ts";
 import { createContexts } from "../contexts.ts";
@@ -7,8 +6,14 @@ import type { Following } from "../followSessions.ts";
 import type { ExtensionParts } from "../parts.ts";
 import { needsPerson } from "../sessionWords.ts";
 import { addFilterCommands } from "./filterCommands.ts";
-import { createOptionsStore, createSpawnedHere, type OptionsStore } from "./optionsStore.ts";
+import {
+  createFoldings,
+  createOptionsStore,
+  createSpawnedHere,
+  type OptionsStore,
+} from "./optionsStore.ts";
 import { createSessionItems } from "./sessionItems.ts";
+import { nextGiven, revealRow, untilDrawn } from "./revealRows.ts";
 import { createTreeRows, olderBelow, type Clock } from "./treeRows.ts";
 import { isFiltered } from "./treeOptions.ts";
 import { viewState } from "./viewState.ts";
@@ -20,34 +25,38 @@ export interface SessionView {
   readonly options: OptionsStore;
   /** Selects a session's row and brings it into sight, where it is one. */
   reveal(sessionId: string): Promise<void>;
+  /** The id of the one row that is selected; undefined where there is none, or are several. */
+  selectedRow(): Promise<string | undefined>;
 }
 
 const updateEveryMs = 200;
-const attemptEveryMs = 250;
-const mostAttempts = 20;
+/** How long the editor may take to draw all rows anew. */
+const redrawMs = 2_000;
 /** Built-in agents that do without a language model. */
 const withoutModel: readonly string[] = ["shell", "rehearsal"];
 /** A filter opens what it finds, but not a thousand rows. */
 const mostOpened = 30;
 
 export function addSessionView(
-  parts: Omit<ExtensionParts, "selected">,
+  parts: Omit<ExtensionParts, "selected" | "selectedRow">,
   following: Following,
 ): SessionView {
-  const { context, client, model, log, start } = parts;
+  const { context, client, model, log, realPaths, start } = parts;
   const setContext = createContexts();
   const options = createOptionsStore(context.workspaceState);
   const mine = createSpawnedHere(context.workspaceState);
+  const foldings = createFoldings(context.workspaceState);
   const visible = createVisibleSessions({
     model,
     options: () => options.current,
     folders: () => (workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath),
+    realPaths,
     isMine: (sessionId) => mine.has(sessionId),
   });
   const rows = createTreeRows({ model, visible, hasOlder: () => following.hasOlder, clock });
   let started: Promise<void> | undefined;
   const ready = () => (started ??= start().catch((error: unknown) => log.debug(String(error))));
-  const items = createSessionItems({ rows, model, client, ready });
+  const items = createSessionItems({ rows, model, client, foldings, ready });
   const view = window.createTreeView("offshoot.sessions", {
     treeDataProvider: items,
     canSelectMany: true,
@@ -115,23 +124,30 @@ export function addSessionView(
   async function openFound(): Promise<void> {
     const parents = new Set(visible.found().flatMap(({ id }) => visible.parent(id) ?? []));
     for (const id of [...parents].slice(0, mostOpened)) {
-      await show(id, { select: false, focus: false, expand: true });
+      if (view.visible) await show(id, { select: false, focus: false, expand: true });
     }
   }
 
   async function reveal(sessionId: string): Promise<void> {
-    const above = visible.parent(sessionId);
-    const isRow = visible.children(above).includes(sessionId);
+    const isRow = visible.children(visible.parent(sessionId)).includes(sessionId);
     if (isRow) await show(sessionId, { select: true, focus: false });
   }
 
-  /** The editor knows a row only when it has asked for it, which it does in its own time. */
+  /** That a row cannot be brought into sight is no reason to fail for what has made it. */
   async function show(id: string, how: Parameters<typeof view.reveal>[1]): Promise<void> {
-    for (let attempt = 0; attempt < mostAttempts && view.visible; attempt += 1) {
-      // To reveal a row that it does not know, the editor would report as an error.
-      await delay(attemptEveryMs);
-      if (rows.isFound(id)) return await view.reveal(id, how);
+    await revealRow(view, rows, id, how).catch((error: unknown) =>
+      log.error(`the row of ${id}: ${String(error)}`),
+    );
+  }
+
+  /** While all rows are drawn anew the editor does not know what is selected. */
+  async function selectedRow(): Promise<string | undefined> {
+    if (view.selection.length === 0) {
+      await nextGiven(rows, redrawMs);
+      await untilDrawn();
     }
+    const [id, ...others] = view.selection;
+    return others.length === 0 ? id : undefined;
   }
 
   /** Shows more of what the model holds, or asks the daemon for more. */
@@ -147,6 +163,10 @@ export function addSessionView(
     rows.changeAll();
     updateSoon();
     openFound().catch((error: unknown) => log.debug(String(error)));
+  });
+  realPaths.onDidChange(() => {
+    rows.changeAll();
+    updateSoon();
   });
   client.onSpawned((sessionId) => {
     mine.add(sessionId);
@@ -171,6 +191,8 @@ export function addSessionView(
   context.subscriptions.push(
     view.onDidChangeVisibility(showVisibility),
     view.onDidChangeSelection(updateAbilities),
+    view.onDidExpandElement(({ element }) => foldings.set(element, "open")),
+    view.onDidCollapseElement(({ element }) => foldings.set(element, "closed")),
     model.onDidChange(updateSoon),
     client.onDidChangeState(updateSoon),
     workspace.onDidGrantWorkspaceTrust(updateSoon),
@@ -184,7 +206,7 @@ export function addSessionView(
     { dispose: () => clearTimeout(timer) },
   );
   update();
-  return { view, visible, options, reveal };
+  return { view, visible, options, reveal, selectedRow };
 }
 
 const clock: Clock = {

@@ -2,6 +2,7 @@
 import { relative, isAbsolute, sep } from "node:path";
 import type { Session } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
+import type { RealPaths } from "../realPaths.ts";
 import { needsPerson } from "../sessionWords.ts";
 
 export type Scope = "mine" | "workspace" | "all";
@@ -86,8 +87,13 @@ export function matches(session: Session, { text, states }: TreeOptions): boolea
   return [title, agent, model, cwd, id].some((one) => one.toLowerCase().includes(wanted));
 }
 
-/** Whether a path is one of the folders or lies in one of them. */
-export function isWithin(path: string, folders: readonly string[]): boolean {
+/** Whether a path is one of the folders or lies in one of them, by whichever of their names. */
+export function isWithin(path: string, folders: readonly string[], realPaths: RealPaths): boolean {
+  const [real, ...others] = [path, ...folders].map((one) => realPaths.of(one));
+  return isBelow(path, folders) || isBelow(real ?? path, others);
+}
+
+function isBelow(path: string, folders: readonly string[]): boolean {
   return folders.some((folder) => {
     const way = relative(folder, path);
     return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));

@@ -16,17 +16,16 @@ export interface TreeRows {
   /** What a row says now; undefined where it is gone. */
   row(id: string): SessionRow | undefined;
   parent(id: string): string | undefined;
-  /**
-   * Whether the editor can find the row: it has asked for it since it was told of a change, or it
-   * would ask now because the row above is folded.
-   */
-  isFound(id: string): boolean;
   /** Ids of rows to ask for again, with what is below them; undefined: all of them. */
   onDidChange(listener: (ids: readonly string[] | undefined) => void): { dispose(): void };
   /** Nothing is told while nobody looks. */
   setVisible(visibility: "visible" | "hidden"): void;
   /** Other sessions are wanted, or another order of them. */
   changeAll(): void;
+  /** Whether the editor has asked for the row, below the row that it stands below now. */
+  isGiven(id: string): boolean;
+  /** Called when the editor has asked for a row. */
+  onDidGive(listener: () => void): { dispose(): void };
   dispose(): void;
 }
 
@@ -63,6 +62,7 @@ export function olderBelow(id: string): { parentId: string | undefined } | undef
 
 export function createTreeRows({ model, visible, hasOlder, clock }: Parts): TreeRows {
   const listeners = new Set<(ids: readonly string[] | undefined) => void>();
+  const giveListeners = new Set<() => void>();
   /** What the editor was given: lists by the row above them, and rows as texts to be compared. */
   const lists = new Map<string | undefined, readonly string[]>();
   const rows = new Map<string, string>();
@@ -198,19 +198,21 @@ export function createTreeRows({ model, visible, hasOlder, clock }: Parts): Tree
       lists.set(parentId, list);
       return list;
     },
-    isFound(id) {
-      const above = visible.parent(id);
-      const isFolded = above !== undefined && rows.has(above) && !lists.has(above);
-      return rows.has(id) || isFolded;
-    },
     row(id) {
       const row = rowNow(id);
-      if (row !== undefined) rows.set(id, rowText(row));
+      if (row === undefined) return undefined;
+      rows.set(id, rowText(row));
+      for (const listener of giveListeners) listener();
       return row;
     },
     parent: (id) => {
       const older = olderBelow(id);
       return older === undefined ? visible.parent(id) : older.parentId;
+    },
+    isGiven: (id) => rows.has(id) && lists.get(visible.parent(id))?.includes(id) === true,
+    onDidGive(listener) {
+      giveListeners.add(listener);
+      return { dispose: () => void giveListeners.delete(listener) };
     },
     onDidChange(listener) {
       listeners.add(listener);
@@ -222,9 +224,12 @@ export function createTreeRows({ model, visible, hasOlder, clock }: Parts): Tree
         callOff?.();
         callOffTick?.();
         callOff = callOffTick = undefined;
+        // When it is shown again the editor draws all of it anew by itself, and loses its way where
+        // it is told of single rows meanwhile.
+        isAllDirty ||= rows.size > 0;
         return;
       }
-      touch([...rows.keys()]);
+      plan();
       callOffTick ??= clock.later(tick, tickMs);
     },
     changeAll() {

@@ -4,6 +4,7 @@
  */
 import { nothingBelow, addBelow, type Below } from "../commands/abilities.ts";
 import type { SessionModel } from "../sessionModel.ts";
+import type { RealPaths } from "../realPaths.ts";
 import type { Session } from "../../protocol/session.ts";
 import { isFiltered, isWithin, matches, sorted, type TreeOptions } from "./treeOptions.ts";
 
@@ -33,6 +34,7 @@ interface Parts {
   options: () => TreeOptions;
   /** Paths of the workspace's folders. */
   folders: () => readonly string[];
+  realPaths: RealPaths;
   /** Whether this window has spawned the session. */
   isMine: (sessionId: string) => boolean;
 }
@@ -40,7 +42,8 @@ interface Parts {
 /** Rows with the same parent: more would make every change of one of them slow. */
 const mostSiblings = 1000;
 
-export function createVisibleSessions({ model, options, folders, isMine }: Parts): VisibleSessions {
+export function createVisibleSessions(parts: Parts): VisibleSessions {
+  const { model, options, folders, realPaths, isMine } = parts;
   const shownMore = new Map<string | undefined, number>();
   const belows = new Map<string, Below>();
   const lists = new Map<string | undefined, readonly string[]>();
@@ -59,7 +62,7 @@ export function createVisibleSessions({ model, options, folders, isMine }: Parts
     const isItself = ({ id, cwd }: Session): boolean => {
       if (asked === "mine") return isMine(id);
       if (asked === "all" || paths.length === 0) return true;
-      const found = within.get(cwd) ?? isWithin(cwd, paths);
+      const found = within.get(cwd) ?? isWithin(cwd, paths, realPaths);
       within.set(cwd, found);
       return found;
     };

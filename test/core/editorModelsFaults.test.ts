@@ -1,6 +1,7 @@
 /** Clients that lend models and then do not behave: silent, gone, too loud, too late, or wrong. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { rawFront, type RawClient, type WireMessage } from "../support/rawClient.ts";
@@ -85,6 +86,45 @@ describe("a client that lends models and does not behave", function () {
     answer(second, again, { inputTokens: 1, outputTokens: 1 });
     const { status, result, attempt } = await client.completion(id);
     deepEqual([status, result, attempt], ["completed", "Whole.", 2]);
+  });
+
+  it("is a window that reloads between two turns: the next turn waits for it", async () => {
+    const first = await open();
+    const id = await spawn("once");
+    const asked = await question(first);
+    const input = { command: "until [ -e go ]; do sleep 0.05; done" };
+    const call = { type: "toolCall", toolUseId: "t1", name: "run_command", input };
+    first.notify("model/part", { requestId: asked.params.requestId, part: call });
+    answer(first, asked);
+    await waitFor(
+      () => client.of("subAgent/event").some(({ event }) => event.type === "tool.started"),
+      "the tool to begin",
+    );
+    await first.destroy();
+    writeFileSync(join(daemon.work, "go"), "");
+    await waitFor(
+      () => client.of("subAgent/event").some(({ event }) => event.type === "tool.completed"),
+      "the tool to have ended",
+    );
+    const second = await open();
+    const next = await question(second);
+    say(second, next, "Back again.");
+    answer(second, next);
+    const { status, result, attempt } = await client.completion(id);
+    deepEqual([status, result, attempt], ["completed", "Back again.", 1]);
+  });
+
+  it("is waited for no longer than until somebody cancels", async () => {
+    const editor = await open();
+    await editor.destroy();
+    const id = await spawn("once");
+    await waitFor(
+      async () =>
+        (await client.call("session/get", { sessionId: id })).session.status === "running",
+      "the run to begin",
+    );
+    await client.call("session/cancel", { sessionId: id });
+    equal((await client.completion(id)).status, "cancelled");
   });
 
   it("withdraws its models in the middle of a turn: that turn is still its own", async () => {

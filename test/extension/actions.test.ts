@@ -35,8 +35,14 @@ describe("what can be done with a session", () => {
     deepEqual(can({ status: "created" }), ["cancel", "retry", "send", "delete"]);
     deepEqual(can({ status: "queued" }), ["cancel", "pause", "send", "delete", "wait"]);
     deepEqual(can({ status: "running", ...live }), ["cancel", "send", "delete", "wait"]);
-    const suspended = can({ status: "suspended", ...live, waitingFor });
-    deepEqual(suspended, ["cancel", "send", "delete", "wait"]);
+    const running = { status: "running", ...live };
+    const waiting = { status: "suspended", ...live, waitingFor };
+    deepEqual(can(waiting), ["cancel", "send", "delete", "wait"]);
+    for (const one of [running, waiting]) {
+      ok(can({ ...one, runner: "model" }).includes("pause"));
+      ok(!can({ ...one, runner: "model", adopted: true }).includes("pause"));
+      ok(!can({ ...one, runner: "acp" }).includes("pause"));
+    }
     deepEqual(can({ status: "paused" }), ["cancel", "resume", "send", "delete", "wait"]);
     deepEqual(can({ status: "completed", ...ended }), ["retry", "send", "delete"]);
   });
@@ -44,7 +50,7 @@ describe("what can be done with a session", () => {
   it("fits what is below it: a run that has ended may have left children that go on", () => {
     const over = { status: "completed", ...ended };
     deepEqual(can(over, { open: 1 }), ["cancel", "retry", "send", "delete", "wait"]);
-    ok(can(over, { open: 1, queued: 1 }).includes("pause"));
+    ok(can(over, { open: 1, pausable: 1 }).includes("pause"));
     ok(can(over, { open: 1, paused: 1 }).includes("resume"));
   });
 

@@ -207,7 +207,11 @@ describe("an approval's row", () => {
     deepEqual([command.label, command.facts[1]], ["rm -r /", "It calls this: Run the tests"]);
     const input = { path: "/etc/passwd", content: "x" };
     const edit = approvalRow(approval("1", { kind: "edit", title, input }));
-    deepEqual([edit.label, edit.purpose, edit.facts[1]], [title, "change passwd", "/etc/passwd"]);
+    deepEqual([edit.label, edit.purpose], ["/etc/passwd", "change a file"]);
+    equal(edit.facts[1], "It calls this: Run the tests");
+    const path = `/home/me/${"deep/".repeat(9)}lib/x.ts`;
+    const far = approvalRow(approval("1", { kind: "edit", input: { path, content: "x" } }));
+    deepEqual([far.label, far.facts[1]], ["…/lib/x.ts", path]);
     const diffs = [input, input];
     equal(approvalRow(approval("1", { kind: "edit", input: { diffs } })).purpose, "change 2 files");
     const fetch = { kind: "fetch", title, input: { url: "https://evil" } };

@@ -116,7 +116,7 @@ if (hasEditor) {
       const steps = [{ request: "session/request_permission", params: { toolCall, options } }];
       const prompt = JSON.stringify(steps);
       await editor.offshoot("spawn", "--agent", "editor", "--title", "third", prompt);
-      await rowOf(page, /^Edit a\.txt, third wants to change a\.txt/).click();
+      await rowOf(page, /a\.txt, third wants to change a file/).click();
       await page.locator(".view-line").filter({ hasText: "zwei" }).waitFor();
       await photograph(page, "approvals-3-diff");
       await page

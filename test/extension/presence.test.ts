@@ -65,6 +65,7 @@ describe("the settings that the daemon gets", () => {
       settings({
         agents,
         defaultAgent: "mine",
+        defaultModel: "vscode/copilot/gpt-4.1",
         limits: { maxCostUsd: 2 },
         "permissions.mode": "plan",
         notifications: "all",
@@ -73,6 +74,7 @@ describe("the settings that the daemon gets", () => {
     deepEqual(given, {
       agents,
       defaultAgent: "mine",
+      defaultModel: "vscode/copilot/gpt-4.1",
       limits: { maxCostUsd: 2 },
       permissions: { mode: "plan" },
     });
@@ -80,7 +82,13 @@ describe("the settings that the daemon gets", () => {
   });
 
   it("are none where nothing is set, as the editor says it", () => {
-    const empty = { agents: [], defaultAgent: "", limits: {}, "permissions.mode": "" };
+    const empty = {
+      agents: [],
+      defaultAgent: "",
+      defaultModel: "",
+      limits: {},
+      "permissions.mode": "",
+    };
     deepEqual(clientSettings(settings(empty)), {});
     deepEqual(clientSettings(settings({})), {});
     deepEqual(clientSettings(settings({ limits: null })), {});
@@ -164,10 +172,10 @@ describe("news for a notification", () => {
     const told = (more: Partial<Completion>, of = session("a")) =>
       newsOfCompletion(completion(more), of)?.text;
     equal(told({}), "“title of a” has finished.");
-    equal(told({ status: "error", error }), "“title of a” has failed: no key");
+    equal(told({ status: "error", error }), "“title of a” has failed: no key.");
     equal(
       told({ status: "interrupted", reason: "host_restart" }),
-      "“title of a” was interrupted: the daemon ended under it",
+      "“title of a” was interrupted: the daemon ended.",
     );
     equal(told({ status: "cancelled" }), undefined);
     equal(told({ status: "skipped" }), undefined);
@@ -214,6 +222,27 @@ describe("news for a notification", () => {
       "4 sub-agents have finished.",
       "“[all] (command:workbench.action.quit)” wants to run a command: rm x",
     ]);
+  });
+
+  it("are one for all that the same thing has befallen, however few they are", () => {
+    const lost = (nth: number, reason: string) =>
+      newsOfCompletion(
+        completion({ runId: `r${nth}`, status: "interrupted", reason }),
+        session("a"),
+      ) ?? asked;
+    const failed = newsOfCompletion(completion({ status: "error", error }), session("a")) ?? asked;
+    const died = [1, 2, 3].map((nth) => lost(nth, "host_restart"));
+    deepEqual(
+      noticesOf([...died, failed, lost(4, "runner_lost")]).map(({ text, news }) => [
+        text,
+        news.length,
+      ]),
+      [
+        ["3 sub-agents were interrupted: the daemon ended.", 3],
+        ["“title of a” has failed: no key.", 1],
+        ["“title of a” was interrupted: its agent was lost.", 1],
+      ],
+    );
   });
 });
 

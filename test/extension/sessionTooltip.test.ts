@@ -43,7 +43,7 @@ describe("a tooltip of the tree", () => {
     }
     const waitingFor = { kind: "approval" as const, ids: [] };
     const waiting = session("a", { status: "suspended", ...live, waitingFor });
-    ok(sessionTooltip(waiting, facts).endsWith(String.raw`answer it at the top of the view\.`));
+    ok(sessionTooltip(waiting, facts).endsWith(String.raw`answer it under “Waiting for You”\.`));
   });
 
   it("makes no Markdown of an agent's text", () => {

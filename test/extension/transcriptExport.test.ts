@@ -92,7 +92,7 @@ describe("the whole of a transcript", () => {
     ok((await exported(id)).includes(long));
     const reader = createSessionReader(client, id);
     const { events } = await reader.events(0, 1000);
-    const cut = events.find(({ event, isCut }) => event.type === "message" && isCut);
+    const cut = events.find(({ event, wholeLength }) => event.type === "message" && wholeLength);
     ok(cut !== undefined && JSON.stringify(cut).length < 100_000);
     const whole = await reader.wholeEvent(cut.seq);
     equal(whole?.event.type === "message" && whole.event.text, long);

@@ -3,6 +3,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
+import { looks } from "../../extension/stateLooks.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { hasEditor, installedEditor } from "../support/editor/installEditor.ts";
 import { checkLeaks } from "../support/leaks.ts";
@@ -97,15 +98,19 @@ describe("the page of a transcript", function () {
     await page.getByRole("button", { name: "src/a.ts:12" }).first().click();
     await page.getByRole("button", { name: "https://example.com/x" }).click();
     await page.getByRole("button", { name: "w-" }).first().click();
-    await page.getByRole("button", { name: "Show all of it" }).click();
+    await page.getByRole("button", { name: "Show all output (20 kB)" }).click();
     await page.getByRole("button", { name: "Export" }).click();
-    await page.getByRole("button", { name: "Run again" }).click();
+    await page.getByRole("button", { name: "Run Again" }).click();
     await waitFor(() => opened.length === 6, "all doors", { describe: () => opened });
     deepEqual(
       opened.map(({ door }) => door),
-      [...["openFile", "openLink", "openSession", "openEvent", "exportTranscript", "runAgain"]],
+      ["openFile", "openLink", "openSession", "openEvent", "run", "run"],
     );
-    const [file, link] = opened;
+    const [file, link, , , ...run] = opened;
+    deepEqual(
+      run.map(({ given }) => given),
+      ["exportTranscript", "retry"],
+    );
     deepEqual(file?.given, [{ type: "openFile", path: "src/a.ts", line: 12 }, daemon.work]);
     equal(link?.given, "https://example.com/x");
   });
@@ -156,6 +161,36 @@ describe("the page of a transcript", function () {
     await page.getByRole("button", { name: "Cancel" }).waitFor();
     await client.call("session/cancel", { sessionId: id });
     await page.locator(".ending").getByText("Cancelled").waitFor();
+  });
+
+  it("follows over a question and its answer, which change how much room there is", async () => {
+    const prompt = `ask ${outputLines(1, 90)}`;
+    const id = await client.shell(prompt, { agent: "talk", title: "follows" });
+    const { page } = await look(id);
+    const allow = page.getByRole("button", { name: "Allow once" });
+    await allow.waitFor();
+    await waitFor(async () => (await below(page)) < 2, "the end to be in sight");
+    await allow.click();
+    await page.locator(".ending").getByText("Completed").waitFor();
+    await waitFor(async () => (await below(page)) < 2, "the end to be in sight again");
+    equal(await page.getByRole("button", { name: /Jump to the latest/ }).isVisible(), false);
+  });
+
+  it("says that it is to be kept when somebody begins to write, and only then", async () => {
+    const { page, opened } = await look(await said(work, "kept"));
+    await page.getByText("All is mended.").waitFor();
+    await page.getByRole("textbox").fill("wait");
+    await page.getByRole("textbox").fill("wait a moment");
+    await waitFor(() => opened.length > 0, "the page to say so");
+    deepEqual(opened, [{ door: "keep", given: undefined }]);
+  });
+
+  it("shows the signs of states in the tones of the tree", async () => {
+    const { page } = await look(await said(work, "signs"));
+    const sign = page.locator(".factRow .sign");
+    await sign.waitFor();
+    equal(await sign.getAttribute("class"), "sign good");
+    equal(await sign.locator("path").getAttribute("d"), looks.completed.strokes);
   });
 
   it("sends messages, and says what became of them", async () => {
@@ -261,7 +296,7 @@ describe("the page of a transcript", function () {
       .getByText(/Interrupted/)
       .waitFor();
     await page.getByRole("button", { name: /never ended, make/ }).waitFor();
-    equal(await page.getByRole("button", { name: "Run again" }).isVisible(), true);
+    equal(await page.getByRole("button", { name: "Run Again" }).isVisible(), true);
   });
 
   it("says so when the session is deleted", async () => {

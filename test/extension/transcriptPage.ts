@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { build, stop } from "esbuild";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { createSessionModel } from "../../extension/sessionModel.ts";
-import type { FromPage, ToPage } from "../../extension/transcript/pageMessages.ts";
+import type { FromPage, PageMessage, ToPage } from "../../extension/transcript/pageMessages.ts";
 import { createTranscriptHost } from "../../extension/transcript/transcriptHost.ts";
 import { transcriptHtml } from "../../extension/transcript/transcriptHtml.ts";
 import type { TestClient } from "../support/daemon.ts";
@@ -101,9 +101,8 @@ async function openPage({
     ...{ sessionId, client: calls, model, now: Date.now, titled: () => {} },
     start: () => Promise.resolve(),
     doors: {
-      cancel: door("cancel"),
-      runAgain: door("runAgain"),
-      exportTranscript: door("exportTranscript"),
+      run: door("run"),
+      keep: () => void opened.push({ door: "keep", given: undefined }),
       openSession: door("openSession"),
       openFile: door("openFile"),
       openLink: door("openLink"),
@@ -118,7 +117,8 @@ async function openPage({
     if (said.type() === "error") faults.push(said.text());
   });
   page.on("pageerror", (error) => faults.push(String(error.stack)));
-  await page.exposeFunction("toHost", (message: FromPage) => {
+  await page.exposeFunction("toHost", ({ of, message }: PageMessage) => {
+    if (of !== sessionId) throw new Error(`a page of ${of} speaks`);
     fromPage.push(message);
     void host.receive(message);
   });

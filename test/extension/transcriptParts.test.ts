@@ -129,13 +129,17 @@ describe("text of strangers", () => {
 
   it("is cut where it is long, and says so", () => {
     const event = { type: "note", level: "info", text: "x".repeat(20_000) } as const;
-    const { event: cut, isCut } = shownEvent({ seq: 1, at: 1, runId: "r", event });
-    ok(isCut && cut.type === "note");
-    ok(cut.text.endsWith("… [cut: 20000 characters]"));
+    const { event: cut, wholeLength } = shownEvent({ seq: 1, at: 1, runId: "r", event });
+    ok(wholeLength === 20_000 && cut.type === "note");
+    ok(cut.text.endsWith("xx…"));
+    const byCore = `${"x".repeat(20)}… [cut: 312400 characters, blob e7-1]`;
+    const kept = shownEvent({ seq: 1, at: 1, runId: "r", event: { ...event, text: byCore } });
+    ok(kept.wholeLength === 312_400 && kept.event.type === "note");
+    equal(kept.event.text, `${"x".repeat(20)}…`);
   });
 
   it("becomes no Markdown when it is exported", () => {
-    const base = { key: "k", revision: 1, seq: 1, at: 0, cutSeqs: [] };
+    const base = { key: "k", revision: 1, seq: 1, at: 0, cuts: [] };
     const text = "``` [x](command:y)\n# no";
     equal(
       markdownOf({ ...base, kind: "output", parts: [{ stream: "stdout", text }] }),

@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { createRealPaths } from "../../extension/realPaths.ts";
 import { createSessionModel } from "../../extension/sessionModel.ts";
 import { defaultOptions } from "../../extension/tree/treeOptions.ts";
 import { createTreeRows, olderBelow } from "../../extension/tree/treeRows.ts";
@@ -46,6 +47,7 @@ function editorOn(sessions: readonly Session[], folded: ReadonlySet<string> = ne
     model,
     options: () => defaultOptions,
     folders: () => [],
+    realPaths: createRealPaths(),
     isMine: () => false,
   });
   const rows = createTreeRows({ model, visible, hasOlder: () => older, clock });
@@ -181,7 +183,7 @@ describe("the rows that the editor asks for", () => {
     const { model, clock, rows, counts } = editorOn([
       root,
       session("a", running),
-      session("b", {}),
+      session("b", { status: "created" }),
     ]);
     equal(rows.row("a")?.expandable, "no");
     model.upsert(session("a1", { parentId: "a", ...running }));
@@ -209,7 +211,33 @@ describe("the rows that the editor asks for", () => {
     rows.setVisible("visible");
     clock.pass(100);
     deepEqual(counts, { told: 1, asked: 1 });
-    ok(labels.get("a")?.startsWith("completed"));
+    ok(labels.get("a")?.includes("14:03"));
+  });
+
+  it("are all told of anew when the view is shown again: the editor has begun to draw them", () => {
+    const { rows, clock } = editorOn([root, session("a", running), session("b", running)]);
+    const told: unknown[] = [];
+    rows.onDidChange((ids) => told.push(ids));
+    rows.setVisible("hidden");
+    rows.setVisible("visible");
+    clock.pass(100);
+    deepEqual(told, [undefined]);
+  });
+
+  it("are given when the editor has asked for them where they stand", () => {
+    const { model, rows, clock, askBelow } = editorOn([root, session("a", running)]);
+    let given = 0;
+    rows.onDidGive(() => (given += 1));
+    equal(rows.isGiven("a"), true);
+    model.upsert(session("b", running));
+    equal(rows.isGiven("b"), false);
+    clock.pass(100);
+    deepEqual([rows.isGiven("b"), given > 0], [true, true]);
+    // From here on the editor has a list without it.
+    model.upsert(session("c", running));
+    deepEqual([rows.row("c") === undefined, rows.isGiven("c")], [false, false]);
+    askBelow(undefined);
+    equal(rows.isGiven("c"), true);
   });
 
   it("forget those that are gone", () => {

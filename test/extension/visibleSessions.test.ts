@@ -1,9 +1,14 @@
 import { deepEqual, equal } from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { createRealPaths } from "../../extension/realPaths.ts";
 import { createSessionModel } from "../../extension/sessionModel.ts";
 import { defaultOptions, isWithin, type TreeOptions } from "../../extension/tree/treeOptions.ts";
 import { createVisibleSessions } from "../../extension/tree/visibleSessions.ts";
 import type { Session } from "../../protocol/session.ts";
 import { checkLeaks } from "../support/leaks.ts";
+import { testFolder } from "../support/testFolder.ts";
+import { waitFor } from "../support/waitFor.ts";
 import { ended, live, root, session } from "../terminal/sessionFixtures.ts";
 
 const waitingFor = { kind: "approval" as const, ids: [] };
@@ -19,6 +24,7 @@ function visibleOf(sessions: readonly Session[], changes: Partial<TreeOptions> =
     model,
     options: () => options,
     folders: () => ["/work"],
+    realPaths: createRealPaths(),
     isMine: (id) => mine.has(id),
   });
   const choose = (next: Partial<TreeOptions>) => {
@@ -109,8 +115,26 @@ describe("the sessions that are rows", () => {
 
   it("know whether a path lies in a folder", () => {
     const within = ["/work", "/work/a", "/work2", "/", "/wor"].filter((path) =>
-      isWithin(path, ["/work"]),
+      isWithin(path, ["/work"], createRealPaths()),
     );
     deepEqual(within, ["/work", "/work/a"]);
+  });
+
+  it("know a folder by each of its names", async () => {
+    const folder = mkdtempSync(join(testFolder, "link-"));
+    const [real, link] = [join(folder, "real"), join(folder, "link")];
+    mkdirSync(join(real, "below"), { recursive: true });
+    symlinkSync(real, link);
+    const realPaths = createRealPaths();
+    let changes = 0;
+    realPaths.onDidChange(() => (changes += 1));
+    const isBelow = (path: string, top: string) => isWithin(path, [top], realPaths);
+    equal(isBelow(join(real, "below"), link), false, "it is not looked up yet");
+    await waitFor(() => changes > 0, "the link to be looked up");
+    equal(isBelow(join(real, "below"), link), true);
+    equal(isBelow(join(link, "below"), link), true);
+    equal(isBelow(folder, link), false);
+    await waitFor(() => isBelow(join(link, "below"), real), "the other way round");
+    rmSync(folder, { recursive: true });
   });
 });

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Test } from "mocha";
-import { endCores } from "../support/daemon.ts";
 import { editorStartMs } from "../support/editor/editor.ts";
 import { isDesktop, runInHost, type ToldTest } from "../support/editor/inHost.ts";
 import { hasEditor } from "../support/editor/installEditor.ts";
@@ -12,7 +11,6 @@ import { checkLeaks } from "../support/leaks.ts";
 if (hasEditor || isDesktop) {
   describe("inside the extension host", () => {
     checkLeaks();
-    after(endCores);
     let told: ToldTest[];
 
     before("run it", async function () {

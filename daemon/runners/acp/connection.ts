@@ -124,6 +124,8 @@ export async function openAcpConnection(parts: ConnectionParts): Promise<AcpConn
         if (error instanceof AcpError) {
           throw new sdk.RequestError(error.code, error.message, error.data);
         }
+        // A fault of ours, of which the agent hears no more than that there is one.
+        log.error({ err: error, method }, "An agent's request could not be answered.");
         throw error;
       }
     })

@@ -1,18 +1,23 @@
 /** The editor's colours for the drawing, resolved: an SVG attribute cannot hold a variable. */
+import { toneColors } from "../../stateLooks.ts";
 import { darkPalette, lightPalette, type Palette } from "../../timeline/drawing.ts";
+
+const variableOf = (tone: keyof typeof toneColors) => [
+  `--vscode-${toneColors[tone].replaceAll(".", "-")}`,
+];
 
 /** The first of these variables that the theme sets is taken. */
 const variables: Record<keyof Palette, readonly string[]> = {
   background: ["--vscode-editor-background"],
   foreground: ["--vscode-editor-foreground", "--vscode-foreground"],
-  muted: ["--vscode-descriptionForeground", "--vscode-editorLineNumber-foreground"],
+  quiet: ["--vscode-descriptionForeground", "--vscode-editorLineNumber-foreground"],
   line: ["--vscode-contrastBorder", "--vscode-editorWidget-border", "--vscode-panel-border"],
-  running: ["--vscode-charts-blue"],
-  approval: ["--vscode-charts-yellow"],
-  children: ["--vscode-charts-purple"],
-  completed: ["--vscode-charts-green"],
-  error: ["--vscode-charts-red"],
-  warning: ["--vscode-charts-orange"],
+  works: variableOf("works"),
+  needsYou: variableOf("needsYou"),
+  waits: variableOf("waits"),
+  good: variableOf("good"),
+  bad: variableOf("bad"),
+  odd: variableOf("odd"),
   font: ["--vscode-font-family"],
 };
 

@@ -66,7 +66,10 @@ function approvalCard(approval: Approval, context: PageContext): HTMLElement {
     return made;
   });
   const { toggle, form } = denial((message) => respond("denyOnce", message || undefined));
-  const asked = title === toolName || title.startsWith(`${toolName} `) ? "" : toolName;
+  // A command stands below as it is.
+  const isCommand = typeof input === "object" && Object.values(input ?? {}).includes(title);
+  const said = isCommand ? toolName : title;
+  const asked = said === toolName || said.startsWith(`${toolName} `) ? "" : toolName;
   return element(
     "article",
     { className: "card", label: `Asks for your approval: ${visibleText(title)}` },
@@ -75,7 +78,7 @@ function approvalCard(approval: Approval, context: PageContext): HTMLElement {
       "h2",
       {},
       element("span", { className: "toolName" }, visibleText(asked)),
-      visibleText(title),
+      visibleText(said),
     ),
     element("div", { className: "asked" }, ...content),
     element("div", { className: "answers" }, ...buttons, toggle),

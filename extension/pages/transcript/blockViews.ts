@@ -113,21 +113,26 @@ function outputView(first: OutputBlock, context: PageContext): BlockView {
   });
 }
 
-function showCut(cut: HTMLElement, { cutSeqs }: Block, { tell }: PageContext): void {
-  const [seq] = cutSeqs;
-  const count = String(cutSeqs.length);
-  if (cut.dataset["count"] === count) return;
-  cut.dataset["count"] = count;
-  cut.replaceChildren();
-  if (seq === undefined) return;
-  const links = cutSeqs
-    .slice(0, 5)
-    .map((one) =>
-      button("link", cutSeqs.length === 1 ? "Show all of it" : `Show all of event ${one}`, () =>
-        tell({ type: "openEvent", seq: one }),
-      ),
-    );
-  cut.append("It is too long to be shown whole. ", ...links);
+/** More links than these lead nowhere that the others do not. */
+const mostCuts = 5;
+
+function showCut(target: HTMLElement, { cuts }: Block, { tell }: PageContext): void {
+  const count = String(cuts.length);
+  if (target.dataset["count"] === count) return;
+  target.dataset["count"] = count;
+  const links = cuts.slice(-mostCuts).map(({ seq, length, part }) => {
+    const what = part === undefined ? "" : ` ${part}`;
+    const open = () => tell({ type: "openEvent", seq });
+    return button("link", `Show all${what} (${sizeText(length)})`, open);
+  });
+  target.replaceChildren(...links);
+}
+
+/** Of texts, in which nearly every character is a byte. */
+function sizeText(characters: number): string {
+  return characters < 999_500
+    ? `${Math.max(1, Math.round(characters / 1_000))} kB`
+    : `${(characters / 1_000_000).toFixed(1)} MB`;
 }
 
 function nameOf(block: Block): string {

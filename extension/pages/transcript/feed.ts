@@ -146,7 +146,7 @@ function revisionOf(block: Block, context: PageContext): string {
   const base = String(block.revision);
   if (block.kind === "child") {
     const child = context.child(block.sessionId);
-    return `${base} ${child?.status} ${child?.title}`;
+    return `${base} ${child?.look} ${child?.status} ${child?.title}`;
   }
   if (block.kind === "approval") return `${base} ${context.approval(block.approvalId)?.title}`;
   return base;

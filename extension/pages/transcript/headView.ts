@@ -1,8 +1,9 @@
 /** The head of the page: which session it is, how it is, and where it stands in the tree. */
 import { visibleText } from "../../transcript/plainText.ts";
-import type { HeadFacts, SessionLink } from "../../transcript/pageMessages.ts";
+import type { HeadCommand, HeadFacts, SessionLink } from "../../transcript/pageMessages.ts";
 import { button, element, setHidden, setText } from "./dom.ts";
-import { statusGlyphs, type PageContext } from "./pageContext.ts";
+import type { PageContext } from "./pageContext.ts";
+import { stateSign } from "./stateSign.ts";
 
 export interface HeadView {
   element: HTMLElement;
@@ -19,9 +20,13 @@ export function headView({ tell }: Pick<PageContext, "tell">): HeadView {
   const facts = element("span", { className: "facts" });
   const detail = element("span", { className: "detail" });
   const children = element("nav", { className: "children", label: "Its sub-agents" });
-  const cancel = button("secondary", "Cancel", () => tell({ type: "cancel" }));
-  const again = button("secondary", "Run again", () => tell({ type: "runAgain" }));
-  const save = button("secondary", "Export", () => tell({ type: "export" }));
+  const act = (text: string, command: HeadCommand) =>
+    button("secondary", text, () => tell({ type: "do", command }));
+  const cancel = act("Cancel", "cancel");
+  const pause = act("Pause", "pause");
+  const resume = act("Resume", "resume");
+  const again = act("Run Again", "retry");
+  const save = act("Export", "exportTranscript");
   save.title = "Save all of it as a Markdown file";
   const root = element(
     "header",
@@ -31,7 +36,7 @@ export function headView({ tell }: Pick<PageContext, "tell">): HeadView {
       "div",
       { className: "titleRow" },
       title,
-      element("div", { className: "actions" }, cancel, again, save),
+      element("div", { className: "actions" }, again, pause, resume, cancel, save),
     ),
     element("div", { className: "factRow" }, state, facts, detail),
     children,
@@ -54,14 +59,12 @@ export function headView({ tell }: Pick<PageContext, "tell">): HeadView {
     setHidden(children, head.children.length === 0);
   }
 
-  function linkTo({ id, title: name, status }: SessionLink, className: string): HTMLElement {
-    const sign = element("span", { className: `glyph ${status}` }, statusGlyphs[status]);
-    sign.ariaHidden = "true";
+  function linkTo({ id, title: name, status, look }: SessionLink, className: string): HTMLElement {
     const link = button(`link ${className}`, visibleText(name), () =>
       tell({ type: "openSession", sessionId: id }),
     );
     if (className === "chip") {
-      link.prepend(sign);
+      link.prepend(stateSign(look));
       link.title = `${name}: ${status}`;
       link.ariaLabel = `${name}, ${status}`;
     }
@@ -73,21 +76,16 @@ export function headView({ tell }: Pick<PageContext, "tell">): HeadView {
     update(head) {
       setText(title, visibleText(head.title));
       title.title = visibleText(head.title);
-      const sign = element(
-        "span",
-        { className: `glyph ${head.status}` },
-        statusGlyphs[head.status],
-      );
-      sign.ariaHidden = "true";
-      const className = `state ${head.isRoot ? "root" : head.status}`;
-      if (state.className !== className || state.dataset["word"] !== head.state) {
-        state.className = className;
-        state.dataset["word"] = head.state;
-        state.replaceChildren(...(head.isRoot ? [] : [sign]), head.state);
+      const word = `${head.look} ${head.state}`;
+      if (state.dataset["word"] !== word) {
+        state.dataset["word"] = word;
+        state.replaceChildren(...(head.isRoot ? [] : [stateSign(head.look)]), head.state);
       }
       setText(facts, visibleText(head.facts.join(" · ")));
       setText(detail, visibleText(head.isOpen ? head.detail : ""));
       setHidden(cancel, !head.canCancel);
+      setHidden(pause, !head.canPause);
+      setHidden(resume, !head.canResume);
       setHidden(again, !head.canRunAgain);
       setHidden(save, head.isGone);
       showLinks(head);
@@ -99,11 +97,10 @@ export function headView({ tell }: Pick<PageContext, "tell">): HeadView {
 export function endingOf(head: HeadFacts): HTMLElement | undefined {
   if (head.isGone) return element("p", { className: "end cancelled" }, "This session was deleted.");
   if (head.isOpen || head.isRoot || head.status === "created") return undefined;
-  const sign = element("span", { className: "mark", role: "img" }, statusGlyphs[head.status]);
-  sign.ariaHidden = "true";
-  const word = `${head.state[0]?.toUpperCase() ?? ""}${head.state.slice(1)}`;
-  const why = head.detail === "" ? "" : `: ${visibleText(head.detail)}`;
-  return element("p", { className: `end ${head.status}` }, sign, `${word}${why}`);
+  // Where the detail says how it ended, the state in front of it would only say so again.
+  const said = head.detail === "" ? head.state : head.detail;
+  const text = visibleText(`${said[0]?.toUpperCase() ?? ""}${said.slice(1)}`);
+  return element("p", { className: `end ${head.status}` }, stateSign(head.look), text);
 }
 
 /** What stands where nothing was said yet. */

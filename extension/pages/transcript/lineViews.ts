@@ -1,9 +1,11 @@
 /** Blocks that are a line: plans, approvals, children, retries, notes, waits and new runs. */
 import type { Block } from "../../transcript/blocks.ts";
 import { visibleText } from "../../transcript/plainText.ts";
+import { lookOfStatus, type StateLook } from "../../stateLooks.ts";
 import { button, clock, element, shortDuration } from "./dom.ts";
 import { linkedText } from "./linkedText.ts";
-import { statusGlyphs, type PageContext } from "./pageContext.ts";
+import type { PageContext } from "./pageContext.ts";
+import { stateSign } from "./stateSign.ts";
 
 export type LineBlock = Exclude<
   Block,
@@ -17,8 +19,11 @@ export function lineOf(block: LineBlock, context: PageContext): (Node | string)[
       return planOf(block);
     case "approval": {
       const title = context.approval(block.approvalId)?.title;
-      const what = title === undefined ? "" : `: ${visibleText(title)}`;
-      return [mark("◐"), `${approvalWords[block.state] ?? visibleText(block.state)}${what}`];
+      // While it is open the tray says what it is about.
+      const isOpen = block.state === "requested";
+      const what = title === undefined || isOpen ? "" : `: ${visibleText(title)}`;
+      const sign = stateSign(approvalLooks[block.state] ?? "approval");
+      return [sign, `${approvalWords[block.state] ?? visibleText(block.state)}${what}`];
     }
     case "child": {
       const child = context.child(block.sessionId);
@@ -26,7 +31,7 @@ export function lineOf(block: LineBlock, context: PageContext): (Node | string)[
       const open = () => context.tell({ type: "openSession", sessionId: block.sessionId });
       const link = button("link", visibleText(child?.title ?? "Sub-agent"), open);
       link.title = "Open its transcript";
-      return [mark(statusGlyphs[status], status), link, ` ${status}`];
+      return [stateSign(child?.look ?? lookOfStatus(status)), link, ` ${status}`];
     }
     case "retry": {
       const wait = shortDuration(block.inMs);
@@ -43,7 +48,8 @@ export function lineOf(block: LineBlock, context: PageContext): (Node | string)[
       ];
     case "wait": {
       const until = block.until === undefined ? "" : ` · ${shortDuration(block.until - block.at)}`;
-      return [mark("◐"), `${waitWords[block.reason] ?? visibleText(block.reason)}${until}`];
+      const look = waitLooks[block.reason] ?? "background";
+      return [stateSign(look), `${waitWords[block.reason] ?? visibleText(block.reason)}${until}`];
     }
     case "run":
       return [element("span", { className: "rule" }), `Another run, ${clock(block.at)}`];
@@ -59,6 +65,21 @@ const approvalWords: Record<string, string> = {
   denyOnce: "Denied",
   denyAlways: "Denied always",
   expired: "Nobody answered in time",
+};
+
+/** A question that was answered asks no more. */
+const approvalLooks: Record<string, StateLook> = {
+  allowOnce: "completed",
+  allowAlways: "completed",
+  denyOnce: "cancelled",
+  denyAlways: "cancelled",
+  expired: "timeout",
+};
+
+const waitLooks: Record<string, StateLook> = {
+  children: "children",
+  input: "input",
+  background: "background",
 };
 
 const waitWords: Record<string, string> = {

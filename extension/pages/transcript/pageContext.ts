@@ -1,6 +1,5 @@
 /** What the parts of the page are given. */
 import type { FromPage, SessionLink } from "../../transcript/pageMessages.ts";
-import type { SessionStatus } from "../../../protocol/session.ts";
 import type { Approval } from "../../../protocol/approvals.ts";
 
 export interface PageContext {
@@ -14,18 +13,3 @@ export interface PageContext {
   /** What is known of an approval; also when it was answered meanwhile. */
   approval: (approvalId: string) => Approval | undefined;
 }
-
-/** The same signs as in the terminal; those that are empty here are drawn by the style. */
-export const statusGlyphs: Record<SessionStatus, string> = {
-  created: "·",
-  queued: "",
-  running: "",
-  suspended: "◐",
-  paused: "‖",
-  completed: "✓",
-  cancelled: "⊘",
-  error: "✗",
-  timeout: "◷",
-  interrupted: "↯",
-  skipped: "–",
-};

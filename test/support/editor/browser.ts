@@ -26,6 +26,7 @@ export interface BrowserOptions {
   /** A short folder that the browser may write to. */
   home: string;
   viewport?: Viewport | undefined;
+  expectedConsoleErrors?: RegExp | undefined;
   prepare?: ((context: BrowserContext, origin: string) => Promise<void>) | undefined;
 }
 
@@ -64,7 +65,8 @@ export async function startBrowser(options: BrowserOptions): Promise<EditorBrows
   const consoleErrors: string[] = [];
   context.on("console", (message) => {
     const text = textOf(message);
-    const isFault = message.type() === "error" && !normal.some((known) => known.test(text));
+    const known = [...normal, options.expectedConsoleErrors];
+    const isFault = message.type() === "error" && !known.some((one) => one?.test(text));
     if (isFault) consoleErrors.push(text);
   });
   context.on("weberror", (fault) => consoleErrors.push(String(fault.error().stack)));
@@ -75,7 +77,8 @@ export async function startBrowser(options: BrowserOptions): Promise<EditorBrows
     consoleErrors,
     async openWindow(folder) {
       const page = await context.newPage();
-      page.setDefaultTimeout(15_000);
+      // A machine that does something else besides is slow, and a fault is a fault later too.
+      page.setDefaultTimeout(30_000);
       await page.goto(`${origin}/?folder=${encodeURIComponent(folder)}`);
       await workbenchIsThere(page);
       return page;
@@ -90,7 +93,7 @@ export async function startBrowser(options: BrowserOptions): Promise<EditorBrows
  */
 export async function workbenchIsThere(page: Page): Promise<void> {
   const open = page.locator(".activitybar").getByRole("tab", { selected: true });
-  await open.first().waitFor({ timeout: 30_000 });
+  await open.first().waitFor({ timeout: 60_000 });
 }
 
 /** What VS Code itself writes in a browser, whatever is installed. Everything else is ours. */
@@ -100,6 +103,8 @@ const normal = [
   // A window that is reloaded or closed while it still writes its own state.
   /\[lifecycle\] Long running operations during shutdown/,
   /IndexedDB database '[\w-]+' is closed/,
+  // An extension of its own, when a workspace becomes a trusted one.
+  /Extension `vscode\.[\w-]+` is already registered/,
   // Its own extension for GitHub, on a busy machine.
   /Timed out waiting for authentication provider 'github'/,
 ];

@@ -44,9 +44,12 @@ export const editorStopMs = 30_000;
 export interface EditorOptions {
   /** Folder that a window opens; a new one by default, called `work`. */
   workspace?: string;
-  /** Path of a package that is installed first. */
-  vsix?: string;
-  /** The user's settings, over those that keep the editor quiet. */
+  /** Paths of packages that are installed first; ours, where it is only that one. */
+  vsix?: string | readonly string[];
+  /**
+   * The user's settings, over those that keep the editor quiet. They are read once: nothing here
+   * watches files for the editor.
+   */
   settings?: Record<string, unknown>;
   /** The daemon's configuration, over `quickConfig`. */
   config?: Config;
@@ -55,6 +58,8 @@ export interface EditorOptions {
   /** Added to the environment of server, extension host and daemon. */
   environment?: NodeJS.ProcessEnv;
   viewport?: Viewport;
+  /** What a test brings about on purpose: the editor writes the errors that it shows there too. */
+  expectedConsoleErrors?: RegExp;
   /** Called before the first window is opened. */
   prepare?: (context: BrowserContext, origin: string) => Promise<void>;
 }
@@ -80,7 +85,7 @@ export interface Editor {
 }
 
 /** What makes an editor quiet, and its pictures the same every time. */
-const quietSettings = {
+export const quietSettings = {
   "telemetry.telemetryLevel": "off",
   "workbench.startupEditor": "none",
   "workbench.tips.enabled": false,
@@ -114,9 +119,11 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
     ...["--config", join(folder, "server.yaml")],
     ...["--user-data-dir", join(folder, "data"), "--extensions-dir", join(folder, "ext")],
   ];
-  if (options.vsix !== undefined) {
-    const args = [...common, "--install-extension", options.vsix, "--force"];
-    await promisify(execFile)(installed.node, args, { env: environment, timeout: 60_000 });
+  const packages = [options.vsix ?? []].flat();
+  if (packages.length > 0) {
+    const wanted = packages.flatMap((path) => ["--install-extension", path]);
+    const args = [...common, ...wanted, "--force"];
+    await promisify(execFile)(installed.node, args, { env: environment, timeout: 120_000 });
   }
   const trust = options.workspaceTrust === "asked" ? [] : ["--disable-workspace-trust"];
   const server = spawn(
@@ -135,6 +142,7 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
     origin: `http://127.0.0.1:${port}`,
     home: join(folder, "browser"),
     viewport: options.viewport,
+    expectedConsoleErrors: options.expectedConsoleErrors,
     prepare: options.prepare,
   });
 

@@ -4,9 +4,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { runTests } from "@vscode/test-electron";
 import { build, stop as stopBundler } from "esbuild";
-import { quickConfig } from "../daemon.ts";
+import { endCores, quickConfig } from "../daemon.ts";
 import { cacheFolder } from "../installedOnce.ts";
 import { testFolder } from "../testFolder.ts";
+import { quietSettings } from "./editor.ts";
 import { unpackExtension } from "./packagedExtension.ts";
 
 /** What one test inside the host became; `fault` is its stack, or what else is known. */
@@ -31,7 +32,7 @@ export async function runInHost(vsix: string, entry: string): Promise<ToldTest[]
     writeFileSync(join(folder, "config.json"), JSON.stringify(quickConfig));
     const ended = await runTests({
       ...(isDesktop
-        ? { cachePath: join(cacheFolder(), "desktop"), launchArgs: [workspace] }
+        ? desktop(workspace, folder)
         : {
             vscodeExecutablePath: process.execPath,
             launchArgs: [join(import.meta.dirname, "testHost.ts"), workspace],
@@ -43,6 +44,8 @@ export async function runInHost(vsix: string, entry: string): Promise<ToldTest[]
         // For the desktop; the program in its place gives its own editor other ones.
         OFFSHOOT_STATE_DIR: join(folder, "state"),
         OFFSHOOT_CONFIG: join(folder, "config.json"),
+        // In a terminal of an editor it is set, and would turn the editor that is started into a Node.
+        ELECTRON_RUN_AS_NODE: undefined,
       },
     }).catch((error: Error) => error);
     if (!existsSync(report)) throw new Error(`the suite did not report: ${String(ended)}`);
@@ -51,8 +54,25 @@ export async function runInHost(vsix: string, entry: string): Promise<ToldTest[]
     if (ended !== 0) told.push({ title: "the editor ends well", fault: String(ended) });
     return told;
   } finally {
+    // The core outlives its windows.
+    await endCores();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Downloaded where the cache has none yet; with a profile of its own, which nobody has used before. */
+function desktop(workspace: string, folder: string) {
+  const profile = join(folder, "data");
+  mkdirSync(join(profile, "User"), { recursive: true });
+  writeFileSync(join(profile, "User", "settings.json"), JSON.stringify(quietSettings));
+  return {
+    cachePath: join(cacheFolder(), "desktop"),
+    launchArgs: [
+      workspace,
+      `--user-data-dir=${profile}`,
+      `--extensions-dir=${join(folder, "extensions")}`,
+    ],
+  };
 }
 
 /** The host loads CommonJS, and gives `vscode` to nothing else. */

@@ -12,9 +12,11 @@ const { values, positionals } = parseArgs({
   strict: false,
   allowPositionals: true,
 });
+/** The editor writes down what its tools refuse, and a suite tries that. */
+const expectedConsoleErrors = /Error from tool offshoot_/;
 const ended = Promise.withResolvers<number>();
 process.exitCode = await withEditor(
-  { workspace: String(positionals[0]), prepare },
+  { workspace: String(positionals[0]), prepare, expectedConsoleErrors },
   async (editor) => {
     await editor.openWindow();
     return await ended.promise;

@@ -10,6 +10,7 @@ export async function run(): Promise<void> {
   mocha.suite.emit("pre-require", globalThis, "", mocha);
   await import("./activation.inhost.ts");
   await import("./life.inhost.ts");
+  await import("./tools.inhost.ts");
   const told: ToldTest[] = [];
   await new Promise((resolve) => {
     mocha
