@@ -124,7 +124,7 @@ async function act(parts: {
   if (signal.aborted) return finish(toolCallId, world, cancelledCall);
   client.update({ sessionUpdate: "tool_call_update", toolCallId, status: "in_progress" });
   const show = throttle((text: string) => {
-    const content = textContent(text);
+    const content = textContent(redaction.redactSoFar(text));
     client.update({ sessionUpdate: "tool_call_update", toolCallId, content });
   });
   try {

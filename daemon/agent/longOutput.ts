@@ -1,6 +1,7 @@
 /** Bounds what a tool hands to the model; the whole of it goes to a file that read_file may read. */
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { messageOf } from "./runErrors.ts";
 
 /** In bytes of UTF-8. */
 const mostBytes = 32 * 1024;
@@ -17,12 +18,20 @@ export async function boundOutput(parts: {
   const bytes = Buffer.from(text);
   if (bytes.length <= mostBytes) return text;
   const file = join(scratchDir, `${name}.txt`);
-  await mkdir(scratchDir, { recursive: true, mode: 0o700 });
-  await writeFile(file, bytes, { mode: 0o600 });
+  const where = await writeWhole(file, bytes).then(
+    () => `all of it is in ${file}, for read_file`,
+    // What was done is done, and its beginning and end are worth more than an error.
+    (error: unknown) => `they could not be kept: ${messageOf(error)}`,
+  );
   const head = withoutBrokenEnds(bytes.subarray(0, headBytes));
   const tail = withoutBrokenEnds(bytes.subarray(-tailBytes));
   const cut = bytes.length - headBytes - tailBytes;
-  return `${head}\n\n[${cut} bytes left out; all of it is in ${file}, for read_file]\n\n${tail}`;
+  return `${head}\n\n[${cut} bytes left out; ${where}]\n\n${tail}`;
+}
+
+async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFile(file, bytes, { mode: 0o600 });
 }
 
 /** A cut may go through a character. */

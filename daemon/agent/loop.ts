@@ -7,6 +7,7 @@ import type { CallWorld } from "./calls.ts";
 import { compactIfFull } from "./compaction.ts";
 import { brokenMessage, estimateTokens, userMessage } from "./conversation.ts";
 import type { Model, Turn } from "./model/model.ts";
+import type { TextInPieces } from "./redaction.ts";
 import type { Tool } from "./tools/tool.ts";
 import type { UsageCount } from "./usage.ts";
 
@@ -83,6 +84,7 @@ export async function runPrompt(work: PromptWork): Promise<PromptEnd> {
 /** A turn that breaks leaves what it said in the conversation. */
 async function takeTurn(work: PromptWork, tools: Tool[], lastData: unknown[]): Promise<Turn> {
   const { model, instructions, messages, world, signal } = work;
+  const speech = createSpeech(world);
   let said = "";
   try {
     return await model.turn({
@@ -92,16 +94,10 @@ async function takeTurn(work: PromptWork, tools: Tool[], lastData: unknown[]): P
       lastData,
       signal,
       sayText(text) {
-        if (text === "") return;
         said += text;
-        const content = { type: "text", text } as const;
-        world.client.update({ sessionUpdate: "agent_message_chunk", content });
+        speech.say("agent_message_chunk", text);
       },
-      sayThought(text) {
-        if (text === "") return;
-        const content = { type: "text", text } as const;
-        world.client.update({ sessionUpdate: "agent_thought_chunk", content });
-      },
+      sayThought: (text) => speech.say("agent_thought_chunk", text),
       retrying({ attempt, inMs, error }) {
         world.client.tell({ retry: { attempt, inMs, message: error.message } });
         const seconds = Math.round(inMs / 100) / 10;
@@ -112,7 +108,30 @@ async function takeTurn(work: PromptWork, tools: Tool[], lastData: unknown[]): P
     if (said !== "") messages.push(brokenMessage(said));
     await work.save();
     throw error;
+  } finally {
+    speech.end();
   }
+}
+
+type Chunk = "agent_message_chunk" | "agent_thought_chunk";
+
+/** Tells what the model says while it says it, in its order. */
+function createSpeech({ client, redaction }: PromptWork["world"]) {
+  let current: { kind: Chunk; pieces: TextInPieces } | undefined;
+  const end = () => {
+    current?.pieces.end();
+    current = undefined;
+  };
+  return {
+    say(kind: Chunk, piece: string): void {
+      if (current?.kind !== kind) end();
+      const send = (text: string) =>
+        client.update({ sessionUpdate: kind, content: { type: "text", text } });
+      current ??= { kind, pieces: redaction.inPieces(send) };
+      current.pieces.push(piece);
+    },
+    end,
+  };
 }
 
 async function compact(parts: {

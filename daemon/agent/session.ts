@@ -92,6 +92,7 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
   } satisfies Parameters<typeof builtInTools>[0];
   let mode: Mode = meta.permissions?.mode ?? "ask";
   let running: RunningPrompt | undefined;
+  let isSaved = true;
 
   const collectTools = async () => {
     const found = meta.skills ?? findSkills(skillFolders);
@@ -104,7 +105,15 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
   const work = async (text: string, mine: RunningPrompt, signal: AbortSignal) => {
     const save = async () => {
       const { modelName: model } = parts;
-      await parts.file.save(redaction.redactValue({ model, cwd, messages }));
+      const saved = parts.file.save(redaction.redactValue({ model, cwd, messages }));
+      isSaved = await saved.then(
+        () => true,
+        (error: unknown) => {
+          // A full disk is no reason to end what works; the next turn tries again.
+          if (isSaved) client.notice("warning", `${notSaved}: ${messageOf(error)}`);
+          return false;
+        },
+      );
     };
     // An empty one goes on with the conversation as it is, as after a pause.
     if (text !== "") addPrompt(text, messages);
@@ -191,6 +200,9 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
     },
   };
 }
+
+const notSaved =
+  "The conversation cannot be written to disk, so a run after a crash would not know the latest of it";
 
 /** Names are exact, or end with `*`. Without a list every tool is wanted. */
 function isWanted(names: readonly string[] | undefined): (tool: Tool) => boolean {

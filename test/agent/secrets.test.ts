@@ -56,6 +56,22 @@ describe("the built-in agent's keys", () => {
     assert.equal(session.text(), "It is [redacted].");
   });
 
+  it("are found also where they come in pieces", async () => {
+    const meta = { ...scripted(server), permissions: { mode: "auto" } };
+    const session = await agent.open({ meta });
+    const said = `It is ${keys.ANTHROPIC_API_KEY}, or sk-an`;
+    await session.prompt(script("in pieces", { thought: said, text: said, deltas: said.length }));
+    assert.equal(session.text(), "It is [redacted], or sk-an");
+    const before = agent.stdout().length;
+    const command = "printf 'It is sk-ant-very'; sleep 0.7; echo -secret-1";
+    const call = { name: "run_command", input: { command } };
+    await session.prompt(script("slowly", { calls: [call] }, { text: "ok" }));
+    assert.match(String(session.calls().at(-1)?.rawOutput), /It is \[redacted\]/);
+    const told = agent.stdout().slice(before).replaceAll(JSON.stringify(command).slice(1, -1), "");
+    assert.match(told, /It is /);
+    assert.doesNotMatch(told, /sk-ant/);
+  });
+
   it("are cut out of results, errors and files", async () => {
     const meta = { ...scripted(server), permissions: { mode: "auto" } };
     const session = await agent.open({ meta });

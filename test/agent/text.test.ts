@@ -1,12 +1,14 @@
 /** The agent over its wire: what it says, what it counts, and how a prompt ends. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { RequestError } from "@agentclientprotocol/sdk";
 import type { PromptResponse } from "@agentclientprotocol/sdk";
 import { checkLeaks } from "../support/leaks.ts";
 import { plainText, script, startModelServer } from "../support/modelServer.ts";
 import type { ModelServer } from "../support/modelServer.ts";
 import { waitFor } from "../support/waitFor.ts";
-import { allow, removeFolders, scripted, startAgent } from "./agentClient.ts";
+import { allow, newFolder, removeFolders, scripted, startAgent } from "./agentClient.ts";
 import type { TestAgent, TestSession } from "./agentClient.ts";
 
 const keys = { OPENAI_API_KEY: "key-openai-12345", ANTHROPIC_API_KEY: "key-anthropic-12345" };
@@ -275,6 +277,29 @@ describe("the built-in agent's prompts", () => {
       ends.map(({ stopReason }) => stopReason),
       ["cancelled", "cancelled", "cancelled"],
     );
+  });
+
+  it("go on where nothing can be written to disk, and say so once", async () => {
+    const blocked = join(newFolder("blocked"), "file");
+    writeFileSync(blocked, "");
+    const meta = {
+      ...scripted(server),
+      permissions: { mode: "auto" },
+      stateDir: join(blocked, "below"),
+    };
+    const session = await agent.open({ meta });
+    const call = { name: "run_command", input: { command: "seq 1 20000" } };
+    await session.prompt(script("long", { calls: [call] }, { text: "Done." }));
+    assert.equal(session.text(), "Done.");
+    const [{ status, rawOutput } = {}] = session.calls();
+    assert.equal(status, "completed");
+    assert.match(
+      String(rawOutput),
+      /^1\n2\n.*bytes left out; they could not be kept: .*19999\n20000/s,
+    );
+    const warnings = session.of("notice").map(({ title }) => title);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? "", /cannot be written to disk.*ENOTDIR/);
   });
 
   it("say what is missing where there is no key or no such model", async () => {
