@@ -62,8 +62,8 @@ export function timeTaken(session: Session, now: number): string {
 /** What it does just now, in one line; nothing where other places say it. */
 export function activityOf(session: Session): string {
   if (!("activity" in session) || session.activity === undefined) return "";
-  // What it asks for stands where it is answered.
-  if (needsPerson(session)) return "";
+  // What it asks for stands where it is answered, and that it waits is said already.
+  if (needsPerson(session) || session.status === "suspended") return "";
   const { kind, label } = session.activity;
   // The prompt of a shell is the command itself, until it says something.
   if (kind === "process" && shellCall.test(label)) return "";

@@ -68,6 +68,8 @@ async function takePictures(editor: Editor): Promise<void> {
   await webview(page)
     .getByRole("treeitem", { name: new RegExp(rows.wire.title) })
     .waitFor();
+  const reading = webview(page).getByText(/Reading the history/);
+  await reading.waitFor({ state: "hidden" });
   await takePicture(page, "docs/vscode-timeline.png");
   await drawIcon(page.context());
 }
@@ -96,6 +98,7 @@ function rowNamed(page: Page, title: string, state: string) {
 async function takePicture(page: Page, name: string): Promise<void> {
   // Nothing under the mouse.
   await page.mouse.move(300, 600);
+  await page.locator(".monaco-hover:visible").first().waitFor({ state: "hidden" });
   await page.screenshot({ path: join(root, name), animations: "disabled", caret: "hide" });
   console.log(name);
 }
