@@ -1,5 +1,6 @@
 /** The agents that are always there and run on the built-in agent, and whether they can work. */
 import type { AgentProfile, Config } from "../protocol/config.ts";
+import { hotFilesCommand } from "./agent/rehearsal/hotFiles.ts";
 import { chooseProvider } from "./agent/model/providers.ts";
 
 /** Profiles; whether they can work here says `whyModelIsMissing`. */
@@ -9,6 +10,8 @@ export const builtInModelAgents: readonly AgentProfile[] = [
     description: "Surveys a repository with the real tools and sub-agents. No language model.",
     model: "rehearsal/planner",
     runner: { kind: "model" },
+    // The one command that it runs reads the history, and is known beforehand.
+    permissions: { rules: [{ tool: "run_command", pattern: hotFilesCommand, decision: "allow" }] },
   },
   {
     name: "model",

@@ -13,7 +13,7 @@ export interface SessionModel {
   get(sessionId: string): Session | undefined;
   /** Roots, or the children of a session, in the order of the work. */
   children(parentId: string | null): Session[];
-  /** The session and everything below it, parents before their children. */
+  /** The session and everything below it, each with its own below it, as a tree is read. */
   subtree(sessionId: string): Session[];
   /** Takes a snapshot: what is not in it is gone. */
   replace(sessions: readonly Session[]): void;
@@ -75,10 +75,13 @@ export function createSessionModel(): SessionModel {
     get: (sessionId) => sessions.get(sessionId),
     children: (parentId) => childIds(parentId).flatMap((id) => sessions.get(id) ?? []),
     subtree(sessionId) {
-      const top = sessions.get(sessionId);
-      const found = top === undefined ? [] : [top];
-      // It grows while it is walked through.
-      for (const { id } of found) found.push(...model.children(id));
+      const found: Session[] = [];
+      const next = [sessionId];
+      for (let id = next.pop(); id !== undefined; id = next.pop()) {
+        const session = sessions.get(id);
+        if (session !== undefined) found.push(session);
+        next.push(...childIds(id).toReversed());
+      }
       return found;
     },
     replace(snapshot) {

@@ -55,7 +55,7 @@ describe("the extension's model of the sessions", () => {
     equal("lastHeartbeatAt" in (model.get("b") ?? {}), false);
   });
 
-  it("walks a subtree, parents first, however deep", () => {
+  it("walks a subtree as it is read, however deep", () => {
     const model = createSessionModel();
     model.replace([
       session("c", { parentId: "b" }),
@@ -65,7 +65,7 @@ describe("the extension's model of the sessions", () => {
     ]);
     deepEqual(
       model.subtree("a").map(({ id }) => id),
-      ["a", "b", "d", "c"],
+      ["a", "b", "c", "d"],
     );
   });
 });
