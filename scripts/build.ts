@@ -2,6 +2,7 @@
  * `npm run build`: makes the bundles that are shipped. A source checkout never runs them.
  * `node scripts/build.ts FOLDER` writes them to another folder than dist/.
  */
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 
@@ -36,8 +37,21 @@ const programsApart: Plugin = {
   },
 };
 
+/** Of the manifest the programs want the version only, and most of it is for the editor. */
+const versionOnly: Plugin = {
+  name: "the version of the manifest",
+  setup(bundler) {
+    bundler.onLoad({ filter: /[/\\]package\.json$/ }, async ({ path }) => {
+      if (path !== join(root, "package.json")) return undefined;
+      const { version } = JSON.parse(await readFile(path, "utf8")) as { version: string };
+      return { contents: JSON.stringify({ version }), loader: "json" };
+    });
+  },
+};
+
 const shared: BuildOptions = {
   absWorkingDir: root,
+  plugins: [versionOnly],
   outdir,
   outExtension: { ".js": ".cjs" },
   bundle: true,
@@ -71,7 +85,7 @@ await build({
     mcp: "daemon/mcp/toolServer.ts",
     terminal: "daemon/terminal/commands.ts",
   },
-  plugins: [programsApart],
+  plugins: [versionOnly, programsApart],
   // A native addon: its binary is shipped beside the bundle, in node_modules.
   external: ["sqlite3"],
 });
@@ -95,7 +109,7 @@ await build({
     connection: "extension/connection.ts",
     subAgentTools: "extension/presence/subAgentTools.ts",
   },
-  plugins: [loadedLater],
+  plugins: [versionOnly, loadedLater],
   // The editor gives it to its extensions.
   external: ["vscode"],
 });
