@@ -29,11 +29,15 @@ const programsApart: Plugin = {
       if (kind !== "dynamic-import" || name === undefined || !isMain) return undefined;
       return { path: `./${name}.cjs`, external: true };
     });
-    // The core loads it with the first agent that speaks ACP. In one file with the core it would
-    // turn all that both use, such as zod, into modules that are initialised too late.
-    bundler.onResolve({ filter: /^@agentclientprotocol\/sdk$/ }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "./acp.cjs", external: true } : undefined,
-    );
+    // The first comes with the first agent that speaks ACP: in one file with the core it would turn
+    // all that both use, such as zod, into modules that are initialised too late. The other one is
+    // wanted where two versions meet.
+    const libraries = { "@agentclientprotocol/sdk": "./acp.cjs", semver: "./semver.cjs" };
+    for (const [name, path] of Object.entries(libraries)) {
+      bundler.onResolve({ filter: new RegExp(`^${name}$`) }, ({ kind }) =>
+        kind === "dynamic-import" ? { path, external: true } : undefined,
+      );
+    }
   },
 };
 
@@ -81,6 +85,7 @@ await build({
     offshoot: "daemon/main.ts",
     core: "daemon/core.ts",
     acp: "@agentclientprotocol/sdk",
+    semver: "semver",
     agent: "daemon/agent/agent.ts",
     mcp: "daemon/mcp/toolServer.ts",
     terminal: "daemon/terminal/commands.ts",
