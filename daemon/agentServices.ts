@@ -47,6 +47,9 @@ interface Parts {
   now: () => number;
 }
 
+/** The tool of Offshoot's own server, however the agent names it. */
+const isSpawn = /(^|_)spawn_agent$/;
+
 /** `attempt` is aborted when the attempt is over, though the run may go on. */
 export function createAgentServices(
   parts: Parts,
@@ -113,6 +116,10 @@ export function createAgentServices(
       parts.emit(run, { type: "approval", approvalId, state: answered });
       await parts.askingChanged(run);
     }
+    if (isSpawn.test(question.toolName) && answered.startsWith("allow")) {
+      const { prompt } = (answer.input ?? question.input ?? {}) as { prompt?: unknown };
+      if (typeof prompt === "string") run.spawnsAllowed.add(prompt);
+    }
     // An agent that was told "always" would not ask again: then the rule could not be removed.
     if (answered === "allowAlways") return { ...answer, decision: "allowOnce" };
     return answered === "denyAlways" ? { ...answer, decision: "denyOnce" } : answer;
@@ -121,7 +128,7 @@ export function createAgentServices(
   return (run, attempt) => ({
     permissionMode: strictestMode(permissionsOf(run)),
     ...materialOf(run),
-    ask: (question, withdrawn) => ask(run, question, { attempt, withdrawn }),
+    ask: (run.ask = (question, withdrawn) => ask(run, question, { attempt, withdrawn })),
     onMessage(take) {
       run.takeMessage = take;
     },

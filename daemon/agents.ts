@@ -283,6 +283,7 @@ function merged(configs: readonly Config[]): Config {
   return Object.assign({}, ...configs, { limits }) as Config;
 }
 
-function isInside(path: string, folder: string): boolean {
+/** Whether a path is the folder or lies in it. */
+export function isInside(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
 }

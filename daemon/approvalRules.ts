@@ -7,7 +7,7 @@ import { v7 as newId } from "uuid";
 import type { Approval, ApprovalRule, ApprovalScope, StoredRule } from "../protocol/approvals.ts";
 import { OffshootError } from "../protocol/errors.ts";
 import type { News } from "./hub.ts";
-import { exactPattern } from "./permissions.ts";
+import { exactPattern } from "./agent/rulePatterns.ts";
 import type { ApprovalQuestion } from "./runners/runner.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Store } from "./store/sessionStore.ts";

@@ -172,6 +172,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
         // A store that cannot write keeps everything in memory until it can.
         while (store.pendingBytes > mostPending && !run.controller.signal.aborted) await delay(100);
       },
+      hasTurnLeft: () => run.afterLastTurn === undefined,
       addUsage: (more) => countUsage(run, more),
       setActivity: (activity) => {
         const facts = tree.live.get(run.sessionId);
@@ -227,13 +228,14 @@ export function createAttempts(parts: AttemptParts): Attempts {
     }
   }
 
-  /** A run that has had exactly its turns may be done with the last one; it gets no other. */
+  /** A run that has had exactly its turns or calls may be done with the last one; it gets no other. */
   function stopSpending(run: LiveRun, { over, cause }: { over: Over; cause: EndCause }): void {
     const told = `${over.limit} ${over.max}`;
     if (run.budgetTold !== told) emit(run, { type: "budget", ...over });
     run.budgetTold = told;
+    // Turns count when they end, calls when they begin.
     if (over.limit === "maxTurns" && over.used === over.max) run.afterLastTurn = cause;
-    else endRun(run, cause);
+    else if (over.limit !== "maxToolCalls" || over.used > over.max) endRun(run, cause);
   }
 
   /** The budget that is used up, of the session or of one above it; of several the highest. */
@@ -290,6 +292,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
     over.abort();
     delete run.takeMessage;
     delete run.pauseAtTurn;
+    delete run.ask;
     if (run.phase === "open" && !signal.aborted) run.phase = "ended";
     await parts.endAdopted(run);
     await endLeftBehind(run, undefined);

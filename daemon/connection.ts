@@ -14,7 +14,7 @@ import {
   type MessageConnection,
 } from "vscode-jsonrpc/node";
 import { standardErrors } from "../protocol/errors.ts";
-import { frame, FrameSplitter } from "./framing.ts";
+import { frame, FrameSplitter, longestBody } from "./framing.ts";
 import type { Log } from "./log.ts";
 import type { Outbound } from "./outbound.ts";
 
@@ -189,6 +189,13 @@ function idOf(value: unknown): string | number | undefined {
     : undefined;
 }
 
+/** Whoever asked could not read it, and would lose the connection over it. */
+function tooLong(message: Message, length: number): Buffer {
+  const sentence = `the answer has ${length} bytes, and a message ends at ${longestBody}; ask for less`;
+  const error = { code: standardErrors.internalError, message: sentence };
+  return frame(JSON.stringify({ jsonrpc: "2.0", id: idOf(message) ?? null, error }));
+}
+
 class FrameWriter extends AbstractMessageWriter {
   readonly #outbound: Outbound;
 
@@ -198,7 +205,8 @@ class FrameWriter extends AbstractMessageWriter {
   }
 
   write(message: Message): Promise<void> {
-    this.#outbound.answer(frame(JSON.stringify(message)));
+    const whole = frame(JSON.stringify(message));
+    this.#outbound.answer(whole.length > longestBody ? tooLong(message, whole.length) : whole);
     return Promise.resolve();
   }
 

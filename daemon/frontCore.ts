@@ -127,7 +127,7 @@ function replay(front: Front, socket: Socket, own: OwnRequests): void {
     const expired = expiredApprovals(memory).map(frame);
     for (const standing of standingRequests(memory)) {
       ask(standing.method, standing.params, (reply) => {
-        if (reply.error === undefined) return changesIn(reply).map(frame);
+        if (reply.error === undefined) return changesIn(memory, reply).map(frame);
         front.warn(`${standing.method} was not renewed: ${JSON.stringify(reply.error)}.`);
         return [];
       });

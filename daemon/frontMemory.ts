@@ -28,6 +28,8 @@ export interface ClientMemory {
   tree: { params: Fields; completionSeq: number } | undefined;
   /** The highest completion that was sent again since it asked for the tree. */
   replayedTo: number;
+  /** The runs that it was told of and that have not ended, each with the last event it was given. */
+  readonly runs: Map<string, { runId: string; seq: number }>;
   /** The sessions that it subscribed to singly, with the last event that it was given of each. */
   readonly sessions: Map<string, number>;
   /** What the client lent to the core: its models and its keys, as the params to lend them again. */
@@ -48,6 +50,7 @@ export function newClientMemory(): ClientMemory {
     configuration: undefined,
     tree: undefined,
     replayedTo: 0,
+    runs: new Map(),
     sessions: new Map(),
     approvals: new Map(),
     lent: new Map(),
@@ -115,6 +118,7 @@ export function hearCore(memory: ClientMemory, body: Buffer): Heard {
   const head = body.toString("latin1", 0, 64);
   if (head.startsWith(notificationStart)) {
     if (head.startsWith("subAgent/event", methodAt)) hearEvent(memory, body);
+    else if (head.startsWith("subAgent/started", methodAt)) hearStart(memory, body);
     else if (head.startsWith("subAgent/completed", methodAt)) hearCompletion(memory, body);
     else if (head.startsWith("approval/re", methodAt)) hearApproval(memory, body);
     else if (head.startsWith(stoppingMethod, methodAt)) return { kind: "stopping" };
@@ -133,19 +137,34 @@ const eventStart =
   /^subAgent\/event","params":\{"parentSessionId":"[^"\\]*","childSessionId":"([^"\\]*)","runId":"[^"\\]*","seq":(\d+),/;
 const answerStart = /^\{"jsonrpc":"2\.0","id":(-?\d{1,15}|"[ !#-[\]-~]*"),"(?:result|error)"/;
 
+function hearStart({ runs }: ClientMemory, body: Buffer): void {
+  const { session } = fieldsOf(parseMessage(body)?.params) ?? {};
+  keepRun(runs, session);
+}
+
+function keepRun(runs: ClientMemory["runs"], session: unknown): void {
+  const { id, runId, status, lastSeq } = fieldsOf(session) ?? {};
+  if (typeof id !== "string" || typeof runId !== "string") return;
+  if (status !== "running" && status !== "suspended") return;
+  runs.set(id, { runId, seq: numberOf(lastSeq) ?? 0 });
+}
+
 function hearEvent(memory: ClientMemory, body: Buffer): void {
-  if (memory.sessions.size === 0) return;
   const found = eventStart.exec(body.toString("latin1", methodAt, methodAt + 400));
   const params = found ? undefined : fieldsOf(parseMessage(body)?.params);
   const sessionId = found ? found[1] : params?.["childSessionId"];
   const seq = found ? Number(found[2]) : params?.["seq"];
   if (typeof sessionId !== "string" || typeof seq !== "number") return;
+  const run = memory.runs.get(sessionId);
+  if (run !== undefined) run.seq = Math.max(run.seq, seq);
   const before = memory.sessions.get(sessionId);
   if (before !== undefined && seq > before) memory.sessions.set(sessionId, seq);
 }
 
 function hearCompletion(memory: ClientMemory, body: Buffer): void {
-  const { completionSeq, replayed, stored } = fieldsOf(parseMessage(body)?.params) ?? {};
+  const params = fieldsOf(parseMessage(body)?.params) ?? {};
+  const { childSessionId, completionSeq, replayed, stored } = params;
+  memory.runs.delete(String(childSessionId));
   // What was never stored is lost when its core dies, and its number is given again.
   if (typeof completionSeq !== "number" || stored === false) return;
   if (replayed === true) memory.replayedTo = Math.max(memory.replayedTo, completionSeq);
@@ -189,6 +208,8 @@ function hearAnswer(memory: ClientMemory, id: RequestId, body: Buffer): void {
     const { completionSeq } = fieldsOf(result) ?? {};
     const after = numberOf(params["afterCompletion"]) ?? numberOf(completionSeq) ?? 0;
     memory.tree = { params, completionSeq: Math.max(after, memory.replayedTo) };
+    memory.runs.clear();
+    for (const session of sessionsIn(result)) keepRun(memory.runs, session);
   } else if (asked.method === "tree/unsubscribe") {
     memory.tree = undefined;
     memory.approvals.clear();
@@ -234,14 +255,34 @@ export function standingRequests(memory: ClientMemory): { method: string; params
   return standing;
 }
 
-/** The snapshot of a renewed subscription, as the notifications that a client knows. */
-export function changesIn({ result }: Message): string[] {
+/**
+ * The snapshot of a renewed subscription, as the notifications that a client knows: of runs that
+ * have begun meanwhile it hears that first, and of those that it knows which events it has missed.
+ */
+export function changesIn({ runs, tree }: ClientMemory, { result }: Message): string[] {
+  const wantsEvents = tree?.params["events"] === "all";
+  const say = (method: string, params: object) =>
+    JSON.stringify({ jsonrpc: "2.0", method, params });
+  return sessionsIn(result).flatMap((session) => {
+    const { id, parentId, runId, attempt, lastSeq } = fieldsOf(session) ?? {};
+    const before = runs.get(String(id));
+    runs.delete(String(id));
+    keepRun(runs, session);
+    const isNew = runs.has(String(id)) && before?.runId !== runId;
+    const seq = numberOf(lastSeq) ?? 0;
+    const hasMissed = wantsEvents && before !== undefined && seq > before.seq;
+    const named = { parentSessionId: parentId, childSessionId: id, runId, attempt };
+    return [
+      ...(hasMissed ? [say("subAgent/gap", { sessionId: id, from: before.seq + 1, to: seq })] : []),
+      ...(isNew ? [say("subAgent/started", { ...named, session })] : []),
+      say("session/changed", { session }),
+    ];
+  });
+}
+
+function sessionsIn(result: unknown): unknown[] {
   const sessions = fieldsOf(result)?.["sessions"];
-  if (!Array.isArray(sessions)) return [];
-  const method = "session/changed";
-  return sessions.map((session: unknown) =>
-    JSON.stringify({ jsonrpc: "2.0", method, params: { session } }),
-  );
+  return Array.isArray(sessions) ? sessions : [];
 }
 
 /**

@@ -1,6 +1,7 @@
 /** One handler per request, total over the method table. What they do stands in the parts. */
 import { OffshootError } from "../protocol/errors.ts";
 import type { DaemonStatus } from "../protocol/daemon.ts";
+import { isLive, isTerminal } from "../protocol/states.ts";
 import type { Agents } from "./agents.ts";
 import type { ApiKeys } from "./apiKeys.ts";
 import type { ApprovalRules } from "./approvalRules.ts";
@@ -44,6 +45,18 @@ export function createHandlers(parts: Parts): CoreHandlers {
   const { approvals, approvalRules } = parts;
   const { apiKeys, editorModels, now } = parts;
 
+  /** What a workspace contributes works for whoever trusts it, in later runs as in the first. */
+  function refuseWorkspaceAgent(sessionId: string, client: Client): void {
+    const { session, workspace, ownRunner } = tree.get(sessionId);
+    if (workspace === undefined || ownRunner === true || isLive(session)) return;
+    if (client.options.workspaceTrusted === true || client.options.run !== undefined) return;
+    if (agents.scopeFor(client, session.cwd).profiles.has(session.agent)) return;
+    const message =
+      `the agent "${session.agent}" comes from the workspace, which this client has not said that ` +
+      "it trusts; trust it first";
+    throw new OffshootError("notTrusted", message, {});
+  }
+
   const handlers: CoreHandlers = {
     "session/create": async (params, { client }) => {
       refuseUntrusted(client);
@@ -58,23 +71,32 @@ export function createHandlers(parts: Parts): CoreHandlers {
     },
     "session/run": async ({ sessionId }, { client }) => {
       refuseUntrusted(client);
+      refuseWorkspaceAgent(sessionId, client);
       spawning.refreshProfile(sessionId, client);
       return { session: await scheduler.run(sessionId) };
     },
     "session/send": async (params, { client }) => {
       refuseUntrusted(client);
+      refuseWorkspaceAgent(params.sessionId, client);
+      if (isTerminal(tree.get(params.sessionId).session)) {
+        spawning.refreshProfile(params.sessionId, client);
+      }
       return { delivery: await scheduler.send(params) };
     },
     "session/cancel": async ({ sessionId, reason }, { client }) => {
+      refuseOutside(tree, client, sessionId);
       await scheduler.cancel(sessionId, reason, client.options.run?.sessionId);
       return {};
     },
-    "session/pause": async (params) => {
+    "session/pause": async (params, { client }) => {
+      refuseOutside(tree, client, params.sessionId);
       await scheduler.pause(params);
       return {};
     },
     "session/resume": async (params, { client }) => {
       refuseUntrusted(client);
+      refuseOutside(tree, client, params.sessionId);
+      refuseWorkspaceAgent(params.sessionId, client);
       await scheduler.resume(params);
       return {};
     },
@@ -89,7 +111,12 @@ export function createHandlers(parts: Parts): CoreHandlers {
       return { session: tree.show(sessionId) };
     },
     "session/get": ({ sessionId }) => ({ session: tree.show(sessionId) }),
-    "session/list": (params) => tree.list(params),
+    "session/list": ({ cursor, cwd, ...filter }) => {
+      // An id of a session; one that was removed meanwhile is as good.
+      if (cursor !== undefined && !/^[\da-f-]{36}$/.test(cursor)) throw notOurCursor();
+      const folder = cwd === undefined ? undefined : absolutePath(cwd, "cwd");
+      return tree.list({ ...filter, ...(cursor && { cursor }), ...(folder && { cwd: folder }) });
+    },
     "session/messages": async ({ sessionId, cursor, limit = pageSize }) => {
       tree.get(sessionId);
       const messages = await readPage(
@@ -124,7 +151,8 @@ export function createHandlers(parts: Parts): CoreHandlers {
       await client.outbound.caughtUp();
       return result;
     },
-    "session/delete": async ({ sessionId }) => {
+    "session/delete": async ({ sessionId }, { client }) => {
+      refuseOutside(tree, client, sessionId);
       const sessionIds = [...tree.descendantsOf(sessionId), tree.get(sessionId).session.id];
       return { deleted: await retention.remove(sessionIds) };
     },
@@ -185,8 +213,12 @@ export function createHandlers(parts: Parts): CoreHandlers {
       return {};
     },
     "daemon/status": () => parts.status(),
-    "daemon/prune": (params) => retention.prune(params),
-    "daemon/stop": ({ runs = "interrupt" }) => {
+    "daemon/prune": (params, { client }) => {
+      refuseOutside(tree, client);
+      return retention.prune(params);
+    },
+    "daemon/stop": ({ runs = "interrupt" }, { client }) => {
+      refuseOutside(tree, client);
       parts.stop(runs);
       return {};
     },
@@ -217,6 +249,15 @@ function refuseWhoCannotAnswer(client: Client): void {
   throw new OffshootError("notTrusted", message, {});
 }
 
+/** A program inside a run ends, holds and removes what is below it, and nothing of anybody else. */
+function refuseOutside(tree: SessionTree, { options: { run } }: Client, sessionId?: string): void {
+  if (run === undefined || tree.find(run.sessionId) === undefined) return;
+  const isBelow = (id: string) => tree.find(id) === undefined || tree.isWithin(id, run.sessionId);
+  if (sessionId !== undefined && isBelow(sessionId)) return;
+  const message = "a program inside a run can do this only to the sub-agents below it";
+  throw new OffshootError("notTrusted", message, {});
+}
+
 /** The id of a root; a child's would stand for no tree at all. */
 function checkedRoot(tree: SessionTree, id: string, place: number): string {
   if (tree.get(id).session.kind === "root") return id;
@@ -233,5 +274,9 @@ function paramsOfCommand(given: readonly unknown[], texts: readonly string[]): u
 function cursorNumber(cursor: string | undefined): number {
   const number = Number(cursor ?? 0);
   if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new InvalidParams([{ path: "cursor", message: "is not one that this request gave out" }]);
+  throw notOurCursor();
+}
+
+function notOurCursor(): InvalidParams {
+  return new InvalidParams([{ path: "cursor", message: "is not one that this request gave out" }]);
 }

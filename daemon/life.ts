@@ -17,7 +17,7 @@ import {
 import type { Log } from "./log.ts";
 import type { News } from "./hub.ts";
 import { hold } from "./pausing.ts";
-import type { Paused, RunOutcome } from "./runners/runner.ts";
+import type { Paused, RunContext, RunOutcome } from "./runners/runner.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
 import type { HeldRun, StoredSession } from "./store/records.ts";
@@ -52,6 +52,10 @@ export interface LiveRun {
   budgetTold?: string;
   /** It has had its last turn: it may end by itself, and is ended when it begins another. */
   afterLastTurn?: EndCause;
+  /** Prompts of sub-agents that a person has allowed when the agent itself asked. */
+  readonly spawnsAllowed: Set<string>;
+  /** Asks for leave on behalf of its agent, while an attempt is on. */
+  ask?: RunContext["ask"];
   /** Gives the agent a message while it works, where its runner can; `read` is called when it has. */
   takeMessage?: (text: string, read: () => void) => "injected" | "queued";
   /** It shall pause at its next turn; withdrawn: and go on then. */

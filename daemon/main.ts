@@ -26,9 +26,16 @@ void main();
 async function main(): Promise<void> {
   if (values.stdio === true && positionals.length === 0) process.exit(await front());
   else if (positionals[0] === "core") await core();
-  else if (positionals[0] === "agent") process.exit(await agent());
-  else if (positionals[0] === "mcp") process.exitCode = await toolServer();
+  else if (isPlain("agent")) process.exit(await agent());
+  else if (isPlain("mcp")) process.exitCode = await toolServer();
   else process.exitCode = await terminal();
+}
+
+/** Called with nothing but a state folder; the terminal client explains these and refuses the rest. */
+function isPlain(command: string): boolean {
+  const { "state-dir": folder, ...others } = values;
+  const isKnown = Object.keys(others).length === 0 && folder !== true;
+  return isKnown && positionals.length === 1 && positionals[0] === command;
 }
 
 async function front(): Promise<number> {

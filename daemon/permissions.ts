@@ -2,8 +2,8 @@
  * Whether an agent may do something without asking: pure. Rules decide, the last one that matches
  * wins; without one the mode does. A child never gets more than its parent.
  */
-import picomatch from "picomatch";
 import type { AgentProfile, PermissionMode, Permissions } from "../protocol/config.ts";
+import { matches } from "./agent/rulePatterns.ts";
 import type { ApprovalQuestion, ToolKind } from "./runners/runner.ts";
 import type { StoredSession } from "./store/records.ts";
 
@@ -44,7 +44,8 @@ export function permissionSets(
   return sets;
 }
 
-function isPlainProgram(profile: AgentProfile | undefined): boolean {
+/** A program that says nothing but text: it asks nobody, and is asked nothing. */
+export function isPlainProgram(profile: AgentProfile | undefined): boolean {
   const runner = profile?.runner;
   return runner?.kind === "command" && (runner.format ?? "text") === "text";
 }
@@ -78,24 +79,4 @@ function decideOne(
     case "plan":
       return "deny";
   }
-}
-
-/** The pattern that stands for this subject and nothing else. */
-export function exactPattern(subject: string): string {
-  return subject.replaceAll(/[\\*?[\]{}()!+@|^$~]/gu, String.raw`\$&`);
-}
-
-/** What joins commands or puts one into another: what allows the first does not allow the next. */
-const joinsCommands = /[;&|`\n<>]|\$\(/;
-
-/** A path's `*` stays within one folder; a command's matches anything. */
-function matches(
-  { subject, kind }: ApprovalQuestion,
-  pattern: string,
-  decision: Decision,
-): boolean {
-  if (subject === undefined) return false;
-  if (subject === pattern || exactPattern(subject) === pattern) return true;
-  if (kind === "execute" && decision === "allow" && joinsCommands.test(subject)) return false;
-  return picomatch.isMatch(subject, pattern, { dot: true, bash: kind === "execute" });
 }

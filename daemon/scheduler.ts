@@ -46,6 +46,8 @@ export interface Scheduler {
   wait: Wait;
   /** A person is asked something for the run, or asked no more. */
   askingChanged(run: LiveRun): Promise<void>;
+  /** The run of the session that has a slot, or had one and waits. */
+  liveRun(sessionId: string): LiveRun | undefined;
   /** Whether the session, or one above it, is being made to end: nothing new belongs below it. */
   isEnding(sessionId: string): boolean;
   /** Ends what is open of the sessions, then removes them; nothing new begins there meanwhile. */
@@ -121,6 +123,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       causes: [],
       controller: new AbortController(),
       phase: "open",
+      spawnsAllowed: new Set(),
       givenUpTo: 0,
       readUpTo: 0,
       prompt: "",
@@ -293,6 +296,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
 
     resume: (params) => pausing.resume(params),
 
+    liveRun,
     askingChanged: (run) => waitingChanged(run, lifeParts()),
 
     async wait(params, ofRun, signal) {

@@ -19,6 +19,7 @@ import type { Scheduler } from "./scheduler.ts";
 import type { SessionEnvironments } from "./sessionEnvironments.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
+import { leaveToSpawn } from "./spawnLeave.ts";
 import type { Setup, StoredSession, TrustedWorkspace } from "./store/records.ts";
 import type { Store } from "./store/sessionStore.ts";
 import { transition } from "./transition.ts";
@@ -52,6 +53,22 @@ export function createSpawning(parts: Parts): Spawning {
   async function spawn(params: SpawnParams, client: Client): Promise<Session> {
     const warming = agents.warm(client, likelyFolder(params, client));
     if (warming !== undefined) await warming;
+    return await spawnAllowed(await withLeave(params, client), client);
+  }
+
+  /** A run asks before it spawns; while that lasts everything else may change. */
+  async function withLeave(params: SpawnParams, client: Client): Promise<SpawnParams> {
+    const spawner = tree.find(client.options.run?.sessionId ?? "");
+    if (spawner === undefined) return params;
+    const folder = checkedFolder(params.cwd ?? parentOf(params, client).session.cwd);
+    const profile = profileFor(params, agents.scopeFor(client, folder));
+    const run = scheduler.liveRun(spawner.session.id);
+    const { prompt } = params;
+    return { ...params, prompt: await leaveToSpawn(spawner, run, { profile, prompt, folder }) };
+  }
+
+  async function spawnAllowed(params: SpawnParams, client: Client): Promise<Session> {
+    refuseNewWork();
     const parent = parentOf(params, client);
     const asked = checkedFolder(params.cwd ?? parent.session.cwd);
     const scopeOfAsked = agents.scopeFor(client, asked);
@@ -253,7 +270,7 @@ function childRecord(
         parentId: parent.id,
         rootId: parent.rootId,
         depth: parent.depth + 1,
-        title: params.title ?? titleOf(params.prompt),
+        title: params.title?.trim() || titleOf(params.prompt),
         cwd,
       },
       at,
@@ -276,7 +293,7 @@ function childRecord(
     ...(setup && { setup }),
     ...(narrowing && { narrowing }),
     ...(params.overrides?.runner && { ownRunner: true }),
-    ...(params.title !== undefined && { titleGiven: true }),
+    ...(params.title?.trim() && { titleGiven: true }),
     unreadFrom: 1,
     childCount: 0,
   };

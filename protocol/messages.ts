@@ -66,7 +66,10 @@ const SpawnParams = z.object({
   parentId: id.optional().describe("default: the root of cwd, made if there is none"),
   prompt: z.string().min(1),
   agent: z.string().optional().describe("default: defaultAgent of the configuration"),
-  title: z.string().optional().describe("default: first line of the prompt, 60 characters"),
+  title: z
+    .string()
+    .optional()
+    .describe("default, also for an empty one: first line of the prompt, 60 characters"),
   model: z.string().optional(),
   cwd: z.string().optional().describe("absolute; default: the parent's"),
   limits: Limits.optional(),

@@ -1,7 +1,7 @@
 /** Whether a call may act without asking, and what was answered for the rest of a session. */
-import picomatch from "picomatch";
 import type { ToolKind } from "@agentclientprotocol/sdk";
 import type { Permissions } from "../../protocol/config.ts";
+import { exactPattern, matches } from "./rulePatterns.ts";
 
 export type Mode = NonNullable<Permissions["mode"]>;
 export type Rule = NonNullable<Permissions["rules"]>[number];
@@ -26,11 +26,11 @@ const edits: ReadonlySet<ToolKind> = new Set(["edit", "delete", "move"]);
 
 /** The last rule that matches decides, without one the mode. Every path was confined before. */
 export function decide(mode: Mode, rules: readonly Rule[], action: Action): Decision {
-  const { tool, kind, subject } = action;
+  const { tool, kind } = action;
   const rule = rules.findLast(
     (candidate) =>
       (candidate.tool === "*" || candidate.tool === tool || candidate.tool === kind) &&
-      (candidate.pattern === undefined || matches(subject, candidate.pattern)),
+      (candidate.pattern === undefined || matches(action, candidate.pattern, candidate.decision)),
   );
   // Nothing that was allowed before makes a plan act.
   const acts = !changesNothing.has(kind);
@@ -40,15 +40,8 @@ export function decide(mode: Mode, rules: readonly Rule[], action: Action): Deci
   return mode === "acceptEdits" && edits.has(kind) ? "allow" : "ask";
 }
 
-/** `*` in a command matches anything, also slashes; in a path it stays within one folder. */
-function matches(subject: string | undefined, pattern: string): boolean {
-  if (subject === undefined) return false;
-  return subject === pattern || picomatch.isMatch(subject, pattern, { dot: true, bash: true });
-}
-
-/** The rule that "always" means: this command or address exactly, or the tool on any path. */
-export function ruleFor({ tool, kind, subject }: Action, decision: Decision): Rule {
-  const isPath = changesNothing.has(kind) || edits.has(kind);
-  if (isPath || subject === undefined) return { tool, decision };
-  return { tool, pattern: subject, decision };
+/** The rule that "always" means: this path, command or address exactly; a tool without one, whole. */
+export function ruleFor({ tool, subject }: Action, decision: Decision): Rule {
+  if (subject === undefined) return { tool, decision };
+  return { tool, pattern: exactPattern(subject), decision };
 }

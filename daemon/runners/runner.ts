@@ -107,6 +107,8 @@ export interface RunContext {
   emit(event: AgentEvent): void;
   /** Resolves when the store has caught up; wait for it before reading more from a fast agent. */
   ready(): Promise<void>;
+  /** Whether the run may take one more turn; after its last one it had better end by itself. */
+  hasTurnLeft(): boolean;
   /** Adds to what the session and every session above it have used; over budget, the run ends. */
   addUsage(more: Partial<Usage>): void;
   /**

@@ -65,9 +65,7 @@ function tellApproval(output: Output, approval: Approval, now: number): void {
   const path = approval.path.map((step) => cleanLine(step.title)).join(" › ");
   const left =
     approval.expiresAt === undefined ? "" : ` · ${formatDuration(approval.expiresAt - now)} left`;
-  output.line(
-    `${paint("bold", shortId(approval.id))}  ${cleanLine(approval.title)}${paint("dim", left)}`,
-  );
+  output.line(`${paint("bold", shortId(approval.id))}  ${headOf(approval)}${paint("dim", left)}`);
   output.line(paint("dim", `          ${path}`));
   const input =
     typeof approval.input === "string" ? approval.input : JSON.stringify(approval.input);
@@ -75,6 +73,15 @@ function tellApproval(output: Output, approval: Approval, now: number): void {
     .split("\n")
     .slice(0, 8))
     output.line(`          ${line}`);
+}
+
+/** A command by its first line, since an agent's title may be any of its lines; else the title. */
+function headOf({ kind, input, title }: Approval): string {
+  const { command } = (input ?? {}) as { command?: unknown };
+  if (kind !== "execute" || typeof command !== "string") return cleanLine(title);
+  const lines = cleanText(command).trim().split("\n");
+  const first = cleanLine(lines[0] ?? "");
+  return lines.length === 1 ? first : `${first} … (${lines.length} lines)`;
 }
 
 type Answer = Omit<ParamsOf<"approval/respond">, "approvalId">;

@@ -44,7 +44,10 @@ export interface Client {
 }
 
 export interface Greeting {
+  /** Absolute; the workspace folder, where no other is named. */
   readonly cwd: string;
+  /** Absolute: what trust is given to. */
+  readonly workspaceFolder?: string;
   /** Whether what the workspace contributes may run; absent: only the user's own agents. */
   readonly trusted?: boolean;
   /** Of this process. */
@@ -77,6 +80,7 @@ export async function openClient(socket: Socket, greeting: Greeting): Promise<Cl
 
 function initializeParams({
   cwd,
+  workspaceFolder = cwd,
   trusted,
   environment,
   run,
@@ -85,7 +89,9 @@ function initializeParams({
   return {
     processId: process.pid,
     clientInfo: { name: "offshoot-cli", version: VERSION },
-    workspaceFolders: [{ uri: pathToFileURL(cwd).href, name: basename(cwd) }],
+    workspaceFolders: [
+      { uri: pathToFileURL(workspaceFolder).href, name: basename(workspaceFolder) },
+    ],
     capabilities: {},
     initializationOptions: {
       offshoot: {

@@ -6,7 +6,7 @@ import { Command, CommanderError, Help } from "commander";
 import { VERSION } from "../version.ts";
 import { addApprovalCommands } from "./approvalCommands.ts";
 import { addCoreCommands } from "./coreCommands.ts";
-import { CommandFailure, exitCodes, exitCodeTable } from "./exitCodes.ts";
+import { CommandFailure, exitCodes, exitCodeTable, usageFailure } from "./exitCodes.ts";
 import { invocationOf, type Bind, type CommonOptions, type Terminal } from "./invocation.ts";
 import { addLookCommands } from "./lookCommands.ts";
 import { openOutput } from "./output.ts";
@@ -58,13 +58,11 @@ function createProgram(terminal: Terminal, bind: Bind): Command {
     .description("Runs sub-agents, keeps every one of them on disk, and shows what they do.")
     .usage(
       "[options] COMMAND …\n" +
-        "       offshoot --stdio                 speak the protocol, for editors\n" +
-        "       offshoot agent                   be an agent of the Agent Client Protocol\n" +
-        "       offshoot mcp                     be an MCP server with the sub-agent tools",
+        "       offshoot --stdio                 speak the protocol, for editors",
     )
     .option("--state-dir <dir>", "the core's state folder (or OFFSHOOT_STATE_DIR)")
     .option("--json", "write JSON for scripts: one value per line, errors too")
-    .option("--trust", "trust this folder: agents of its .offshoot/config.json may run")
+    .option("--trust", "trust this repository, else this folder: its agents may run")
     .version(VERSION, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
     .exitOverride()
@@ -86,11 +84,29 @@ function createProgram(terminal: Terminal, bind: Bind): Command {
   program.commandsGroup("Steer:");
   addSteerCommands(program, bind);
   addApprovalCommands(program, bind);
+  program.commandsGroup("For other programs, over stdin and stdout:");
+  addProgramCommands(program);
   program.commandsGroup("The core behind it:");
   addCoreCommands(program, bind);
   program.helpCommand("help [command]", "explain a command");
   program.addHelpText("after", helpEnd);
   return program;
+}
+
+/** Where these are called as they have to be, `daemon/main.ts` starts them and nobody comes here. */
+function addProgramCommands(program: Command): void {
+  const programs = {
+    agent: "be an agent of the Agent Client Protocol, for editors and other hosts",
+    mcp: "be an MCP server with the sub-agent tools, for any other agent",
+  };
+  for (const [name, description] of Object.entries(programs)) {
+    program
+      .command(name)
+      .description(description)
+      .action(() => {
+        throw usageFailure(`\`offshoot ${name}\` takes no option but --state-dir <dir>`);
+      });
+  }
 }
 
 const plainHelp = new Help();

@@ -21,7 +21,7 @@ import {
   type Check,
 } from "./doctorFiles.ts";
 import { CommandFailure } from "./exitCodes.ts";
-import { withRunningCore, type Invocation } from "./invocation.ts";
+import { withRunningCore, workspaceFolderOf, type Invocation } from "./invocation.ts";
 import { cleanLine, formatDuration } from "./values.ts";
 
 /** One check after the other, as each is done. */
@@ -104,7 +104,7 @@ async function* configChecks({ terminal, trusted }: Invocation): AsyncGenerator<
   const name = "config";
   const userFile = userConfigFile(terminal.environment);
   const configuration = createConfiguration(userFile);
-  const workspace = configuration.workspace(terminal.cwd, undefined);
+  const workspace = configuration.workspace(terminal.cwd, workspaceFolderOf(terminal.cwd));
   if (!existsSync(userFile)) yield ok(name, `no file at ${userFile}; the defaults are used`);
   for (const loaded of [configuration.user(), ...(workspace ? [workspace] : [])]) {
     const note = loaded === workspace && !trusted ? " (counts with --trust only)" : "";
@@ -138,7 +138,7 @@ function* agentChecks(
   });
   const settings = { source: "client", config: {}, faults: [] };
   const options = { workspaceTrusted: trusted };
-  const scope = agents.scopeFor({ options, settings, folders: [cwd] }, cwd);
+  const scope = agents.scopeFor({ options, settings, folders: [workspaceFolderOf(cwd)] }, cwd);
   for (const { source, path, message } of scope.fileFaults) {
     const where = path === "" ? source : `${source}: ${path}`;
     yield warn("agent file", cleanLine(`${where}: ${message}`), "correct it; the others are used");

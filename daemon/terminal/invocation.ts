@@ -1,5 +1,6 @@
 /** What every command is given: the options that all share, its output, and a way to the core. */
 import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { keysIn } from "../agent/model/providers.ts";
 import { createConfiguration } from "../config.ts";
 import { userConfigFile } from "../configFile.ts";
@@ -147,6 +148,17 @@ export async function acrossCores<Result>(
   }
 }
 
+/**
+ * The nearest folder at or above `cwd` with a `.git`, which a work tree of its own has as a file:
+ * agents and instructions of a repository count in all of it. Without one, `cwd` itself.
+ */
+export function workspaceFolderOf(cwd: string): string {
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, ".git"))) return folder;
+    if (folder === dirname(folder)) return cwd;
+  }
+}
+
 /** Joins the core of the folder and greets it. Rejects with a CommandFailure. */
 async function connect(invocation: Invocation, start: JoinOptions["start"]): Promise<Client> {
   const { folder, output, run, terminal, trusted } = invocation;
@@ -161,6 +173,7 @@ async function connect(invocation: Invocation, start: JoinOptions["start"]): Pro
     if (note !== undefined) output.note(note);
     return await openClient(socket, {
       cwd: terminal.cwd,
+      workspaceFolder: workspaceFolderOf(terminal.cwd),
       environment: terminal.environment,
       ...(trusted && { trusted }),
       ...(run && { run }),

@@ -1,8 +1,8 @@
-/** `rm`: says what it ends and removes, and asks where somebody can answer. */
+/** `rm`: says what it ends and removes, and asks; where nobody can answer, only with `--yes`. */
 import { createInterface } from "node:readline/promises";
 import { isTerminal, type Session } from "../../protocol/session.ts";
 import type { Client } from "./client.ts";
-import { exitCodes } from "./exitCodes.ts";
+import { exitCodes, usageFailure } from "./exitCodes.ts";
 import { withCore, type CommonOptions, type Invocation } from "./invocation.ts";
 import { listSessions, nameOf, resolveIds } from "./sessionIds.ts";
 import { subtreeOf } from "./treeLayout.ts";
@@ -12,7 +12,11 @@ export async function remove(
   [named]: [string[]],
   options: CommonOptions & { yes?: boolean },
 ): Promise<number> {
-  const { output } = invocation;
+  const { output, terminal } = invocation;
+  const canAsk = terminal.stdin.isTTY === true && output.stdout.isTTY === true && !output.json;
+  if (options.yes !== true && !canAsk) {
+    throw usageFailure("nobody can be asked whether to remove them; give -y where that is meant");
+  }
   return await withCore(invocation, async (client) => {
     const ids = await resolveIds(client, named);
     if (options.yes !== true && !(await agreed(client, invocation, ids))) {
@@ -29,7 +33,7 @@ export async function remove(
   });
 }
 
-/** Says what would go; asks only a person at a terminal. */
+/** Says what would go, and asks. */
 async function agreed(
   client: Client,
   { output, terminal }: Invocation,
@@ -52,7 +56,6 @@ async function agreed(
   output.note(
     `${doomed.size} with everything below; ${live.length} of them have not ended and are ended by it`,
   );
-  if (terminal.stdin.isTTY !== true || output.stdout.isTTY !== true || output.json) return true;
   const question = createInterface({ input: terminal.stdin, output: output.stdout });
   try {
     return /^y(es)?$/i.test((await question.question("Remove them? [y/N] ")).trim());

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
 import type { Client } from "./client.ts";
 import { CommandFailure, exitCodes, exitCodeOfStatus, usageFailure } from "./exitCodes.ts";
-import { endLine, followRun } from "./followRun.ts";
+import { endLine } from "./followRun.ts";
 import {
   withCore,
   withCoreForRuns,
@@ -15,7 +15,8 @@ import {
 import { idOrEnd, idsOrEnds, waitingTime } from "./optionParsers.ts";
 import { untilInterrupted, type Output } from "./output.ts";
 import { remove } from "./removeCommand.ts";
-import { nameOf, resolveId, resolveIds } from "./sessionIds.ts";
+import { retry } from "./retryCommand.ts";
+import { resolveId, resolveIds } from "./sessionIds.ts";
 import { cleanLine, shortId } from "./values.ts";
 
 interface SendOptions extends CommonOptions {
@@ -97,7 +98,7 @@ export function addSteerCommands(program: Command, bind: Bind): void {
   program
     .command("retry")
     .argument("<id>", "the session", idOrEnd)
-    .description("run a session again that has ended without an answer")
+    .description("run a session again; one that has answered, on its last message")
     .option("-f, --follow", "follow the new run; its outcome is the exit code")
     .action(bind(retry));
   program
@@ -237,24 +238,5 @@ async function onEach(
     if (first === undefined) return exitCodes.ok;
     for (const failure of others) output.failure(failure);
     throw first;
-  });
-}
-
-async function retry(
-  invocation: Invocation,
-  [named]: [string],
-  options: CommonOptions & { follow?: boolean },
-): Promise<number> {
-  const { output } = invocation;
-  return await withCoreForRuns(invocation, async (client) => {
-    const sessionId = await resolveId(client, named);
-    const before = await client.call("session/get", { sessionId });
-    const { session } = await client.call("session/run", { sessionId });
-    output.value({ session });
-    if (options.follow === true) {
-      return await followRun(invocation, client, session, before.session.lastSeq);
-    }
-    output.line(`${session.status}: ${nameOf(session)}`);
-    return exitCodes.ok;
   });
 }

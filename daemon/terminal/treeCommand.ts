@@ -40,11 +40,10 @@ export async function tree(
   });
   const end = output.canDraw ? lost : Promise.race([live.allEnded(), lost]);
   try {
-    await untilInterrupted(
+    return await untilInterrupted(
       end.then(() => exitCodes.ok),
       () => {},
     );
-    return exitCodes.ok;
   } finally {
     live.stop();
     lost.catch(() => {});

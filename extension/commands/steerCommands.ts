@@ -6,6 +6,7 @@ import { isLive } from "../../protocol/states.ts";
 import { oneLine, plural } from "../sessionWords.ts";
 import { ableOf, commandAdder, forAll, type CommandParts } from "./commandSet.ts";
 import { confirmCancel, openIn, topmost, type Confirmation } from "./confirmations.ts";
+import { runAgain } from "./runAgain.ts";
 
 const mostWaited = 1000;
 const saidForMs = 6_000;
@@ -39,7 +40,7 @@ export function addSteerCommands(parts: CommandParts): void {
     ),
   );
   add("retry", (sessions) =>
-    forAll(ableOf(sessions, "retry", visible), (session) => runAgain(parts, session)),
+    forAll(ableOf(sessions, "retry", visible), (session) => runAgain(client, session)),
   );
   add("send", async (sessions) => {
     const able = ableOf(sessions, "send", visible);
@@ -81,23 +82,6 @@ export async function isConfirmed(confirmation: Confirmation | undefined): Promi
   ];
   const answer = await window.showWarningMessage(message, { modal: true, detail }, ...items);
   return answer?.title === button;
-}
-
-/**
- * Another run. Where the last word is the agent's, a run would find nothing to do: then the last
- * thing that it was told is said again.
- */
-async function runAgain({ client }: CommandParts, session: Session): Promise<void> {
-  const sessionId = session.id;
-  const cursor = String(Math.max(0, session.messageCount - 20));
-  const { messages } = await client.call("session/messages", { sessionId, cursor });
-  const last = messages.at(-1);
-  const told = messages.findLast(({ role }) => role === "user")?.text;
-  if (last?.role !== "assistant" || told === undefined) {
-    await client.call("session/run", { sessionId });
-  } else {
-    await client.call("session/send", { sessionId, text: told });
-  }
 }
 
 /** The message, and whether it ends what runs now. */

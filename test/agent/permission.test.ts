@@ -125,12 +125,32 @@ describe("the built-in agent's permissions", () => {
       },
     }));
     await session.prompt(calling(write, run));
-    await session.prompt(calling({ ...write, input: { path: "c.txt", content: "" } }, run));
+    await session.prompt(calling({ ...write, input: { path: "a.txt", content: "" } }, run));
     assert.equal(session.asked.length, 2);
     assert.deepEqual(
       statuses(session).map(([, status]) => status),
       ["completed", "denied", "completed", "denied"],
     );
+    await session.prompt(calling({ ...write, input: { path: "c.txt", content: "" } }));
+    assert.equal(session.asked.length, 3);
+  });
+
+  it("hold always for exactly what was asked, and no rule allows a joined command", async () => {
+    const answers = ["allow-always"];
+    const rules = [{ tool: "run_command", pattern: "echo *", decision: "allow" }];
+    const session = await open({ rules }, async () => ({
+      outcome: { outcome: "selected", optionId: answers.shift() ?? "reject-once" },
+    }));
+    const command = (line: string) => ({ name: "run_command", input: { command: line } });
+    const commands = ["true *.zzz", "true *.zzz", "true ; touch x.zzz", "echo hi"];
+    commands.push("echo hi ; touch x.zzz");
+    // One after the other, since an answer counts for what is asked after it.
+    for (const line of commands) await session.prompt(calling(command(line)));
+    assert.deepEqual(
+      session.asked.map(({ toolCall }) => toolCall.title),
+      ["true *.zzz", "true ; touch x.zzz", "echo hi ; touch x.zzz"],
+    );
+    assert.equal(existsSync(join(session.cwd, "x.zzz")), false);
   });
 
   it("follow the mode", async () => {

@@ -269,10 +269,18 @@ describe("an outside agent in the core", function () {
         cwd: agent.cwd,
       }),
     );
-    await tools.callTool({
+    const spawning = tools.callTool({
       name: "spawn_agent",
       arguments: { prompt: "echo below", agent: "shell" },
     });
+    // A child gets no more than its parent: what that has to ask for, it asks for here.
+    const { approval } = await waitFor(
+      () => client.of("approval/requested").find((one) => one.approval.sessionId === agent.id),
+      "the question",
+    );
+    deepEqual([approval.toolName, approval.input], ["run_command", { command: "echo below" }]);
+    await client.call("approval/respond", { approvalId: approval.id, decision: "allowOnce" });
+    await spawning;
     const [child] = (await client.call("session/list", { parentId: agent.id })).sessions;
     ok(child);
     deepEqual([child.agent, child.depth], ["shell", 2]);

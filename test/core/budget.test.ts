@@ -83,7 +83,7 @@ describe("budgets", () => {
 
   for (const [limits, usage] of [
     [{ maxCostUsd: 1.5 }, { costUsd: 1.6 }],
-    [{ maxToolCalls: 3 }, { toolCalls: 3 }],
+    [{ maxToolCalls: 3 }, { toolCalls: 4 }],
   ] as const) {
     it(`of ${Object.keys(limits).join()} hold`, async () => {
       acts = { spend: uses(usage) };
@@ -102,6 +102,19 @@ describe("budgets", () => {
       },
     };
     const { id } = await parts.spawn("last", { limits: { maxTurns: 2 } });
+    equal((await parts.completion(id)).status, "completed");
+    equal(parts.events(id).filter(({ type }) => type === "budget").length, 1, "said once");
+  });
+
+  it("of tool calls let the last call be made", async () => {
+    acts = {
+      calls: async (context) => {
+        for (let call = 0; call < 2; call += 1) context.addUsage({ toolCalls: 1 });
+        context.emit({ type: "message", role: "assistant", text: "done" });
+        return context.signal.aborted ? await untilEnd(context) : done;
+      },
+    };
+    const { id } = await parts.spawn("calls", { limits: { maxToolCalls: 2 } });
     equal((await parts.completion(id)).status, "completed");
     equal(parts.events(id).filter(({ type }) => type === "budget").length, 1, "said once");
   });

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import {
@@ -135,8 +135,17 @@ describe("cancelling", () => {
     await inside.call("session/cancel", { sessionId: child });
     deepEqual(outcome(await client.completion(child)), byParent);
     const stranger = await running();
-    await inside.call("session/cancel", { sessionId: stranger });
-    deepEqual(outcome(await client.completion(stranger)), byUser, "it is not below that run");
+    const others = [
+      inside.call("session/cancel", { sessionId: stranger }),
+      inside.call("session/delete", { sessionId: stranger }),
+      inside.call("session/pause", { sessionId: stranger }),
+      inside.call("daemon/prune", {}),
+      inside.call("daemon/stop", {}),
+    ];
+    for (const one of await Promise.allSettled(others)) {
+      ok(one.status === "rejected");
+      match(one.reason.message, /only to the sub-agents below it/);
+    }
     await inside.call("session/cancel", { sessionId: parent });
     deepEqual(outcome(await client.completion(parent)), byUser, "nobody is its own parent");
     await inside.close();

@@ -111,6 +111,7 @@ export function startRun(options: TestRunOptions): TestRun {
     remembered: {},
     remember: () => undefined,
     toolServer: { command: process.execPath, args: ["--version"], env: {} },
+    hasTurnLeft: () => true,
     addUsage: () => undefined,
     setActivity: ({ label }) => record.activities.push(label),
     processStarted: (started) => record.started.push(started),

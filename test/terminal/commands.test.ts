@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
 import type { Session } from "../../protocol/session.ts";
 import { VERSION } from "../../daemon/version.ts";
 import { offshoot, startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
-import { repository } from "../support/repository.ts";
 import { waitFor } from "../support/waitFor.ts";
 
 describe("the commands of the terminal", function () {
@@ -181,12 +179,31 @@ describe("the commands of the terminal", function () {
     }
   });
 
-  it("rm says what it removes and ends", async () => {
-    const id = await spawn("sleep 30");
-    const { code, stdout, stderr } = await call("rm", id.slice(-8));
-    assert.deepEqual([code, stdout], [0, "removed 1 session\n"]);
-    assert.match(stderr, /removes [0-9a-f]{8} "sleep 30"/);
-    assert.match(stderr, /1 of them have not ended/);
+  it("retry works again on what a completed session was told last", async () => {
+    const id = await spawn("echo one");
+    assert.equal((await call("wait", id)).code, 0);
+    assert.equal((await call("send", id, "echo two; exit $(cat code || echo 0)")).code, 0);
+    assert.equal((await call("wait", id)).code, 0);
+    assert.deepEqual((await call("retry", "-f", id)).stdout, "two\n");
+
+    writeFileSync(join(daemon.work, "code"), "3");
+    assert.equal((await call("retry", id)).code, 0);
+    assert.equal((await call("wait", id)).code, 1);
+    // What failed is still to be read, so that nothing is said twice.
+    writeFileSync(join(daemon.work, "code"), "0");
+    const { code, stdout } = await call("retry", "-f", id);
+    assert.deepEqual([code, stdout], [0, "two\n"]);
+  });
+
+  it("rm without a terminal wants --yes", async () => {
+    const id = await spawn("true");
+    for (const args of [[], ["--json"]]) {
+      const { code, stdout, stderr } = await call("rm", ...args, id);
+      assert.equal(code, 2);
+      assert.match(stdout + stderr, /nobody can be asked .*; give -y/);
+    }
+    assert.equal((await call("tail", id)).code, 0);
+    assert.equal((await call("rm", "-y", id.slice(-8))).stdout, "removed 1 session\n");
     assert.equal((await call("tail", id)).code, 2);
     assert.deepEqual(await json("rm", "--yes", await spawn("true")), { deleted: 1 });
   });
@@ -207,80 +224,6 @@ describe("the commands of the terminal", function () {
     assert.ok(pruned.deleted >= 1);
   });
 
-  /** An agent that asks, and its question when it does. */
-  function talkingAgent(): void {
-    const program = join(repository, "test", "support", "agents", "json-claude-talk.mjs");
-    daemon.configure({
-      agents: [
-        {
-          name: "talk",
-          runner: {
-            kind: "command",
-            command: process.execPath,
-            args: [program],
-            promptVia: "stdin",
-            format: "claude-stream-json",
-          },
-        },
-      ],
-    });
-  }
-  async function approvalOf(id: string): Promise<Approval> {
-    const ask = async () => await json<{ approvals: Approval[] }>("approvals");
-    return await waitFor(
-      async () => (await ask()).approvals.find(({ sessionId }) => sessionId === id),
-      "the question",
-    );
-  }
-
-  it("approvals shows what an agent asks, and answers it", async () => {
-    talkingAgent();
-    const asked = async (answered: string[]) => {
-      const id = await spawn("--agent", "talk", "--title", "the asker", "ask");
-      const approval = await approvalOf(id);
-      const list = await call("approvals");
-      assert.match(list.stdout, new RegExp(`^${approval.id.slice(-8)}  .*\n +.* › the asker\n`));
-      assert.match(list.stdout, /rm x/);
-      assert.match(
-        (await call("tree", id, "--once")).stdout,
-        /suspended .* waits for your approval/,
-      );
-      assert.equal((await call("approvals", ...answered, approval.id.slice(-8))).code, 0);
-      assert.equal((await call("wait", id)).code, 0);
-      assert.equal((await call("approvals", ...answered, approval.id)).code, 7);
-      return (await call("tail", id)).stdout;
-    };
-    assert.match(await asked(["allow"]), /"behavior":"allow"/);
-    assert.match(await asked(["deny", "-m", "not now"]), /"behavior":"deny","message":"not now"/);
-  });
-
-  it("approvals rules lists the answers for always, and forget removes one", async () => {
-    talkingAgent();
-    assert.deepEqual(await json("approvals", "rules"), { rules: [] });
-    assert.match((await call("approvals", "rules")).stderr, /No answer was given for always/);
-    const id = await spawn("--agent", "talk", "ask");
-    const approval = await approvalOf(id);
-    assert.equal((await call("approvals", "allow", approval.id, "--tree")).code, 2);
-    assert.equal((await call("approvals", "allow", approval.id, "--always")).code, 0);
-    assert.equal((await call("wait", id)).code, 0);
-    assert.equal((await call("wait", await spawn("--agent", "talk", "ask"))).code, 0);
-    const { rules } = await json<{ rules: ApprovalRule[] }>("approvals", "rules", "--cwd", ".");
-    const [rule] = rules;
-    assert.equal(rules.length, 1);
-    const { stdout } = await call("approvals", "rules");
-    assert.match(
-      stdout,
-      /^[0-9a-f]{8} {2}always allow `rm x` in \/.*\n +by offshoot-cli .* used 1×\n$/,
-    );
-    assert.deepEqual(await json("approvals", "rules", "--cwd", "/"), { rules: [] });
-    const forgotten = await call("approvals", "forget", rule?.id.slice(-8) ?? "");
-    assert.deepEqual([forgotten.code, forgotten.stdout], [0, `forgotten: ${rule?.title}\n`]);
-    assert.equal((await call("approvals", "forget", rule?.id ?? "")).code, 2);
-    const again = await spawn("--agent", "talk", "ask");
-    await call("approvals", "deny", (await approvalOf(again)).id);
-    await call("wait", again);
-  });
-
   it("runs what a workspace contributes only when it is trusted", async () => {
     mkdirSync(join(daemon.work, ".offshoot"));
     const local = { name: "local", runner: { kind: "command", command: "echo", args: ["local"] } };
@@ -292,6 +235,23 @@ describe("the commands of the terminal", function () {
     const trusted = await call("run", "--trust", "--agent", "local", "x");
     assert.deepEqual([trusted.code, trusted.stdout], [0, "local\n"]);
     assert.match((await call("agents", "--trust")).stdout, /\nlocal +command +yes /);
+  });
+
+  it("trusts the repository around a folder, and works in the folder", async () => {
+    const below = join(daemon.work, "packages", "one");
+    mkdirSync(below, { recursive: true });
+    mkdirSync(join(daemon.work, ".offshoot"));
+    const local = { name: "local", runner: { kind: "command", command: "pwd", args: [] } };
+    writeFileSync(
+      join(daemon.work, ".offshoot", "config.json"),
+      JSON.stringify({ agents: [local] }),
+    );
+    const run = () =>
+      offshoot(["run", "--trust", "--agent", "local", "x"], daemon.environment, below);
+    assert.equal((await run()).code, 2);
+    mkdirSync(join(daemon.work, ".git"));
+    const { code, stdout } = await run();
+    assert.deepEqual([code, stdout], [0, `${below}\n`]);
   });
 
   it("refuses with an exit code of its own when a limit is reached", async () => {
@@ -357,6 +317,9 @@ describe("the commands of the terminal", function () {
       [["spawn", "--max-cost", "-1", "x"], 2, /A sum in US dollars/],
       [["spawn"], 2, /missing required argument 'prompt'/],
       [["ls", "--status", "sleepy"], 2, /The states are created, queued, /],
+      [["mcp", "bogus"], 2, /too many arguments for 'mcp'/],
+      [["agent", "--bogus"], 2, /unknown option '--bogus'/],
+      [["mcp", "--trust"], 2, /`offshoot mcp` takes no option but --state-dir/],
       [["run", "--agent", "nobody", "x"], 2, /there is no agent "nobody"/],
       [["run", "--cwd", "not/there", "x"], 2, /not\/there/],
       [["run", "--max-depth", "1", "--parent", "ffffffff", "x"], 2, /no session's id ends in/],
@@ -382,6 +345,18 @@ describe("the commands of the terminal", function () {
     for (const line of stdout.split("\n")) assert.ok(line.length <= 100, line);
     assert.match((await call("run", "--help")).stdout, /--idle-timeout <time> .*\n/);
     assert.equal((await call()).stdout, stdout);
+    for (const [name, what] of [
+      ["mcp", /an MCP server/],
+      ["agent", /an agent of the Agent Client Protocol/],
+    ] as const) {
+      const help = await call(name, "--help");
+      assert.deepEqual([help.code, help.stderr], [0, ""]);
+      assert.match(help.stdout, what);
+      assert.equal((await call("help", name)).stdout, help.stdout);
+      // Nobody speaks to it, so it ends.
+      const started = await call("--state-dir", daemon.folder, name);
+      assert.deepEqual([started.code, started.stdout], [0, ""]);
+    }
     assert.equal((await call("--version")).stdout, `${VERSION}\n`);
   });
 });

@@ -128,6 +128,23 @@ describe("a command that stays", function () {
     );
   });
 
+  it("rm on a terminal says what it removes and ends, and asks", async function () {
+    if (process.platform !== "linux") this.skip();
+    const id = (await call("spawn", "--title", "the sleeper", "sleep 30")).stdout.trim();
+    for (const [typed, said] of [
+      ["n", /Nothing was removed/],
+      ["y", /removed 1 session/],
+    ] as const) {
+      const rm = startOnTerminal(["rm", id], daemon.environment, daemon.work);
+      await waitFor(() => rm.stdout().includes("Remove them? [y/N]"), "the question");
+      rm.child.stdin?.write(`${typed}\n`);
+      assert.equal(await rm.code, 0);
+      assert.match(rm.stdout(), /removes [0-9a-f]{8} "the sleeper".*1 of them have not ended/s);
+      assert.match(rm.stdout(), said);
+    }
+    assert.equal((await call("tail", id)).code, 2);
+  });
+
   it("tree on a terminal draws in place, and gives the cursor back at Ctrl-C", async function () {
     if (process.platform !== "linux") this.skip();
     const id = (
@@ -141,7 +158,7 @@ describe("a command that stays", function () {
     await waitFor(() => tree.stdout().includes("⊘ the sleeper"), "the row to change");
     const pid = Number((await children(tree.child.pid ?? 0))[0]);
     process.kill(pid, "SIGINT");
-    assert.equal(await tree.code, 0);
+    assert.equal(await tree.code, 130);
     assert.ok(tree.stdout().includes("\u001b[?25l"), "the cursor was hidden");
     assert.ok(tree.stdout().lastIndexOf("\u001b[?25h") > tree.stdout().lastIndexOf("⊘"));
   });

@@ -2,11 +2,12 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { repository } from "../support/repository.ts";
 
 export interface TerminalProcess {
-  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  /** Only one on a terminal has a stdin: what is typed. */
+  readonly child: ChildProcessByStdio<Writable | null, Readable, Readable>;
   /** What it has written so far. */
   stdout(): string;
   stderr(): string;
@@ -44,7 +45,7 @@ export function startOnTerminal(
       {
         env: { ...environment, TERM: "xterm-256color", NO_COLOR: "1" },
         cwd,
-        stdio: ["ignore", "pipe", "pipe"],
+        stdio: ["pipe", "pipe", "pipe"],
       },
     ),
   );

@@ -16,6 +16,7 @@ import {
   widenSideBar,
   stepByStep,
 } from "../support/editor/workbench.ts";
+import { openEditor } from "../support/faultEditor.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { agentFile } from "../support/runContext.ts";
 
@@ -105,7 +106,9 @@ if (hasEditor) {
       await shows("Completed", "completed");
       const skipped = await spawned("Skipped", "echo once");
       await shows("Skipped", "completed");
-      await editor.offshoot("retry", skipped);
+      const front = await openEditor(editor.environment);
+      await front.insist("session/run", { sessionId: skipped });
+      await front.close();
       await shows("Skipped", "skipped");
       await spawned("Error", "echo no such file >&2; exit 3");
       await shows("Error", "error");

@@ -1,19 +1,23 @@
 /** The tool that searches file contents: by ripgrep where it is installed, else by a walk. */
 import { spawn } from "node:child_process";
 import { access, constants, readFile, stat } from "node:fs/promises";
-import { basename, delimiter, join } from "node:path";
-import { createContext, Script } from "node:vm";
-import picomatch from "picomatch";
+import { delimiter, join } from "node:path";
 import * as z from "zod";
+import { createMatcher, matchingPaths } from "./boundedMatch.ts";
 import { defineTool } from "./tool.ts";
 import type { Tool, ToolWorld } from "./tool.ts";
 import { walkFiles } from "./walk.ts";
 
 const mostMatches = 500;
 const longestLine = 500;
-const biggestFile = 4 * 1024 * 1024;
-/** An expression that backtracks for ever must not stop the other sessions of this process. */
-const longestSearchMs = 1_000;
+const biggestFileMb = 4;
+
+interface Found {
+  /** As path:line:text. */
+  lines: string[];
+  /** Number of files that are too big to be searched. */
+  tooBig: number;
+}
 
 interface Search {
   pattern: string;
@@ -46,16 +50,21 @@ export function grepTool({ confinement, environment }: ToolWorld): Tool {
         act: async ({ signal }) => {
           const search = { pattern, ignoreCase, include, place, signal };
           const ripgrep = await findOnPath("rg", environment);
-          const lines =
+          const { lines, tooBig } =
             ripgrep === undefined
               ? await searchByWalk(search)
               : await searchByRipgrep(ripgrep, search);
-          if (lines.length === 0) return { text: "[nothing found]" };
           const root = `${confinement.cwd}/`;
           const text = lines
             .slice(0, mostMatches)
             .map((line) => (line.startsWith(root) ? line.slice(root.length) : line));
+          if (lines.length === 0) text.push("[nothing found]");
           if (lines.length > mostMatches) text.push("[more matches; use a narrower pattern]");
+          if (tooBig > 0) {
+            text.push(
+              `[files left out because they have more than ${biggestFileMb} MB: ${tooBig}]`,
+            );
+          }
           return { text: text.join("\n") };
         },
       };
@@ -63,7 +72,7 @@ export function grepTool({ confinement, environment }: ToolWorld): Tool {
   });
 }
 
-async function searchByRipgrep(program: string, search: Search): Promise<string[]> {
+async function searchByRipgrep(program: string, search: Search): Promise<Found> {
   const { pattern, ignoreCase, include, place, signal } = search;
   const args = ["--line-number", "--with-filename", "--no-heading", "--color", "never", "--hidden"];
   args.push("--sort", "path", "--max-columns", String(longestLine), "--glob", "!.git");
@@ -89,10 +98,10 @@ async function searchByRipgrep(program: string, search: Search): Promise<string[
   });
   // 0: found, 1: nothing found, 2: a fault, perhaps with some files only.
   if (exitCode === 2 && lines.length === 0) throw new Error(fault.trim().slice(0, 1_000));
-  return lines;
+  return { lines, tooBig: 0 };
 }
 
-async function searchByWalk(search: Search): Promise<string[]> {
+async function searchByWalk(search: Search): Promise<Found> {
   const { pattern, ignoreCase, include, place, signal } = search;
   let expression: RegExp;
   try {
@@ -101,27 +110,29 @@ async function searchByWalk(search: Search): Promise<string[]> {
     const { message } = error as Error;
     throw new Error(`the pattern is no regular expression: ${message}`, { cause: error });
   }
-  const wanted = include === undefined ? () => true : picomatch(include, { dot: true });
   const facts = await stat(place).catch(() => undefined);
   if (facts === undefined) throw new Error(`there is no file or folder ${place}`);
-  const matching = lineMatcher(expression);
-  const lines: string[] = [];
-  for await (const file of facts.isFile() ? [""] : walkFiles(place, signal)) {
+  const all = walkFiles(place, signal);
+  const wanted = include === undefined ? all : matchingPaths(include, all);
+  const matching = createMatcher(expression);
+  const found: Found = { lines: [], tooBig: 0 };
+  for await (const file of facts.isFile() ? [""] : wanted) {
     signal.throwIfAborted();
-    if (file !== "" && !wanted(include?.includes("/") ? file : basename(file))) continue;
-    const path = join(place, file);
-    lines.push(...(await searchFile(path, matching)));
-    if (lines.length > mostMatches) break;
+    const lines = await searchFile(join(place, file), matching);
+    if (lines === "tooBig") found.tooBig += 1;
+    else found.lines.push(...lines);
+    if (found.lines.length > mostMatches) break;
   }
-  return lines;
+  return found;
 }
 
 async function searchFile(
   path: string,
-  matching: (lines: string[]) => number[],
-): Promise<string[]> {
+  matching: (lines: readonly string[]) => number[],
+): Promise<string[] | "tooBig"> {
   const facts = await stat(path).catch(() => undefined);
-  if (facts === undefined || facts.size > biggestFile) return [];
+  if (facts === undefined) return [];
+  if (facts.size > biggestFileMb * 1024 * 1024) return "tooBig";
   const text = await readFile(path, "utf8").catch(() => "");
   if (text.slice(0, 8_192).includes("\0")) return [];
   const lines = text.split("\n");
@@ -129,29 +140,6 @@ async function searchFile(
     const line = lines[index] ?? "";
     return `${path}:${index + 1}:${line.slice(0, longestLine).replace(/\r$/, "")}`;
   });
-}
-
-/** Indexes of lines. In a context of its own, because only there a time-out can end the search. */
-function lineMatcher(expression: RegExp): (lines: string[]) => number[] {
-  const sandbox: { expression: RegExp; lines: string[]; found: number[] } = {
-    expression,
-    lines: [],
-    found: [],
-  };
-  const context = createContext(sandbox);
-  const script = new Script(
-    "lines.forEach((line, index) => { if (expression.test(line)) found.push(index); })",
-  );
-  return (lines) => {
-    Object.assign(sandbox, { lines, found: [] });
-    try {
-      script.runInContext(context, { timeout: longestSearchMs });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
-      throw new Error("the pattern takes too long to match; use a simpler one", { cause: error });
-    }
-    return sandbox.found;
-  };
 }
 
 async function findOnPath(

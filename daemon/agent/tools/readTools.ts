@@ -1,16 +1,18 @@
 /** The tools that look at files and folders: read_file, list_dir and glob. */
-import { createReadStream } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { createInterface } from "node:readline";
-import picomatch from "picomatch";
+import { join } from "node:path";
 import * as z from "zod";
+import { matchingPaths } from "./boundedMatch.ts";
+import { fileLines } from "./fileLines.ts";
+import type { FileLine } from "./fileLines.ts";
 import { defineTool } from "./tool.ts";
 import type { Tool, ToolWorld } from "./tool.ts";
 import { walkFiles } from "./walk.ts";
 
 const mostLines = 2_000;
 const longestLine = 2_000;
+/** A character takes four bytes at most. */
+const mostLineBytes = 4 * longestLine;
 const mostPaths = 1_000;
 
 export function readTools(world: ToolWorld): Tool[] {
@@ -58,23 +60,36 @@ async function readLines(wanted: {
   if (await isBinary(file)) throw new Error(`${shown} is a binary file of ${facts.size} bytes`);
   const lines: string[] = [];
   let number = 0;
-  const input = createReadStream(file);
-  try {
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      number += 1;
-      if (number < offset) continue;
-      if (lines.length === limit) {
-        lines.push(`[more lines follow; go on with offset ${number}]`);
-        break;
-      }
-      const text = line.length > longestLine ? `${line.slice(0, longestLine)} [line cut]` : line;
-      lines.push(`${number}\t${text}`);
+  let isText = true;
+  for await (const line of fileLines(file, mostLineBytes)) {
+    number += 1;
+    if (number < offset) continue;
+    if (lines.length === limit) {
+      lines.push(`[more lines follow; go on with offset ${number}]`);
+      break;
     }
-  } finally {
-    input.destroy();
+    isText &&= isUtf8(line);
+    lines.push(`${number}\t${shownLine(line)}`);
   }
+  if (!isText) lines.push("[not UTF-8: each \uFFFD stands for bytes that cannot be shown]");
   if (lines.length > 0) return lines.join("\n");
   return number === 0 ? "[the file is empty]" : `[the file has only ${number} lines]`;
+}
+
+function shownLine({ bytes, isCut }: FileLine): string {
+  const text = bytes.toString("utf8").replace(/\r$/, "");
+  if (!isCut && text.length <= longestLine) return text;
+  return `${text.slice(0, longestLine)} [line cut after ${longestLine} characters]`;
+}
+
+function isUtf8({ bytes, isCut }: FileLine): boolean {
+  try {
+    // A cut may go through a character, which is then taken for one of which more is to come.
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: isCut });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function isBinary(file: string): Promise<boolean> {
@@ -140,14 +155,16 @@ function globTool({ confinement }: ToolWorld): Tool {
     }),
     async prepare({ pattern, path = "." }) {
       const folder = await confinement.inside(path);
-      const matches = picomatch(pattern, { dot: true });
       return {
         title: `Find ${pattern}`,
         subject: confinement.shown(folder),
         act: async ({ signal }) => {
+          const facts = await stat(folder).catch(() => undefined);
+          const shown = confinement.shown(folder);
+          if (facts === undefined) throw new Error(`there is no folder ${shown}`);
+          if (!facts.isDirectory()) throw new Error(`${shown} is a file: give its folder as path`);
           const found: string[] = [];
-          for await (const file of walkFiles(folder, signal)) {
-            if (!matches(pattern.includes("/") ? file : basename(file))) continue;
+          for await (const file of matchingPaths(pattern, walkFiles(folder, signal))) {
             found.push(confinement.shown(join(folder, file)));
             if (found.length === mostPaths) {
               found.push(`[only the first ${mostPaths}; use a narrower pattern]`);

@@ -163,7 +163,8 @@ async function converse(talk: Talk): Promise<TurnEnd> {
     let text: string | undefined = isFirst ? `${profile.prompt}\n\n${prompt}` : prompt;
     for (;;) {
       const end = await takeTurn(talk, { sessionId, text, messages });
-      text = end.outcome.status === "completed" ? messages.next() : undefined;
+      const goesOn = end.outcome.status === "completed" && context.hasTurnLeft();
+      text = goesOn ? messages.next() : undefined;
       if (text === undefined) return end;
     }
   } finally {

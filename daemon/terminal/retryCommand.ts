@@ -1,0 +1,45 @@
+/** `retry`: another run of a session, whatever has become of the last one. */
+import type { Session } from "../../protocol/session.ts";
+import type { Client } from "./client.ts";
+import { exitCodes } from "./exitCodes.ts";
+import { followRun } from "./followRun.ts";
+import { withCoreForRuns, type CommonOptions, type Invocation } from "./invocation.ts";
+import { nameOf, resolveId } from "./sessionIds.ts";
+
+export async function retry(
+  invocation: Invocation,
+  [named]: [string],
+  options: CommonOptions & { follow?: boolean },
+): Promise<number> {
+  const { output } = invocation;
+  return await withCoreForRuns(invocation, async (client) => {
+    const sessionId = await resolveId(client, named);
+    const before = await client.call("session/get", { sessionId });
+    await runAgain(client, before.session);
+    const { session } = await client.call("session/get", { sessionId });
+    output.value({ session });
+    if (options.follow === true) {
+      return await followRun(invocation, client, session, before.session.lastSeq);
+    }
+    output.line(`${session.status}: ${nameOf(session)}`);
+    return exitCodes.ok;
+  });
+}
+
+/**
+ * Queues another run. A session that has completed, or had nothing to do, has read all that it was
+ * told, and its run would be skipped: there the last message is sent again.
+ */
+async function runAgain(client: Client, session: Session): Promise<void> {
+  const { id: sessionId, status, messageCount } = session;
+  if (status === "completed" || status === "skipped") {
+    const cursor = String(Math.max(0, messageCount - 20));
+    const { messages } = await client.call("session/messages", { sessionId, cursor });
+    const told = messages.findLast(({ role }) => role === "user");
+    if (told !== undefined) {
+      await client.call("session/send", { sessionId, text: told.text });
+      return;
+    }
+  }
+  await client.call("session/run", { sessionId });
+}
