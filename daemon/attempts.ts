@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { AgentEvent } from "../protocol/events.ts";
-import type { Limits, Usage } from "../protocol/session.ts";
+import type { Limits, Session, Usage } from "../protocol/session.ts";
 import { messageOf, runError, type EndCause } from "./endings.ts";
 import { endRun, type LiveRun } from "./life.ts";
 import type { AgentServices } from "./agentServices.ts";
@@ -213,6 +213,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
     if (sessionId === run.sessionId) emit(run, { type: "usage", ...own.usage });
     else void tree.append(sessionId, run.runId, { type: "usage", ...own.usage });
     run.turns += delta.turns;
+    if (delta.turns > 0 && run.turns > 1) warnOfUnknownCost(run, own);
     const { maxTurns } = settings();
     const spent = spentBudget(run.sessionId);
     if (spent !== undefined) {
@@ -226,6 +227,18 @@ export function createAttempts(parts: AttemptParts): Attempts {
       const over = { limit: "maxTurns", used: run.turns, max: maxTurns } as const;
       stopSpending(run, { over, cause: budgetCause(over, own.title) });
     }
+  }
+
+  /** Most providers do not say what a turn costs, and a budget of money then bounds nothing. */
+  function warnOfUnknownCost(run: LiveRun, { usage, limits }: Session): void {
+    const tokens = usage.inputTokens + usage.outputTokens;
+    if (limits.maxCostUsd === undefined || tokens === 0 || usage.costUsd > 0) return;
+    if (run.isCostWarned === true) return;
+    run.isCostWarned = true;
+    const text =
+      "What this costs is not known, since neither the agent nor its provider says so: maxCostUsd " +
+      "cannot be held. Set maxTokens as well.";
+    emit(run, { type: "note", level: "warning", text });
   }
 
   /** A run that has had exactly its turns or calls may be done with the last one; it gets no other. */

@@ -50,6 +50,8 @@ export interface LiveRun {
   turns: number;
   /** The budget that it was last told is used up. */
   budgetTold?: string;
+  /** It was told that a budget of money bounds nothing in it. */
+  isCostWarned?: true;
   /** It has had its last turn: it may end by itself, and is ended when it begins another. */
   afterLastTurn?: EndCause;
   /** Prompts of sub-agents that a person has allowed when the agent itself asked. */

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
@@ -104,6 +104,22 @@ describe("budgets", () => {
     const { id } = await parts.spawn("last", { limits: { maxTurns: 2 } });
     equal((await parts.completion(id)).status, "completed");
     equal(parts.events(id).filter(({ type }) => type === "budget").length, 1, "said once");
+  });
+
+  it("of money are said to hold nothing where nobody says what it costs, once", async () => {
+    const turn = { turns: 1, inputTokens: 10, outputTokens: 1 };
+    acts = {
+      free: async (context) => {
+        context.addUsage(turn);
+        context.addUsage(turn);
+        return done;
+      },
+    };
+    const { id } = await parts.spawn("free", { limits: { maxCostUsd: 1 } });
+    equal((await parts.completion(id)).status, "completed");
+    const notes = parts.events(id).flatMap((event) => (event.type === "note" ? [event.text] : []));
+    deepEqual(notes.length, 1);
+    match(notes[0] ?? "", /maxCostUsd cannot be held/);
   });
 
   it("of tool calls let the last call be made", async () => {

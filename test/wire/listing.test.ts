@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { RawClient } from "../support/rawClient.ts";
@@ -213,6 +213,25 @@ describe("wire: lists, page by page", () => {
   function rootTitle(): string {
     return wire.daemon.work.split("/").at(-1) ?? "";
   }
+
+  it("refuse a cursor that they did not give out, and take a folder by any of its spellings", async () => {
+    await held({ title: "here" });
+    for (const cursor of ["zzz", ""]) {
+      const { error } = await client.ask("session/list", { cursor });
+      deepEqual([error?.code, error?.data.issues[0].path], [-32602, "cursor"]);
+    }
+    deepEqual(await titles({ parentId: rootId, cwd: `${wire.daemon.work}/./` }), ["here"]);
+  });
+
+  it("say so where an answer would be longer than a message may be, and nothing else suffers", async () => {
+    const title = "x".repeat(20 * 1024 * 1024);
+    for (let count = 0; count < 4; count += 1) await held({ title });
+    const waiting = client.ask("session/wait", { sessionIds: [(await held()).id], timeoutMs: 500 });
+    const { error } = await client.ask("session/list", { parentId: rootId });
+    match(error?.message ?? "", /the answer has 8\d{7} bytes, .* ends at 67108864; ask for less/);
+    equal((await list({ parentId: rootId, limit: 2 })).length, 2);
+    equal((await waiting).error, undefined);
+  });
 });
 
 function pagesTitles(pages: Named[][]): string[] {

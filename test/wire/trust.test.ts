@@ -127,6 +127,30 @@ describe("wire: trust", () => {
     equal((await names(inner, { cwd: wire.daemon.work })).includes("good"), false);
   });
 
+  it("omitted: nor does it in a later run of a session that somebody else spawned", async () => {
+    const trusting = await client(true);
+    const ids: string[] = [];
+    for (const agent of ["good", "users"]) {
+      const { session } = (await spawn(trusting, { agent, autoRun: false })).result;
+      ids.push(session.id);
+    }
+    const [good, users] = ids;
+    const one = await client();
+    for (const [method, more] of [
+      ["session/run", {}],
+      ["session/send", { text: "again" }],
+    ] as const) {
+      const { error } = await one.ask(method, { sessionId: good, ...more });
+      equal(error?.code, 1005, method);
+      match(error?.message ?? "", /the agent "good" comes from the workspace, which this client/);
+    }
+    // The user has one of this name as well.
+    equal((await one.ask("session/run", { sessionId: users })).error, undefined);
+    equal((await trusting.ask("session/run", { sessionId: good })).error, undefined);
+    const wait = { sessionIds: ids };
+    deepEqual((await trusting.call("session/wait", wait)).pending, []);
+  });
+
   it("omitted: the user's agents run, nothing that the workspace contributes does", async () => {
     // That another client trusts the same folder changes nothing.
     ok((await names(await client(true))).includes("good"));

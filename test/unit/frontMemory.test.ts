@@ -1,0 +1,81 @@
+import { deepEqual } from "node:assert/strict";
+import {
+  changesIn,
+  hearClient,
+  hearCore,
+  newClientMemory,
+  parseMessage,
+} from "../../daemon/frontMemory.ts";
+
+const body = (message: object) => Buffer.from(JSON.stringify({ jsonrpc: "2.0", ...message }));
+
+describe("what a client hears of the next core's snapshot", () => {
+  const session = (id: string, runId: string, status: string, lastSeq: number) => ({
+    ...{ id, parentId: "root", runId, attempt: 1, status, lastSeq },
+  });
+  const event = (childSessionId: string, runId: string, seq: number) =>
+    body({
+      method: "subAgent/event",
+      params: { parentSessionId: "root", childSessionId, runId, seq, event: { type: "output" } },
+    });
+
+  function subscribed(events: "all" | "lifecycle") {
+    const memory = newClientMemory();
+    hearClient(memory, body({ id: 1, method: "tree/subscribe", params: { events } }));
+    const sessions = [session("a", "1", "running", 3), session("old", "0", "completed", 9)];
+    hearCore(memory, body({ id: 1, result: { sessions, completionSeq: 0 } }));
+    const b = session("b", "2", "running", 0);
+    hearCore(memory, body({ method: "subAgent/started", params: { session: b } }));
+    for (const seq of [1, 2]) hearCore(memory, event("b", "2", seq));
+    return memory;
+  }
+  const next = {
+    result: {
+      sessions: [
+        session("a", "1", "interrupted", 5),
+        session("b", "2", "interrupted", 2),
+        session("c", "3", "running", 1),
+        session("old", "0", "completed", 9),
+      ],
+    },
+  };
+  const told = (texts: string[]) =>
+    texts.map((text) => {
+      const { method, params } = parseMessage(Buffer.from(text)) ?? {};
+      const { sessionId, from, to, childSessionId, session: whole } = params as never;
+      return [method, sessionId ?? childSessionId ?? (whole as { id: string }).id, from, to].filter(
+        (one) => one !== undefined,
+      );
+    });
+
+  it("names the events that it missed, and the runs that began without it", () => {
+    const memory = subscribed("all");
+    deepEqual(told(changesIn(memory, next)), [
+      ["subAgent/gap", "a", 4, 5],
+      ["session/changed", "a"],
+      ["session/changed", "b"],
+      ["subAgent/started", "c"],
+      ["session/changed", "c"],
+      ["session/changed", "old"],
+    ]);
+    deepEqual(told(changesIn(memory, next)), [
+      ["session/changed", "a"],
+      ["session/changed", "b"],
+      ["session/changed", "c"],
+      ["session/changed", "old"],
+    ]);
+  });
+
+  it("names no events where it wants none, and nothing of runs that it has heard the end of", () => {
+    const memory = subscribed("lifecycle");
+    const completed = { childSessionId: "a", completionSeq: 1, stored: true };
+    hearCore(memory, body({ method: "subAgent/completed", params: completed }));
+    deepEqual(told(changesIn(memory, next)), [
+      ["session/changed", "a"],
+      ["session/changed", "b"],
+      ["subAgent/started", "c"],
+      ["session/changed", "c"],
+      ["session/changed", "old"],
+    ]);
+  });
+});
