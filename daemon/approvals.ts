@@ -72,8 +72,9 @@ export interface EarlierApprovals {
 interface Open {
   approval: Approval;
   decide: Asking["decide"];
-  /** Time that it has waited while somebody could have answered. */
+  /** Time that it has waited while somebody could have answered, and while nobody could. */
   waitedMs: number;
+  stoodStillMs: number;
   /** Ends it; resolves when that is stored. */
   answer: (answer: ApprovalAnswer, by: string, rule?: ApprovalRule) => Promise<unknown>;
 }
@@ -130,10 +131,10 @@ export function createApprovals(parts: Parts): Approvals {
   function watch(): void {
     clearInterval(look);
     look = setInterval(() => {
-      if (!parts.canBeAnswered()) return;
+      const isRunning = parts.canBeAnswered();
       for (const one of [...open.values()]) {
-        one.waitedMs += lookEveryMs;
-        if (one.waitedMs < parts.timeoutMs()) continue;
+        one[isRunning ? "waitedMs" : "stoodStillMs"] += lookEveryMs;
+        if (!isRunning || one.waitedMs < parts.timeoutMs()) continue;
         const message = "nobody answered in time";
         void one.answer({ decision: "denyOnce", message }, "time-out");
       }
@@ -153,6 +154,12 @@ export function createApprovals(parts: Parts): Approvals {
       ...(always && { always }),
       requestedAt: now(),
     };
+  }
+
+  /** The clock stands still while nobody could answer, and then there is no telling. */
+  function withDeadline({ approval, stoodStillMs }: Pick<Open, "approval" | "stoodStillMs">) {
+    if (!parts.canBeAnswered()) return approval;
+    return { ...approval, expiresAt: approval.requestedAt + parts.timeoutMs() + stoodStillMs };
   }
 
   function unknown(approvalId: string): OffshootError {
@@ -181,17 +188,21 @@ export function createApprovals(parts: Parts): Approvals {
         };
         const expire = () => void answer({ decision: "expired" }, endedBy());
         signal.addEventListener("abort", expire, { once: true });
-        open.set(id, { approval, decide, waitedMs: 0, answer });
+        open.set(id, { approval, decide, waitedMs: 0, stoodStillMs: 0, answer });
         if (open.size === 1) watch();
         asked(id);
         const told = () =>
-          tell({ method: "approval/requested", params: { approval }, rootId: rootIdOf(sessionId) });
+          tell({
+            method: "approval/requested",
+            params: { approval: withDeadline({ approval, stoodStillMs: 0 }) },
+            rootId: rootIdOf(sessionId),
+          });
         void store.write({ approvals: [approval], durability: "durable" }, { told });
       });
     },
     list: (rootId) =>
       [...open.values()]
-        .map(({ approval }) => approval)
+        .map(withDeadline)
         .filter(({ sessionId }) => rootId === undefined || rootIdOf(sessionId) === rootId),
     async respond(params, by) {
       const { approvalId, decision, scope = "cwd", message } = params;

@@ -12,6 +12,7 @@ interface AnswerOptions extends CommonOptions {
   readonly always?: boolean;
   readonly tree?: boolean;
   readonly message?: string;
+  readonly input?: string;
 }
 
 export function addApprovalCommands(program: Command, bind: Bind): void {
@@ -31,7 +32,7 @@ export function addApprovalCommands(program: Command, bind: Bind): void {
       ),
     );
   for (const verb of ["allow", "deny"] as const) {
-    approvals
+    const command = approvals
       .command(verb)
       .argument("<id>", "the approval, or the end of its id")
       .description(`${verb} it`)
@@ -43,6 +44,9 @@ export function addApprovalCommands(program: Command, bind: Bind): void {
           respond(invocation, named, answerFrom(verb, options)),
         ),
       );
+    if (verb === "allow") {
+      command.option("--input <json>", "what to do instead, in the form that is asked for");
+    }
   }
   approvals
     .command("rules")
@@ -86,13 +90,23 @@ function headOf({ kind, input, title }: Approval): string {
 
 type Answer = Omit<ParamsOf<"approval/respond">, "approvalId">;
 
-function answerFrom(verb: "allow" | "deny", { always, tree, message }: AnswerOptions): Answer {
+function answerFrom(verb: "allow" | "deny", options: AnswerOptions): Answer {
+  const { always, tree, message, input } = options;
   if (tree === true && always !== true) throw usageFailure("--tree says where --always holds");
   return {
     decision: always === true ? `${verb}Always` : `${verb}Once`,
     ...(tree === true && { scope: "tree" }),
     ...(message !== undefined && { message }),
+    ...(input !== undefined && { input: parsedInput(input) }),
   };
+}
+
+function parsedInput(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw usageFailure(`--input is not JSON: ${String(error)}`);
+  }
 }
 
 async function respond(invocation: Invocation, named: string, answer: Answer): Promise<number> {

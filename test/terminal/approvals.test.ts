@@ -78,6 +78,11 @@ describe("offshoot approvals", function () {
       return (await call("tail", id)).stdout;
     };
     assert.match(await asked(["allow"]), /"behavior":"allow"/);
+    const changed = await asked(["allow", "--input", '{"command":"ls"}']);
+    assert.match(changed, /"behavior":"allow","updatedInput":\{"command":"ls"\}/);
+    const { code, stderr } = await call("approvals", "allow", "--input", "{", "1");
+    assert.equal(code, 2);
+    assert.match(stderr, /--input is not JSON/);
     assert.match(await asked(["deny", "-m", "not now"]), /"behavior":"deny","message":"not now"/);
   });
 
@@ -92,7 +97,7 @@ describe("offshoot approvals", function () {
     const id = await spawn("--agent", "asker", JSON.stringify(steps));
     const approval = await approvalOf(id);
     const { stdout } = await call("approvals");
-    assert.match(stdout, /^\S+ {2}rm -rf everything … \(3 lines\)\n/);
+    assert.match(stdout, /^\S+ {2}rm -rf everything … \(3 lines\) · [45]m\d\ds left\n/);
     assert.match(stdout, /echo good/);
     await call("approvals", "allow", approval.id);
     assert.equal((await call("wait", id)).code, 0);

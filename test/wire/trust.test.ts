@@ -134,7 +134,7 @@ describe("wire: trust", () => {
       const { session } = (await spawn(trusting, { agent, autoRun: false })).result;
       ids.push(session.id);
     }
-    const [good, users] = ids;
+    const [good, own] = ids;
     const one = await client();
     for (const [method, more] of [
       ["session/run", {}],
@@ -145,7 +145,7 @@ describe("wire: trust", () => {
       match(error?.message ?? "", /the agent "good" comes from the workspace, which this client/);
     }
     // The user has one of this name as well.
-    equal((await one.ask("session/run", { sessionId: users })).error, undefined);
+    equal((await one.ask("session/run", { sessionId: own })).error, undefined);
     equal((await trusting.ask("session/run", { sessionId: good })).error, undefined);
     const wait = { sessionIds: ids };
     deepEqual((await trusting.call("session/wait", wait)).pending, []);

@@ -13,11 +13,17 @@ export function questionOf(call: ToolCallFacts, shown: (path: string) => string)
   return {
     toolName: name,
     kind,
-    title: labelOf(title),
+    title: titleOf(title),
     input: inputOf(call),
     toolUseId: id,
     ...(subject !== undefined && { subject }),
   };
+}
+
+/** By its first line: what follows must not hide what it begins with. */
+function titleOf(text: string): string {
+  const [first = "", ...others] = text.trim().split(/\s*\n\s*/);
+  return others.length === 0 ? labelOf(first) : `${labelOf(first)} …`;
 }
 
 function inputOf({ kind, input, changes, title }: ToolCallFacts): unknown {

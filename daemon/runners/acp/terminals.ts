@@ -136,7 +136,11 @@ export function createTerminals(parts: Parts): Terminals {
       const line = [command, ...args].join(" ");
       if (!parts.isAllowed(commandLineOf(command, args))) {
         const input = { command: line, cwd: confinement.shown(cwd) };
-        const question = { toolName: "terminal", kind: "execute", title: labelOf(line) } as const;
+        const question = {
+          toolName: "terminal",
+          kind: "execute",
+          title: labelOf(line.split("\n")[0] ?? ""),
+        } as const;
         refuseUnlessAllowed(
           await parts.ask({ ...question, input, subject: commandLineOf(command, args) }),
         );
