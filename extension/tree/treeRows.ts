@@ -45,8 +45,12 @@ interface Parts {
   clock: Clock;
 }
 
-/** At most ten redraws a second, and at most about a thousand rows a second. */
-const soonestMs = 100;
+/**
+ * At most four redraws a second, and at most about a thousand rows a second. The editor waits for
+ * 200 ms without news before it draws what came after the first: told more often than that, it
+ * would draw nothing any more.
+ */
+const soonestMs = 250;
 const latestMs = 1_000;
 const msPerRow = 1;
 const tickMs = 1_000;

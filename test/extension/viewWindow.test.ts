@@ -135,6 +135,15 @@ if (hasEditor) {
           await heading(name).waitFor();
         }
       }
+      // What changes all the time is drawn all the same.
+      const said = await rowNames(page);
+      await waitFor(
+        async () =>
+          (await rowNames(page)).every(
+            (name) => !name.startsWith("Counts") || !said.includes(name),
+          ),
+        "both rows to say something new",
+      );
       equal(await page.locator(".notification-toast").count(), 0);
       await closeEditors(page);
     });
