@@ -32,7 +32,7 @@ export async function leaveToSpawn(
 ): Promise<string> {
   if (isPlainProgram(parent.profile)) return prompt;
   const { cwd } = parent.session;
-  if (!isInside(realpathSync(folder), realpathSync(cwd))) {
+  if (!isInside(realPath(folder), realPath(cwd))) {
     const message = `has to lie in ${cwd}, the folder of the session that spawns it`;
     throw new InvalidParams([{ path: "cwd", message }]);
   }
@@ -51,6 +51,15 @@ export async function leaveToSpawn(
   if (changed === undefined || changed === command) return prompt;
   if (command === prompt) return changed;
   throw refusal("the input of this cannot be changed; deny it with a message instead");
+}
+
+/** Without links; a folder that has gone meanwhile keeps its name. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** The command, where a person has changed it. */

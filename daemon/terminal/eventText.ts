@@ -1,5 +1,6 @@
 /** Events as text: one line each for `events`, or the stream of what an agent says for `run`. */
 import type { AgentEvent, StoredEvent } from "../../protocol/events.ts";
+import type { Usage } from "../../protocol/session.ts";
 import type { Output } from "./output.ts";
 import {
   cleanLine,
@@ -37,7 +38,7 @@ export function eventText(event: AgentEvent): string {
     case "plan":
       return event.entries.map((entry) => `[${entry.status}] ${entry.text}`).join("; ");
     case "usage":
-      return `${formatCount(event.inputTokens + event.outputTokens)} tokens, ${formatMoney(event.costUsd)}`;
+      return usageText(event);
     case "budget":
       return `${event.limit}: ${event.used} of ${event.max} used`;
     case "approval":
@@ -125,4 +126,10 @@ export function eventWriter(output: Output): EventWriter {
       }
     },
   };
+}
+
+/** Most agents say nothing of what they cost, which is not the same as nothing. */
+function usageText({ inputTokens, outputTokens, costUsd }: Usage): string {
+  const tokens = `${formatCount(inputTokens + outputTokens)} tokens`;
+  return costUsd > 0 ? `${tokens}, ${formatMoney(costUsd)}` : tokens;
 }
