@@ -142,11 +142,13 @@ function hearStart({ runs }: ClientMemory, body: Buffer): void {
   keepRun(runs, session);
 }
 
-function keepRun(runs: ClientMemory["runs"], session: unknown): void {
+/** Whether it is one, and has begun. */
+function keepRun(runs: ClientMemory["runs"], session: unknown): boolean {
   const { id, runId, status, lastSeq } = fieldsOf(session) ?? {};
-  if (typeof id !== "string" || typeof runId !== "string") return;
-  if (status !== "running" && status !== "suspended") return;
+  if (typeof id !== "string" || typeof runId !== "string") return false;
+  if (status !== "running" && status !== "suspended") return false;
   runs.set(id, { runId, seq: numberOf(lastSeq) ?? 0 });
+  return true;
 }
 
 function hearEvent(memory: ClientMemory, body: Buffer): void {
@@ -163,8 +165,10 @@ function hearEvent(memory: ClientMemory, body: Buffer): void {
 
 function hearCompletion(memory: ClientMemory, body: Buffer): void {
   const params = fieldsOf(parseMessage(body)?.params) ?? {};
-  const { childSessionId, completionSeq, replayed, stored } = params;
-  memory.runs.delete(String(childSessionId));
+  const { childSessionId, runId, completionSeq, replayed, stored } = params;
+  // The one that has ended may be heard of after the next one has begun.
+  const sessionId = String(childSessionId);
+  if (memory.runs.get(sessionId)?.runId === runId) memory.runs.delete(sessionId);
   // What was never stored is lost when its core dies, and its number is given again.
   if (typeof completionSeq !== "number" || stored === false) return;
   if (replayed === true) memory.replayedTo = Math.max(memory.replayedTo, completionSeq);
@@ -266,11 +270,12 @@ export function changesIn({ runs, tree }: ClientMemory, { result }: Message): st
   return sessionsIn(result).flatMap((session) => {
     const { id, parentId, runId, attempt, lastSeq } = fieldsOf(session) ?? {};
     const before = runs.get(String(id));
-    runs.delete(String(id));
-    keepRun(runs, session);
-    const isNew = runs.has(String(id)) && before?.runId !== runId;
     const seq = numberOf(lastSeq) ?? 0;
     const hasMissed = wantsEvents && before !== undefined && seq > before.seq;
+    // One that waits in the queue again, or is paused, goes on as the run that it was.
+    const isKnown = before !== undefined && before.runId === runId;
+    const isNew = !isKnown && keepRun(runs, session);
+    if (isKnown) runs.set(String(id), { ...before, seq: Math.max(before.seq, seq) });
     const named = { parentSessionId: parentId, childSessionId: id, runId, attempt };
     return [
       ...(hasMissed ? [say("subAgent/gap", { sessionId: id, from: before.seq + 1, to: seq })] : []),

@@ -233,6 +233,8 @@ export function createTreeRows({ model, visible, hasOlder, clock }: Parts): Tree
         isAllDirty ||= rows.size > 0;
         return;
       }
+      // Whoever looks has waited long enough.
+      if (isAllDirty) callOff ??= clock.later(redraw, 0);
       plan();
       callOffTick ??= clock.later(tick, tickMs);
     },

@@ -36,6 +36,7 @@ describe("what a client hears of the next core's snapshot", () => {
         session("b", "2", "interrupted", 2),
         session("c", "3", "running", 1),
         session("old", "0", "completed", 9),
+        { id: "root", parentId: null, status: "created", lastSeq: 0 },
       ],
     },
   };
@@ -57,18 +58,30 @@ describe("what a client hears of the next core's snapshot", () => {
       ["subAgent/started", "c"],
       ["session/changed", "c"],
       ["session/changed", "old"],
+      ["session/changed", "root"],
     ]);
     deepEqual(told(changesIn(memory, next)), [
       ["session/changed", "a"],
       ["session/changed", "b"],
       ["session/changed", "c"],
       ["session/changed", "old"],
+      ["session/changed", "root"],
     ]);
+  });
+
+  it("takes a run that waits again, or is heard of late, for the one that it was", () => {
+    const memory = subscribed("all");
+    const waiting = { result: { sessions: [session("b", "2", "queued", 2)] } };
+    deepEqual(told(changesIn(memory, waiting)), [["session/changed", "b"]]);
+    const late = { childSessionId: "b", runId: "of before", completionSeq: 1, stored: true };
+    hearCore(memory, body({ method: "subAgent/completed", params: late }));
+    const again = { result: { sessions: [session("b", "2", "running", 2)] } };
+    deepEqual(told(changesIn(memory, again)), [["session/changed", "b"]]);
   });
 
   it("names no events where it wants none, and nothing of runs that it has heard the end of", () => {
     const memory = subscribed("lifecycle");
-    const completed = { childSessionId: "a", completionSeq: 1, stored: true };
+    const completed = { childSessionId: "a", runId: "1", completionSeq: 1, stored: true };
     hearCore(memory, body({ method: "subAgent/completed", params: completed }));
     deepEqual(told(changesIn(memory, next)), [
       ["session/changed", "a"],
@@ -76,6 +89,7 @@ describe("what a client hears of the next core's snapshot", () => {
       ["subAgent/started", "c"],
       ["session/changed", "c"],
       ["session/changed", "old"],
+      ["session/changed", "root"],
     ]);
   });
 });
