@@ -25,7 +25,7 @@ import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import { stoppingMethod } from "../handshake.ts";
 import { allowedPart } from "../runners/environment.ts";
 import { VERSION } from "../version.ts";
-import { CommandFailure, exitCodes, failureOfAnswer, unreachableFailure } from "./exitCodes.ts";
+import { failureOfAnswer, unreachableFailure, type CommandFailure } from "./exitCodes.ts";
 
 export interface Client {
   /** Rejects with a CommandFailure, also when the connection ends before the answer. */
@@ -69,7 +69,9 @@ export async function openClient(socket: Socket, greeting: Greeting): Promise<Cl
   socket.resume();
   try {
     await client.call("initialize", initializeParams(greeting));
-    await connection.sendNotification("initialized", {});
+    await connection.sendNotification("initialized", {}).catch(() => {
+      throw connectionLost();
+    });
     return client;
   } catch (error) {
     socket.destroy();
@@ -130,7 +132,10 @@ function clientOn(connection: MessageConnection, socket: Socket): Client {
       try {
         return await connection.sendRequest(method, params);
       } catch (error) {
-        throw socket.destroyed ? connectionLost() : failureOf(error);
+        // The core answers whatever it takes; that a request cannot be written says as much.
+        throw error instanceof ResponseError && !socket.destroyed
+          ? failureOf(error)
+          : connectionLost();
       }
     },
     on(method, handler) {
@@ -154,12 +159,8 @@ function clientOn(connection: MessageConnection, socket: Socket): Client {
   };
 }
 
-function failureOf(error: unknown): CommandFailure {
-  if (error instanceof ResponseError) {
-    return failureOfAnswer(error.code, error.message, error.data);
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  return new CommandFailure("internal", message, exitCodes.failed);
+function failureOf({ code, message, data }: ResponseError<unknown>): CommandFailure {
+  return failureOfAnswer(code, message, data);
 }
 
 function connectionLost(): CommandFailure {
