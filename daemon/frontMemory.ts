@@ -1,8 +1,8 @@
 /**
  * What a front keeps of its client, so that the client can go on with another core when its own
- * has died: how it opened the connection, what it is subscribed to, how far it has come, which
- * approvals it knows of, and which requests have no answer yet. Frames pass through here by the ten thousand: only those that change
- * this picture are parsed.
+ * has died: how it opened the connection, what it is subscribed to, how far it has come, which runs
+ * and approvals it knows of, and which requests have no answer yet. Frames pass through here by the
+ * ten thousand: only those that change this picture are parsed.
  */
 import { stoppingMethod } from "./handshake.ts";
 

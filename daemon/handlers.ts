@@ -78,7 +78,9 @@ export function createHandlers(parts: Parts): CoreHandlers {
     "session/send": async (params, { client }) => {
       refuseUntrusted(client);
       refuseWorkspaceAgent(params.sessionId, client);
-      if (isTerminal(tree.get(params.sessionId).session)) {
+      // The message begins a run, as `session/run` does.
+      const { session } = tree.get(params.sessionId);
+      if (session.status === "created" || isTerminal(session)) {
         spawning.refreshProfile(params.sessionId, client);
       }
       return { delivery: await scheduler.send(params) };

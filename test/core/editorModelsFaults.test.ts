@@ -146,13 +146,12 @@ describe("a client that lends models and does not behave", function () {
     answer(editor, asked, { inputTokens: 3, outputTokens: 20_000 });
     const isOver = () =>
       client.of("subAgent/completed").some(({ childSessionId }) => childSessionId === id);
-    let longestMs = 0;
+    let meanwhile = 0;
     while (!isOver()) {
-      const begun = performance.now();
       await client.call("session/get", { sessionId: id });
-      longestMs = Math.max(longestMs, performance.now() - begun);
+      if (!isOver()) meanwhile += 1;
     }
-    ok(longestMs < 3_000, `another request took ${longestMs} ms`);
+    ok(meanwhile > 0, "no other request was answered before the flood was over");
     const said = client
       .of("subAgent/event")
       .map(({ event }) => (event.type === "message.delta" ? event.text : ""));

@@ -1,43 +1,19 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
-import { offshoot, startDaemon, type TestDaemon } from "../support/daemon.ts";
-import { checkLeaks } from "../support/leaks.ts";
 import { repository } from "../support/repository.ts";
 import { waitFor } from "../support/waitFor.ts";
+import { terminalSuite } from "./terminalSuite.ts";
 
 describe("offshoot approvals", function () {
   this.timeout(60_000);
-  checkLeaks();
-  let daemon: TestDaemon;
-
-  beforeEach(() => {
-    daemon = startDaemon();
-  });
-  afterEach(async () => {
-    await call("stop");
-    await daemon.stop();
-  });
-
-  const call = (...args: string[]) => offshoot(args, daemon.environment, daemon.work);
-
-  /** The one JSON value that a command prints. */
-  async function json<Value>(...args: string[]): Promise<Value> {
-    const { stdout } = await call("--json", ...args);
-    assert.equal(stdout.trim().split("\n").length, 1, stdout);
-    return JSON.parse(stdout) as Value;
-  }
-
-  async function spawn(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await call("spawn", ...args);
-    assert.equal(code, 0, stderr);
-    return stdout.trim();
-  }
+  const suite = terminalSuite();
+  const { call, json, spawn } = suite;
 
   /** An agent that asks, and its question when it does. */
   function talkingAgent(): void {
     const program = join(repository, "test", "support", "agents", "json-claude-talk.mjs");
-    daemon.configure({
+    suite.daemon.configure({
       agents: [
         {
           name: "talk",
@@ -89,7 +65,7 @@ describe("offshoot approvals", function () {
   it("shows a command of several lines by its first one", async () => {
     const program = join(repository, "test", "support", "agents", "acp-agent.mjs");
     const runner = { kind: "acp" as const, command: process.execPath, args: [program] };
-    daemon.configure({ agents: [{ name: "asker", runner }] });
+    suite.daemon.configure({ agents: [{ name: "asker", runner }] });
     const command = "rm -rf everything\n\necho good";
     const toolCall = { toolCallId: "t1", title: command, kind: "execute", rawInput: { command } };
     const options = [{ optionId: "yes", name: "Yes", kind: "allow_once" }];

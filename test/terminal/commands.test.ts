@@ -3,37 +3,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Session } from "../../protocol/session.ts";
 import { VERSION } from "../../daemon/version.ts";
-import { offshoot, startDaemon, type TestDaemon } from "../support/daemon.ts";
-import { checkLeaks } from "../support/leaks.ts";
+import { offshoot } from "../support/daemon.ts";
 import { waitFor } from "../support/waitFor.ts";
+import { terminalSuite } from "./terminalSuite.ts";
 
 describe("the commands of the terminal", function () {
   this.timeout(60_000);
-  checkLeaks();
-  let daemon: TestDaemon;
-
-  beforeEach(() => {
-    daemon = startDaemon();
-  });
-  afterEach(async () => {
-    await call("stop");
-    await daemon.stop();
-  });
-
-  const call = (...args: string[]) => offshoot(args, daemon.environment, daemon.work);
-
-  /** The one JSON value that a command prints. */
-  async function json<Value>(...args: string[]): Promise<Value> {
-    const { stdout } = await call("--json", ...args);
-    assert.equal(stdout.trim().split("\n").length, 1, stdout);
-    return JSON.parse(stdout) as Value;
-  }
-
-  async function spawn(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await call("spawn", ...args);
-    assert.equal(code, 0, stderr);
-    return stdout.trim();
-  }
+  const suite = terminalSuite();
+  const { call, json, spawn } = suite;
 
   it("run follows a sub-agent: its output as it is, its errors aside, its outcome as exit code", async () => {
     const good = await call("run", "--", "printf 'a\\tb\\n'; echo oops >&2; printf 'no end'");
@@ -62,7 +39,7 @@ describe("the commands of the terminal", function () {
   });
 
   it("spawn prints the id, takes the options, and a key makes it once", async () => {
-    const below = join(daemon.work, "below");
+    const below = join(suite.daemon.work, "below");
     mkdirSync(below);
     const options = ["--title", "A title", "--cwd", "below", "--key", "k1", "--priority", "5"];
     const limits = ["--idle-timeout", "10m", "--max-children", "2", "--max-cost", "1.5"];
@@ -144,7 +121,7 @@ describe("the commands of the terminal", function () {
   });
 
   it("pause, resume, send and retry steer a session", async () => {
-    daemon.configure({ concurrency: { total: 1, perRoot: 1 } });
+    suite.daemon.configure({ concurrency: { total: 1, perRoot: 1 } });
     const first = await spawn("sleep 30");
     const second = await spawn("echo hi");
     await waitFor(async () => (await statusOf(first)) === "running", "the first to run");
@@ -186,11 +163,11 @@ describe("the commands of the terminal", function () {
     assert.equal((await call("wait", id)).code, 0);
     assert.deepEqual((await call("retry", "-f", id)).stdout, "two\n");
 
-    writeFileSync(join(daemon.work, "code"), "3");
+    writeFileSync(join(suite.daemon.work, "code"), "3");
     assert.equal((await call("retry", id)).code, 0);
     assert.equal((await call("wait", id)).code, 1);
     // What failed is still to be read, so that nothing is said twice.
-    writeFileSync(join(daemon.work, "code"), "0");
+    writeFileSync(join(suite.daemon.work, "code"), "0");
     const { code, stdout } = await call("retry", "-f", id);
     assert.deepEqual([code, stdout], [0, "two\n"]);
   });
@@ -225,10 +202,10 @@ describe("the commands of the terminal", function () {
   });
 
   it("runs what a workspace contributes only when it is trusted", async () => {
-    mkdirSync(join(daemon.work, ".offshoot"));
+    mkdirSync(join(suite.daemon.work, ".offshoot"));
     const local = { name: "local", runner: { kind: "command", command: "echo", args: ["local"] } };
     writeFileSync(
-      join(daemon.work, ".offshoot", "config.json"),
+      join(suite.daemon.work, ".offshoot", "config.json"),
       JSON.stringify({ agents: [local] }),
     );
     assert.equal((await call("run", "--agent", "local", "x")).code, 2);
@@ -238,24 +215,24 @@ describe("the commands of the terminal", function () {
   });
 
   it("trusts the repository around a folder, and works in the folder", async () => {
-    const below = join(daemon.work, "packages", "one");
+    const below = join(suite.daemon.work, "packages", "one");
     mkdirSync(below, { recursive: true });
-    mkdirSync(join(daemon.work, ".offshoot"));
+    mkdirSync(join(suite.daemon.work, ".offshoot"));
     const local = { name: "local", runner: { kind: "command", command: "pwd", args: [] } };
     writeFileSync(
-      join(daemon.work, ".offshoot", "config.json"),
+      join(suite.daemon.work, ".offshoot", "config.json"),
       JSON.stringify({ agents: [local] }),
     );
     const run = () =>
-      offshoot(["run", "--trust", "--agent", "local", "x"], daemon.environment, below);
+      offshoot(["run", "--trust", "--agent", "local", "x"], suite.daemon.environment, below);
     assert.equal((await run()).code, 2);
-    mkdirSync(join(daemon.work, ".git"));
+    mkdirSync(join(suite.daemon.work, ".git"));
     const { code, stdout } = await run();
     assert.deepEqual([code, stdout], [0, `${below}\n`]);
   });
 
   it("refuses with an exit code of its own when a limit is reached", async () => {
-    daemon.configure({ concurrency: { total: 1, perRoot: 1 }, queue: { perRoot: 1 } });
+    suite.daemon.configure({ concurrency: { total: 1, perRoot: 1 }, queue: { perRoot: 1 } });
     const first = await spawn("sleep 30");
     const queued = call("run", "true");
     await waitFor(
@@ -274,7 +251,10 @@ describe("the commands of the terminal", function () {
     assert.deepEqual([status.code, status.stdout], [6, ""]);
     assert.match(status.stderr, /no core is running for /);
     const stop = await call("stop");
-    assert.deepEqual([stop.code, stop.stdout], [0, `No core is running for ${daemon.folder}.\n`]);
+    assert.deepEqual(
+      [stop.code, stop.stdout],
+      [0, `No core is running for ${suite.daemon.folder}.\n`],
+    );
     assert.deepEqual(await json("stop"), { stopped: false });
     assert.deepEqual(await json("prune", "--older-than", "1d"), { deleted: 0, storeBytes: 0 });
     assert.equal((await call("ls")).stderr, "No sessions.\n");
@@ -354,7 +334,7 @@ describe("the commands of the terminal", function () {
       assert.match(help.stdout, what);
       assert.equal((await call("help", name)).stdout, help.stdout);
       // Nobody speaks to it, so it ends.
-      const started = await call("--state-dir", daemon.folder, name);
+      const started = await call("--state-dir", suite.daemon.folder, name);
       assert.deepEqual([started.code, started.stdout], [0, ""]);
     }
     assert.equal((await call("--version")).stdout, `${VERSION}\n`);

@@ -11,25 +11,14 @@ import {
 import { join } from "node:path";
 import type { Check } from "../../daemon/terminal/doctorFiles.ts";
 import { acquireLock } from "../../daemon/store/lock.ts";
-import { offshoot, startDaemon, type TestDaemon } from "../support/daemon.ts";
-import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
+import { terminalSuite } from "./terminalSuite.ts";
 
 describe("offshoot doctor", function () {
   this.timeout(60_000);
-  checkLeaks();
-  let daemon: TestDaemon;
-
-  beforeEach(() => {
-    daemon = startDaemon();
-  });
-  afterEach(async () => {
-    await call("stop");
-    await daemon.stop();
-  });
-
-  const call = (...args: string[]) => offshoot(args, daemon.environment, daemon.work);
-  const file = (name: string) => join(daemon.folder, name);
+  const suite = terminalSuite();
+  const { call } = suite;
+  const file = (name: string) => join(suite.daemon.folder, name);
 
   /** Every check by its name; of several with one name the worst. */
   async function doctor(
@@ -65,7 +54,7 @@ describe("offshoot doctor", function () {
   it("finds nothing before the first core, and makes nothing", async () => {
     const found = await doctor();
     assert.deepEqual([found.code, states(found)], [0, allWell]);
-    assert.ok(!existsSync(daemon.folder));
+    assert.ok(!existsSync(suite.daemon.folder));
     const { code, stdout } = await call("doctor");
     assert.equal(code, 0);
     assert.match(stdout, /^ok +node +v\d+.*\nok +sqlite +the SQLite binding loads/);
@@ -81,38 +70,38 @@ describe("offshoot doctor", function () {
 
     await call("stop");
     // Its last word comes after its last client has gone.
-    await waitFor(() => daemon.log().includes("the core has stopped"), "the end of the core");
-    const before = listing(daemon.folder);
+    await waitFor(() => suite.daemon.log().includes("the core has stopped"), "the end of the core");
+    const before = listing(suite.daemon.folder);
     const stopped = await doctor();
     assert.deepEqual([stopped.code, states(stopped)], [0, { ...allWell, disk: "ok" }]);
     assert.equal(stopped.of.get("lock")?.text, "free");
     assert.match(stopped.of.get("store")?.text ?? "", /version 1, /);
-    assert.deepEqual(listing(daemon.folder), before);
+    assert.deepEqual(listing(suite.daemon.folder), before);
   });
 
   it("names faults of the configuration and agents that cannot be used", async () => {
     const program = { kind: "command" as const, command: "no-such-program" };
-    daemon.configure({ agents: [{ name: "lost", runner: program }] });
+    suite.daemon.configure({ agents: [{ name: "lost", runner: program }] });
     const lost = await doctor();
     assert.equal(lost.code, 0);
     assert.equal(lost.of.get("agent")?.state, "warn");
     assert.match(lost.of.get("agent")?.text ?? "", /^lost \(command, .*\) cannot be used$/);
     assert.match(lost.of.get("agent")?.remedy ?? "", /no-such-program/);
 
-    daemon.configure({ heartbeatMs: -5 });
+    suite.daemon.configure({ heartbeatMs: -5 });
     const faulty = await doctor();
     assert.equal(faulty.code, 1);
     assert.match(faulty.of.get("config")?.text ?? "", /config\.json: heartbeatMs: /);
-    mkdirSync(join(daemon.work, ".offshoot"));
-    writeFileSync(join(daemon.work, ".offshoot", "config.json"), "{ nonsense");
-    daemon.configure({});
+    mkdirSync(join(suite.daemon.work, ".offshoot"));
+    writeFileSync(join(suite.daemon.work, ".offshoot", "config.json"), "{ nonsense");
+    suite.daemon.configure({});
     assert.match((await doctor()).of.get("config")?.text ?? "", /is not JSON.*with --trust only/);
   });
 
   it("finds what is wrong with the files, and says what to do", async () => {
     await call("run", "true");
     await call("stop");
-    chmodSync(daemon.folder, 0o755);
+    chmodSync(suite.daemon.folder, 0o755);
     chmodSync(file("token"), 0o644);
     writeFileSync(file("store.sqlite"), "this is no database");
     const found = await doctor();
@@ -142,7 +131,7 @@ describe("offshoot doctor", function () {
   });
 
   it("finds a lock that is held by a core which lets nobody in", async () => {
-    mkdirSync(daemon.folder, { mode: 0o700 });
+    mkdirSync(suite.daemon.folder, { mode: 0o700 });
     const lock = await acquireLock(file("lock.sqlite"));
     assert.ok(lock !== "held");
     const found = await doctor();

@@ -1,25 +1,15 @@
 import assert from "node:assert/strict";
 import type { Session } from "../../protocol/session.ts";
-import { offshoot, startDaemon, type TestDaemon } from "../support/daemon.ts";
-import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { startOnTerminal, startTerminal } from "./terminalProcess.ts";
+import { terminalSuite } from "./terminalSuite.ts";
 
 describe("a command that stays", function () {
   this.timeout(60_000);
-  checkLeaks();
-  let daemon: TestDaemon;
-
-  beforeEach(() => {
-    daemon = startDaemon();
-  });
-  afterEach(async () => {
-    await call("stop");
-    await daemon.stop();
-  });
-
-  const call = (...args: string[]) => offshoot(args, daemon.environment, daemon.work);
-  const start = (...args: string[]) => startTerminal(args, daemon.environment, daemon.work);
+  const suite = terminalSuite();
+  const { call } = suite;
+  const start = (...args: string[]) =>
+    startTerminal(args, suite.daemon.environment, suite.daemon.work);
 
   async function sessions(): Promise<Session[]> {
     const { stdout } = await call("ls", "--json");
@@ -67,18 +57,18 @@ describe("a command that stays", function () {
   });
 
   it("run goes on with the next core when its own dies, and tells the true end", async () => {
-    const client = await daemon.client({ subscribe: "nothing" });
+    const client = await suite.daemon.client({ subscribe: "nothing" });
     const run = start("run", "echo started; sleep 30");
     await waitFor(() => run.stdout() === "started\n", "the first line");
     await client.crash();
-    await daemon.killCore();
+    await suite.daemon.killCore();
     assert.equal(await run.code, 5);
     assert.equal(run.stdout(), "started\n");
     assert.match(run.stderr(), /^The core has died; going on with another one\.\n.*interrupted/s);
   });
 
   it("wait says so when the core is lost", async () => {
-    const client = await daemon.client({ subscribe: "nothing" });
+    const client = await suite.daemon.client({ subscribe: "nothing" });
     const id = await client.shell("sleep 30");
     const wait = start("wait", id);
     await waitFor(
@@ -86,15 +76,15 @@ describe("a command that stays", function () {
       "the wait to be there",
     );
     await client.crash();
-    await daemon.killCore();
+    await suite.daemon.killCore();
     assert.equal(await wait.code, 6);
     assert.match(wait.stderr(), /^offshoot: the connection to the core has ended/);
     // The next core ends what this one left behind.
-    await daemon.client({ subscribe: "nothing" });
+    await suite.daemon.client({ subscribe: "nothing" });
   });
 
   it("inside a run: what it spawns are its children, and its wait gives the slot back", async () => {
-    daemon.configure({ concurrency: { total: 1, perRoot: 1 } });
+    suite.daemon.configure({ concurrency: { total: 1, perRoot: 1 } });
     const parent = await call(
       "run",
       'a=$(offshoot spawn "echo one") && b=$(offshoot spawn "echo two") && offshoot wait $a $b && offshoot tail $b',
@@ -110,7 +100,7 @@ describe("a command that stays", function () {
   });
 
   it("inside a run: with another state folder it is on its own", async () => {
-    const other = `${daemon.folder}2`;
+    const other = `${suite.daemon.folder}2`;
     const { code, stdout, stderr } = await call(
       "run",
       `offshoot --state-dir ${other} run "echo alone"; offshoot --state-dir ${other} stop`,
@@ -135,7 +125,7 @@ describe("a command that stays", function () {
       ["n", /Nothing was removed/],
       ["y", /removed 1 session/],
     ] as const) {
-      const rm = startOnTerminal(["rm", id], daemon.environment, daemon.work);
+      const rm = startOnTerminal(["rm", id], suite.daemon.environment, suite.daemon.work);
       await waitFor(() => rm.stdout().includes("Remove them? [y/N]"), "the question");
       rm.child.stdin?.write(`${typed}\n`);
       assert.equal(await rm.code, 0);
@@ -150,7 +140,7 @@ describe("a command that stays", function () {
     const id = (
       await call("spawn", "--title", "the sleeper", "echo hello; sleep 30")
     ).stdout.trim();
-    const tree = startOnTerminal(["tree"], daemon.environment, daemon.work);
+    const tree = startOnTerminal(["tree"], suite.daemon.environment, suite.daemon.work);
     await waitFor(() => tree.stdout().includes("● the sleeper"), "the row", {
       describe: tree.stdout,
     });
