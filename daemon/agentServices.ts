@@ -9,7 +9,6 @@ import type { LiveRun } from "./life.ts";
 import { permissionSets, permit, strictestMode } from "./permissions.ts";
 import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "./runners/runner.ts";
 import type { SessionTree } from "./sessions.ts";
-import type { StoredSession } from "./store/records.ts";
 import type { StateFolder } from "./stateFolder.ts";
 import { titleOf } from "./spawn.ts";
 import { transition } from "./transition.ts";
@@ -57,13 +56,8 @@ export function createAgentServices(
   const { tree, approvals, rules, adoption, folder, selfCommand, now } = parts;
 
   function permissionsOf(run: LiveRun): Permissions[] {
-    const chain: StoredSession[] = [];
-    for (let id: string | null = run.sessionId; id !== null;) {
-      const record = tree.find(id);
-      if (record?.profile !== undefined) chain.unshift(record);
-      id = record?.session.parentId ?? null;
-    }
-    return permissionSets(chain, parts.permissions());
+    const chain = tree.upwards(run.sessionId).filter(({ profile }) => profile !== undefined);
+    return permissionSets([...chain].reverse(), parts.permissions());
   }
 
   function materialOf(run: LiveRun) {

@@ -6,7 +6,6 @@ import { isDeepStrictEqual } from "node:util";
 import type { Approval, ApprovalRule } from "../protocol/approvals.ts";
 import { OffshootError } from "../protocol/errors.ts";
 import type { NotificationParams, ParamsOf } from "../protocol/messages.ts";
-import type { Session } from "../protocol/session.ts";
 import type { ApprovalRules } from "./approvalRules.ts";
 import type { Client, News } from "./hub.ts";
 import { InvalidParams } from "./invalidParams.ts";
@@ -256,12 +255,7 @@ export async function endOldApprovals(store: Store): Promise<EarlierApprovals> {
 
 /** From the root to the session. */
 function pathOf(tree: SessionTree, sessionId: string): { id: string; title: string }[] {
-  const path: { id: string; title: string }[] = [];
-  for (let id: string | null = sessionId; id !== null;) {
-    const session: Session | undefined = tree.find(id)?.session;
-    if (session === undefined) break;
-    path.unshift({ id, title: session.title });
-    id = session.parentId;
-  }
-  return path;
+  return [...tree.upwards(sessionId)]
+    .reverse()
+    .map(({ session: { id, title } }) => ({ id, title }));
 }

@@ -196,16 +196,14 @@ export function createAttempts(parts: AttemptParts): Attempts {
     const added = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costUsd: 0 };
     const delta: Usage = { ...added, turns: 0, toolCalls: 0, ...more };
     const records: StoredSession[] = [];
-    for (let id: string | null = sessionId; id !== null;) {
-      const record: StoredSession = tree.get(id);
-      const { usage, treeUsage } = record.session;
+    for (const record of tree.upwards(sessionId)) {
+      const { id, usage, treeUsage } = record.session;
       const fields = {
         treeUsage: addUsage(treeUsage, delta),
         ...(id === sessionId && { usage: addUsage(usage, delta) }),
       };
       const session = transition(record.session, { type: "update", fields }, now());
       records.push({ ...record, session });
-      id = session.parentId;
     }
     void tree.commit([{ records }], { ifFailing: "keep", durability: "lazy" });
     const own = records[0]?.session;
@@ -254,13 +252,11 @@ export function createAttempts(parts: AttemptParts): Attempts {
   /** The budget that is used up, of the session or of one above it; of several the highest. */
   function spentBudget(sessionId: string) {
     let spent: { sessionId: string; over: Over; cause: ReturnType<typeof budgetCause> } | undefined;
-    for (let id: string | null = sessionId; id !== null;) {
-      const { session }: StoredSession = tree.get(id);
+    for (const { session } of tree.upwards(sessionId)) {
       const over = exceededBudget(session.limits, session.treeUsage);
       if (over !== undefined) {
-        spent = { sessionId: id, over, cause: budgetCause(over, session.title) };
+        spent = { sessionId: session.id, over, cause: budgetCause(over, session.title) };
       }
-      id = session.parentId;
     }
     return spent;
   }

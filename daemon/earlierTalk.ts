@@ -1,7 +1,6 @@
 /** What the built-in agent is told of the sessions around a run: what was said, and by which model. */
 import type { Session } from "../protocol/session.ts";
 import type { SessionTree } from "./sessions.ts";
-import type { StoredSession } from "./store/records.ts";
 import type { Store } from "./store/sessionStore.ts";
 
 /** Older messages than these are left out. */
@@ -30,13 +29,10 @@ export function createEarlierTalk({
         n < unreadFrom && (role === "user" || role === "assistant") ? [{ role, text }] : [],
       );
     },
-    inheritedModel({ parentId }) {
-      for (let id = parentId; id !== null;) {
-        const { session }: StoredSession = tree.get(id);
-        if (session.runner === "model" && session.model !== undefined) return session.model;
-        id = session.parentId;
-      }
-      return undefined;
-    },
+    inheritedModel: ({ parentId }) =>
+      tree
+        .upwards(parentId ?? "")
+        .find(({ session }) => session.runner === "model" && session.model !== undefined)?.session
+        .model,
   };
 }

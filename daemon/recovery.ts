@@ -75,14 +75,10 @@ export async function recoverRuns(
 
 /** The cancel that the dead core had accepted for a session, or for one above it. */
 function cancelOf(tree: SessionTree, sessionId: string): EndCause | undefined {
-  for (let id: string | null = sessionId; id !== null;) {
-    const { session, cancelWish }: StoredSession = tree.get(id);
-    if (cancelWish !== undefined) {
-      return { kind: "cancelled", ...cancelWish, ...(id !== sessionId && { by: "parent" }) };
-    }
-    id = session.parentId;
-  }
-  return undefined;
+  const asked = tree.upwards(sessionId).find(({ cancelWish }) => cancelWish !== undefined);
+  if (asked?.cancelWish === undefined) return undefined;
+  const by = asked.session.id === sessionId ? asked.cancelWish.by : "parent";
+  return { kind: "cancelled", ...asked.cancelWish, by };
 }
 
 /** With the answer, what it answers was stored; messages that came later get their own run. */

@@ -305,12 +305,11 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     },
 
     isEnding(sessionId) {
-      for (let id: string | null = sessionId; id !== null; id = tree.get(id).session.parentId) {
-        if (cancelling.isCancelling(id) || doomed.has(id)) return true;
+      return tree.upwards(sessionId).some(({ session: { id } }) => {
         const kind = runs.get(id)?.causes[0]?.kind;
-        if (kind !== undefined && kind !== "replaced") return true;
-      }
-      return false;
+        const isMadeToEnd = kind !== undefined && kind !== "replaced";
+        return isMadeToEnd || cancelling.isCancelling(id) || doomed.has(id);
+      });
     },
 
     async endForDeletion(sessionIds, remove) {

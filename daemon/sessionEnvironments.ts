@@ -16,7 +16,7 @@ export function createSessionEnvironments({
   tree,
   own,
 }: {
-  tree: Pick<SessionTree, "find">;
+  tree: Pick<SessionTree, "upwards">;
   /** The core's. */
   own: NodeJS.ProcessEnv;
 }): SessionEnvironments {
@@ -29,12 +29,8 @@ export function createSessionEnvironments({
       }
     },
     of(sessionId) {
-      for (let id: string | null = sessionId; id !== null;) {
-        const environment = known.get(id);
-        if (environment !== undefined) return environment;
-        id = tree.find(id)?.session.parentId ?? null;
-      }
-      return own;
+      const above = tree.upwards(sessionId).find(({ session }) => known.has(session.id));
+      return known.get(above?.session.id ?? "") ?? own;
     },
   };
 }

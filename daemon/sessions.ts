@@ -62,6 +62,8 @@ export interface SessionTree {
   childrenOf(sessionId: string): ReadonlySet<string>;
   /** All descendants, children before their parents. */
   descendantsOf(sessionId: string): string[];
+  /** From the session itself up to its root; nothing where there is no such session. */
+  upwards(sessionId: string): Generator<StoredSession, void, undefined>;
   isWithin(sessionId: string, ancestorId: string): boolean;
   rootOfFolder(cwd: string): StoredSession | undefined;
   ofRequestKey(requestKey: string): StoredSession | undefined;
@@ -258,6 +260,14 @@ export function createSessionTree(parts: Parts): SessionTree {
     );
   }
 
+  function* upwards(sessionId: string): Generator<StoredSession, void, undefined> {
+    let record = newest.get(sessionId);
+    while (record !== undefined) {
+      yield record;
+      record = newest.get(record.session.parentId ?? "");
+    }
+  }
+
   /** Without recursion: an agent decides how deep the sub-agents are that it announces. */
   function descendantsOf(sessionId: string): string[] {
     const found: string[] = [];
@@ -297,13 +307,9 @@ export function createSessionTree(parts: Parts): SessionTree {
       return { sessions: page };
     },
     childrenOf: (sessionId) => children.get(sessionId) ?? none,
-    isWithin(sessionId, ancestorId) {
-      let step = newest.get(sessionId)?.session;
-      while (step !== undefined && step.id !== ancestorId) {
-        step = step.parentId === null ? undefined : newest.get(step.parentId)?.session;
-      }
-      return step !== undefined;
-    },
+    upwards,
+    isWithin: (sessionId, ancestorId) =>
+      upwards(sessionId).some(({ session }) => session.id === ancestorId),
     rootOfFolder: (cwd) => newest.get(folders.get(cwd) ?? ""),
     ofRequestKey: (requestKey) => newest.get(requestKeys.get(requestKey) ?? ""),
     records: () => newest.values(),
