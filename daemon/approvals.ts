@@ -250,7 +250,8 @@ function changedInput(
 export async function endOldApprovals(store: Store): Promise<EarlierApprovals> {
   const expired = (await store.approvals()).map(({ id }) => id);
   if (expired.length > 0) await store.write({ endedApprovals: expired, durability: "durable" });
-  return { last: Number((await store.getMeta("lastApproval")) ?? 0), expired };
+  const last = await store.getMeta("lastApproval");
+  return { last: typeof last === "number" ? last : 0, expired };
 }
 
 /** From the root to the session. */

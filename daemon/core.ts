@@ -26,7 +26,7 @@ import { ensureToken, listen } from "./listener.ts";
 import { openLog } from "./log.ts";
 import { createOutbound } from "./outbound.ts";
 import { createQueue } from "./queue.ts";
-import { correctLastSeq, endDeadRuns, recoverRuns } from "./recovery.ts";
+import { endDeadRuns, loadSound, recoverRuns } from "./recovery.ts";
 import { createReplays, stoppingFrame } from "./replays.ts";
 import { createRetention } from "./retention.ts";
 import { acpRunner } from "./runners/acp.ts";
@@ -102,9 +102,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     killAfterMs: settings().grace.killAfterMs,
     log,
   });
-  const { sessions, unreadable } = await store.loadHeaders();
-  for (const row of unreadable) log.error(row, "a stored session cannot be read; it stays stored");
-  await correctLastSeq(store, sessions);
+  const { sessions, rules, setAside } = await loadSound(store, log);
 
   const queue = createQueue();
   const tree = createSessionTree({ store, queue, now, tell: hub.tell, loaded: sessions });
@@ -138,7 +136,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     store,
     tell: hub.tell,
     now,
-    loaded: await store.approvalRules(),
+    loaded: rules,
   });
   await approvalRules.removeOrphans();
   const approvals = createApprovals({
@@ -234,7 +232,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     tree,
     scheduler: started,
     hub,
-    unreadable: unreadable.length,
+    setAside,
     startedAt,
   });
 

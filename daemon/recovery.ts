@@ -7,6 +7,8 @@ import { endingOf, interrupted, type EndCause } from "./endings.ts";
 import type { Log } from "./log.ts";
 import type { Processes } from "./runners/processes.ts";
 import type { SessionTree } from "./sessions.ts";
+import { soundSessions } from "./soundSessions.ts";
+import { sessionIdOfKey } from "./store/keys.ts";
 import type { StoredSession } from "./store/records.ts";
 import type { Store } from "./store/sessionStore.ts";
 import { isLive } from "../protocol/session.ts";
@@ -27,8 +29,25 @@ export async function endDeadRuns({ store, processes, stateDir, killAfterMs, log
   if (left.length > 0) log.error({ left }, "processes of an earlier core could not be ended");
 }
 
+/** What the store holds of sessions and rules, without what this core cannot use. */
+export async function loadSound(store: Store, log: Log) {
+  const { sessions, unreadable } = await store.loadHeaders();
+  const { sound, setAside } = soundSessions(sessions);
+  setAside.push(...unreadable);
+  for (const row of setAside) {
+    log.error(row, "a stored session cannot be used; it is set aside and stays stored");
+  }
+  await correctLastSeq(store, sound);
+  const aside = new Set(setAside.map(({ key }) => sessionIdOfKey(key)));
+  // The rules of trees that are gone are removed; these are not gone.
+  const rules = (await store.approvalRules()).filter(
+    ({ scope }) => scope.kind === "cwd" || !aside.has(scope.rootId),
+  );
+  return { sessions: sound, rules, setAside: [...aside] };
+}
+
 /** The header is written when a state changes, events more often: the rows have the last word. */
-export async function correctLastSeq(store: Store, sessions: StoredSession[]): Promise<void> {
+async function correctLastSeq(store: Store, sessions: StoredSession[]): Promise<void> {
   for (const record of sessions) {
     if (!isLive(record.session)) continue;
     const lastSeq = await store.lastEventSeq(record.session.id);
@@ -42,35 +61,38 @@ export async function recoverRuns(
   enqueue: (record: StoredSession) => void,
   now: () => number,
 ): Promise<{ ended: number; queued: number }> {
-  const ends: Promise<unknown>[] = [];
-  const waiting: StoredSession[] = [];
-  for (const record of [...tree.records()]) {
-    const { session, profile } = record;
-    if (session.status === "queued") waiting.push(record);
-    if (!isLive(session)) continue;
-    const cancelled = cancelOf(tree, session.id);
-    const isOver = record.ending !== undefined || cancelled !== undefined;
-    if (!isOver && profile?.onHostRestart === "resume") {
-      const again = transition(session, { type: "requeue" }, now());
-      ends.push(
-        tree.commit([{ records: [{ ...record, session: again }], endedRun: session.runId }], {
-          ifFailing: "keep",
-        }),
-      );
-      waiting.push({ ...record, session: again });
-    } else {
-      // What had ended by itself keeps its own end, although its leftovers were still being ended.
-      const unsettled =
-        cancelled === undefined
-          ? interrupted("host_restart")
-          : endingOf({ status: "aborted" }, [cancelled]);
-      const ending = record.ending === undefined ? unsettled : endingOf(record.ending, []);
-      ends.push(completions.end(session.id, ending, endOptions(record)));
-    }
+  const queued = [...tree.records()].filter(({ session }) => session.status === "queued");
+  const live = [...tree.records()].filter(({ session }) => isLive(session));
+  const goesOn = await Promise.all(live.map((one) => recover(one, tree, completions, now)));
+  const waiting = [...queued, ...live.filter((_, place) => goesOn[place])];
+  for (const { session } of waiting) enqueue(tree.get(session.id));
+  return { ended: live.length + queued.length - waiting.length, queued: waiting.length };
+}
+
+/** Answers whether the run was queued again. */
+async function recover(
+  record: StoredSession,
+  tree: SessionTree,
+  completions: Completions,
+  now: () => number,
+): Promise<boolean> {
+  const { session, profile } = record;
+  const cancelled = cancelOf(tree, session.id);
+  const isOver = record.ending !== undefined || cancelled !== undefined;
+  if (!isOver && isLive(session) && profile?.onHostRestart === "resume") {
+    const again = transition(session, { type: "requeue" }, now());
+    const change = { records: [{ ...record, session: again }], endedRun: session.runId };
+    await tree.commit([change], { ifFailing: "keep" });
+    return true;
   }
-  await Promise.all(ends);
-  for (const record of waiting) enqueue(tree.get(record.session.id));
-  return { ended: ends.length, queued: waiting.length };
+  // What had ended by itself keeps its own end, although its leftovers were still being ended.
+  const unsettled =
+    cancelled === undefined
+      ? interrupted("host_restart")
+      : endingOf({ status: "aborted" }, [cancelled]);
+  const ending = record.ending === undefined ? unsettled : endingOf(record.ending, []);
+  await completions.end(session.id, ending, endOptions(record));
+  return false;
 }
 
 /** The cancel that the dead core had accepted for a session, or for one above it. */

@@ -27,20 +27,23 @@ interface Parts {
   tree: SessionTree;
   scheduler: Scheduler;
   hub: Hub;
-  /** Stored sessions that could not be read at the start. */
-  unreadable: number;
+  /** Ids of the stored sessions that could not be used at the start. */
+  setAside: readonly string[];
   startedAt: number;
 }
 
 export function createStatus(parts: Parts): Status {
-  const { folder, configuration, agents, settings, store, tree, scheduler, hub, unreadable } =
-    parts;
+  const { folder, configuration, agents, settings, store, tree, scheduler, hub } = parts;
+  const { setAside } = parts;
 
   function health(): Pick<DaemonStatus, "health" | "message"> {
     const faults = [...configuration.user().faults.map(faultText), ...agents.userFaults()];
     if (!store.health.ok) faults.unshift(store.health.cause);
-    if (unreadable > 0) {
-      faults.push(`${unreadable} stored sessions cannot be read; see ${folder.logFile}`);
+    if (setAside.length > 0) {
+      const some = setAside.slice(0, 3).join(", ");
+      const which = setAside.length > 3 ? `${some} and others` : some;
+      const why = `because their records cannot be used (${which}); see ${folder.logFile}`;
+      faults.push(`${setAside.length} stored sessions are set aside ${why}`);
     }
     if (store.setAside !== undefined) {
       faults.push(`the store was damaged: it was moved to ${store.setAside}, this one is new`);

@@ -1,6 +1,6 @@
 /** The store of sessions: the one thing of this folder, with openStore, that the core imports. */
 import type { Keyv } from "keyv";
-import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
+import { ApprovalRule, type Approval } from "../../protocol/approvals.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Completion } from "../../protocol/messages.ts";
 import type { Message } from "../../protocol/session.ts";
@@ -91,15 +91,25 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
   const removals = new Set<Promise<void>>();
   const processKeys = await loadProcessKeys(adapter);
 
-  async function list<Value>(range: keys.KeyRange, limit: number): Promise<Value[]> {
-    const { values, unreadable } = decodeRows(await adapter.range(range, limit));
+  /** `keyOf` says which key a value belongs to. */
+  async function list<Value>(
+    range: keys.KeyRange,
+    limit: number,
+    keyOf: (value: Value) => string,
+  ): Promise<Value[]> {
+    const { values, unreadable } = decodeRows(await adapter.range(range, limit), keyOf);
     for (const row of unreadable) log.error(row, "A stored row cannot be read; it is left out.");
-    return values as Value[];
+    return values;
   }
 
   async function lastNumber(range: keys.KeyRange): Promise<number> {
-    const [key] = await adapter.rangeKeys(range, 1, { reverse: true });
-    return key === undefined ? 0 : keys.numberOfKey(key);
+    const last = await adapter.rangeKeys(range, 10, { reverse: true });
+    return last.map(keys.numberOfKey).find(Number.isSafeInteger) ?? 0;
+  }
+
+  async function read<Value>(key: string): Promise<Value | undefined> {
+    const [value] = await list<Value>({ from: key, to: `${key}\0` }, 1, () => key);
+    return value;
   }
 
   async function loadHeaders() {
@@ -113,8 +123,8 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
       if (last === undefined) return { sessions, unreadable };
       // The next rows, from the first key behind the last one, are read while these are decoded.
       reading = adapter.range({ from: `${last.key}\0`, to: range.to }, rowsPerRead);
-      const decoded = decodeRows(rows, isHeader);
-      sessions.push(...(decoded.values as StoredSession[]));
+      const decoded = decodeRows<StoredSession>(rows, ({ session }) => keys.headerKey(session.id));
+      sessions.push(...decoded.values);
       unreadable.push(...decoded.unreadable);
     }
   }
@@ -164,15 +174,26 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
     flush: () => group.flush(),
     loadHeaders,
     lastEventSeq: (sessionId) => lastNumber(keys.eventsAfter(sessionId, 0)),
-    events: (sessionId, after, limit) => list(keys.eventsAfter(sessionId, after), limit),
-    messages: (sessionId, afterN, limit) => list(keys.messagesAfter(sessionId, afterN), limit),
-    completions: (after, limit) => list(keys.completionsAfter(after), limit),
+    events: (sessionId, after, limit) =>
+      list(keys.eventsAfter(sessionId, after), limit, ({ seq }) => keys.eventKey(sessionId, seq)),
+    messages: (sessionId, afterN, limit) =>
+      list(keys.messagesAfter(sessionId, afterN), limit, ({ n }) => keys.messageKey(sessionId, n)),
+    completions: (after, limit) =>
+      list(keys.completionsAfter(after), limit, ({ completionSeq }) =>
+        keys.completionKey(completionSeq),
+      ),
     lastCompletionSeq: () => lastNumber(keys.completions()),
-    processes: () => list(keys.processes(), everything),
-    approvals: () => list(keys.approvals(), everything),
-    approvalRules: () => list(keys.approvalRules(), everything),
+    processes: () =>
+      list(keys.processes(), everything, ({ runId, pid, startTime }) =>
+        typeof startTime === "string" ? keys.processKey(runId, pid) : "",
+      ),
+    approvals: () => list(keys.approvals(), everything, ({ id }) => keys.approvalKey(id)),
+    approvalRules: () =>
+      list(keys.approvalRules(), everything, (rule) =>
+        keys.approvalRuleKey(ApprovalRule.parse(rule).id),
+      ),
     async blobPart(sessionId, blobId, part) {
-      return keyv.get<string>(keys.blobPartKey(sessionId, blobId, part));
+      return read(keys.blobPartKey(sessionId, blobId, part));
     },
     async deleteSessions(sessionIds) {
       for (let at = 0; at < sessionIds.length; at += sessionsPerDeletion) {
@@ -190,7 +211,7 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
     async backup(path) {
       await adapter.exclusively(() => adapter.query(`VACUUM INTO ${quoted(path)}`));
     },
-    getMeta: (name) => keyv.get<unknown>(keys.metadataKey(name)),
+    getMeta: (name) => read(keys.metadataKey(name)),
     async setMeta(name, value) {
       await keyv.set(keys.metadataKey(name), value);
     },
@@ -253,27 +274,22 @@ function rememberProcess(processKeys: Map<string, Set<string>>, runId: string, k
   else processKeys.set(runId, new Set([key]));
 }
 
-function decodeRows(
+function decodeRows<Value>(
   rows: Row[],
-  check: (value: unknown, key: string) => boolean = () => true,
-): { values: unknown[]; unreadable: UnreadableRow[] } {
-  const values: unknown[] = [];
+  keyOf: (value: Value) => string,
+): { values: Value[]; unreadable: UnreadableRow[] } {
+  const values: Value[] = [];
   const unreadable: UnreadableRow[] = [];
   for (const { key, value } of rows) {
     try {
-      const decoded = decodeValue(value);
-      if (!check(decoded, key)) throw new TypeError("the row does not hold what its key says");
+      const decoded = decodeValue(value) as Value;
+      if (keyOf(decoded) !== key) throw new TypeError("the row does not hold what its key says");
       values.push(decoded);
     } catch (error) {
       unreadable.push({ key, cause: error instanceof Error ? error.message : String(error) });
     }
   }
   return { values, unreadable };
-}
-
-function isHeader(value: unknown, key: string): boolean {
-  const header = value as Partial<StoredSession> | null;
-  return header?.session !== undefined && keys.headerKey(header.session.id) === key;
 }
 
 async function usedBytes(adapter: SqliteAdapter): Promise<number> {
