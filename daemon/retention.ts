@@ -37,17 +37,15 @@ export function createRetention(parts: Parts): Retention {
 
   async function remove(sessionIds: readonly string[]): Promise<number> {
     let removed = 0;
-    await scheduler.endForDeletion(sessionIds, async () => {
-      const records = sessionIds.flatMap((id) => tree.find(id) ?? []);
-      const ids = records.map(({ session }) => session.id);
+    await scheduler.endForDeletion(sessionIds, async (ids) => {
+      const records = ids.map(tree.get);
       try {
-        await store.deleteSessions(ids);
+        await tree.remove(ids);
       } catch (error) {
         const cause = messageOf(error);
         const message = `the store cannot remove it now: ${cause}`;
         throw new OffshootError("storeUnavailable", message, { cause });
       }
-      tree.forget(ids);
       await approvalRules.removeOrphans();
       for (const id of ids) scheduler.waits.changed(id);
       removed = ids.length;

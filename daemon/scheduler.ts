@@ -50,8 +50,16 @@ export interface Scheduler {
   liveRun(sessionId: string): LiveRun | undefined;
   /** Whether the session, or one above it, is being made to end: nothing new belongs below it. */
   isEnding(sessionId: string): boolean;
-  /** Ends what is open of the sessions, then removes them; nothing new begins there meanwhile. */
-  endForDeletion(sessionIds: readonly string[], remove: () => Promise<void>): Promise<void>;
+  /** Whether the session, or one above it, is being deleted. */
+  isDeleting(sessionId: string): boolean;
+  /**
+   * Ends what is open of the sessions, then removes them, with what their agents have announced
+   * below them until then. Nothing new begins there meanwhile.
+   */
+  endForDeletion(
+    sessionIds: readonly string[],
+    remove: (sessionIds: string[]) => Promise<void>,
+  ): Promise<void>;
   /** Takes no new work, ends live runs, resolves when their ends are stored. */
   stop(runs: "interrupt" | "cancel"): Promise<void>;
   readonly waits: Waits;
@@ -242,7 +250,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
   /** Throws where nothing new may begin in the session. */
   function refuse(record: StoredSession): void {
     refuseAdopted(record);
-    if (!doomed.has(record.session.id)) return;
+    if (!scheduler.isDeleting(record.session.id)) return;
     const message = `session ${record.session.id} is being deleted`;
     throw new OffshootError("invalidState", message, { status: record.session.status });
   }
@@ -312,6 +320,9 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       });
     },
 
+    isDeleting: (sessionId) =>
+      tree.upwards(sessionId).some(({ session }) => doomed.has(session.id)),
+
     async endForDeletion(sessionIds, remove) {
       const all = new Set(sessionIds);
       for (const id of all) {
@@ -323,7 +334,8 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       const tops = sessionIds.filter((id) => !all.has(tree.find(id)?.session.parentId ?? ""));
       try {
         await Promise.all(tops.map((id) => cancelling.endTree(id, { kind: "deleted" })));
-        await remove();
+        const below = sessionIds.flatMap((id) => [...tree.descendantsOf(id), id]);
+        await remove([...new Set(below)].filter((id) => tree.find(id) !== undefined));
       } finally {
         for (const id of sessionIds) doomed.delete(id);
       }

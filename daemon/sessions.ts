@@ -65,17 +65,24 @@ export interface SessionTree {
   /** From the session itself up to its root; nothing where there is no such session. */
   upwards(sessionId: string): Generator<StoredSession, void, undefined>;
   isWithin(sessionId: string, ancestorId: string): boolean;
-  rootOfFolder(cwd: string): StoredSession | undefined;
+  /** The roots that were made for a folder, the oldest first. */
+  rootsOfFolder(cwd: string): StoredSession[];
   ofRequestKey(requestKey: string): StoredSession | undefined;
   records(): Iterable<StoredSession>;
-  /** Stores the changes as a whole, then tells them one after the other; answers if it is stored. */
+  /**
+   * Stores the changes as a whole, then tells them one after the other; answers if it is stored.
+   * Of sessions that are being removed nothing is stored; `giveUp` throws 1003 there.
+   */
   commit(changes: Change[], options: CommitOptions): Promise<boolean>;
   /** Numbers, stores and tells one event of a run. Rejects where the event has no JSON form. */
   append(sessionId: string, runId: string, event: AgentEvent): Promise<boolean>;
   /** Number of the last event that was told. */
   lastSeq(sessionId: string): number;
-  /** Forgets sessions whose rows are being removed, and says so. */
-  forget(sessionIds: string[]): void;
+  /**
+   * Removes sessions from the store, then from here, and notifies. Rejects where the store cannot
+   * take it; those that are not removed by then stay.
+   */
+  remove(sessionIds: string[]): Promise<void>;
 }
 
 interface Staged {
@@ -101,7 +108,9 @@ export function createSessionTree(parts: Parts): SessionTree {
   const shown = new Map<string, Session>();
   const children = new Map<string, Set<string>>();
   const requestKeys = new Map<string, string>();
-  const folders = new Map<string, string>();
+  const folders = new Map<string, Set<string>>();
+  /** Sessions whose removal is on its way to the store: a later write would bring them back. */
+  const removing = new Set<string>();
   const seqs = new Map<string, { given: number; told: number }>();
   const live = new Map<string, LiveFacts>();
 
@@ -120,7 +129,7 @@ export function createSessionTree(parts: Parts): SessionTree {
       else siblings.add(id);
     }
     if (record.requestKey !== undefined) requestKeys.set(record.requestKey, id);
-    if (kind === "root" && !folders.has(cwd)) folders.set(cwd, id);
+    if (kind === "root") folders.set(cwd, (folders.get(cwd) ?? new Set()).add(id));
   }
 
   function unindex(id: string): void {
@@ -137,7 +146,8 @@ export function createSessionTree(parts: Parts): SessionTree {
       if (siblings?.size === 0) children.delete(parentId);
     }
     if (record.requestKey !== undefined) requestKeys.delete(record.requestKey);
-    if (folders.get(cwd) === id) folders.delete(cwd);
+    const roots = folders.get(cwd);
+    if (roots?.delete(id) === true && roots.size === 0) folders.delete(cwd);
   }
 
   function get(sessionId: string): StoredSession {
@@ -167,9 +177,10 @@ export function createSessionTree(parts: Parts): SessionTree {
 
   /** Makes the records count for decisions; answers with what they replace. */
   function stage(change: Change): Staged {
-    const records = change.records.map((record) => {
+    const records = change.records.flatMap((record) => {
+      if (removing.has(record.session.id)) return [];
       const given = seqs.get(record.session.id)?.given ?? 0;
-      return { ...record, session: { ...record.session, lastSeq: given } };
+      return [{ ...record, session: { ...record.session, lastSeq: given } }];
     });
     const before = records.map((record) => newest.get(record.session.id));
     for (const [place, record] of records.entries()) {
@@ -197,6 +208,7 @@ export function createSessionTree(parts: Parts): SessionTree {
   }
 
   function commit(changes: Change[], options: CommitOptions): Promise<boolean> {
+    if (options.ifFailing === "giveUp") refuseRemoved(changes);
     const staged = changes.map(stage);
     const completion = changes.find((change) => change.completion)?.completion;
     return store.write(
@@ -222,6 +234,14 @@ export function createSessionTree(parts: Parts): SessionTree {
         ...(options.storedLater && { storedLater: options.storedLater }),
       },
     );
+  }
+
+  function refuseRemoved(changes: Change[]): void {
+    for (const { session } of changes.flatMap(({ records }) => records)) {
+      if (!removing.has(session.id)) continue;
+      const message = `session ${session.id} is being deleted`;
+      throw new OffshootError("invalidState", message, { status: session.status });
+    }
   }
 
   async function append(sessionId: string, runId: string, event: AgentEvent): Promise<boolean> {
@@ -258,6 +278,15 @@ export function createSessionTree(parts: Parts): SessionTree {
         },
       },
     );
+  }
+
+  function forget(sessionIds: readonly string[]): void {
+    const records = sessionIds.flatMap((id) => newest.get(id) ?? []);
+    for (const { session } of records) unindex(session.id);
+    for (const [rootId, gone] of Map.groupBy(records, ({ session }) => session.rootId)) {
+      const ids = gone.map(({ session }) => session.id);
+      tell({ method: "session/removed", params: { sessionIds: ids }, rootId });
+    }
   }
 
   function* upwards(sessionId: string): Generator<StoredSession, void, undefined> {
@@ -310,20 +339,16 @@ export function createSessionTree(parts: Parts): SessionTree {
     upwards,
     isWithin: (sessionId, ancestorId) =>
       upwards(sessionId).some(({ session }) => session.id === ancestorId),
-    rootOfFolder: (cwd) => newest.get(folders.get(cwd) ?? ""),
+    rootsOfFolder: (cwd) => [...(folders.get(cwd) ?? none)].map(get),
     ofRequestKey: (requestKey) => newest.get(requestKeys.get(requestKey) ?? ""),
     records: () => newest.values(),
     lastSeq: (sessionId) => seqs.get(sessionId)?.told ?? 0,
-    forget(sessionIds) {
-      const rootIds = new Map<string, string[]>();
-      for (const id of sessionIds) {
-        const rootId = newest.get(id)?.session.rootId;
-        if (rootId === undefined) continue;
-        unindex(id);
-        rootIds.set(rootId, [...(rootIds.get(rootId) ?? []), id]);
-      }
-      for (const [rootId, ids] of rootIds) {
-        tell({ method: "session/removed", params: { sessionIds: ids }, rootId });
+    async remove(sessionIds) {
+      for (const id of sessionIds) removing.add(id);
+      try {
+        await store.deleteSessions(sessionIds, forget);
+      } finally {
+        for (const id of sessionIds) removing.delete(id);
       }
     },
   };

@@ -120,7 +120,9 @@ export function createSpawning(parts: Parts): Spawning {
       throw new InvalidParams([{ path: "cwd", message: "is needed where there is no parentId" }]);
     }
     const folder = checkedFolder(cwd);
-    return tree.rootOfFolder(folder) ?? rootRecord(folder, undefined, now());
+    const roots = tree.rootsOfFolder(folder);
+    const root = roots.find(({ session }) => !scheduler.isDeleting(session.id));
+    return root ?? rootRecord(folder, undefined, now());
   }
 
   function profileFor(params: SpawnParams, scope: Scope): AgentProfile {

@@ -52,10 +52,11 @@ export interface Store {
   blobPart(sessionId: string, blobId: string, part: number): Promise<string | undefined>;
   /**
    * Removes sessions with all of their rows; their completions stay. Resolves when they are gone
-   * and the file has shrunk; other writes go on meanwhile. Once the first step is stored, a later
-   * core ends what was begun. Rejects when the store cannot take it now; it then happens later.
+   * and the file has shrunk; other writes go on meanwhile. Calls `gone` with those whose headers are
+   * gone for good, before it removes their other rows: a later core ends what was begun. Rejects
+   * when the store cannot take it; then all stay that `gone` was not called with.
    */
-  deleteSessions(sessionIds: string[]): Promise<void>;
+  deleteSessions(sessionIds: string[], gone?: (sessionIds: string[]) => void): Promise<void>;
   /**
    * Removes the completions with a number below `beforeSeq`. The newest one always stays, because
    * its number is what the next one counts from.
@@ -129,23 +130,31 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
     }
   }
 
-  async function deleteSome(sessionIds: string[]): Promise<void> {
+  async function deleteSome(
+    sessionIds: string[],
+    gone: (sessionIds: string[]) => void,
+  ): Promise<void> {
     const mutation: Mutation = {
       puts: sessionIds.map((id) => [keys.deletionKey(id), true]),
       deletes: sessionIds.map(keys.headerKey),
       durability: "durable",
     };
-    const stored = await group.write(mutation, { storedLater: () => removeLater(sessionIds) });
-    if (!stored) {
+    const isStored = await group.write(mutation, {
+      ifFailing: "giveUp",
+      told: (stored) => stored && gone(sessionIds),
+    });
+    if (!isStored) {
       // On a full disk this may be what frees it, so it must not wait behind what does not fit.
-      // It is done again later, after all that was written of these sessions before. An emptied
-      // log can be written anew where it could not grow.
+      // An emptied log can be written anew where it could not grow.
       await adapter.exclusively(() => adapter.query("PRAGMA wal_checkpoint(TRUNCATE)"));
       const puts = sessionIds.map((id): [string, string] => [
         keys.deletionKey(id),
         encodeValue(true),
       ]);
       await adapter.commit({ puts, deletes: mutation.deletes ?? [], sync: "full" });
+      gone(sessionIds);
+      // Once more, after all that was written of these sessions before and is not stored yet.
+      void group.write(mutation, { storedLater: () => removeLater(sessionIds) });
     }
     await removeSessionRows(adapter, sessionIds, closing.signal);
   }
@@ -195,9 +204,9 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
     async blobPart(sessionId, blobId, part) {
       return read(keys.blobPartKey(sessionId, blobId, part));
     },
-    async deleteSessions(sessionIds) {
+    async deleteSessions(sessionIds, gone = () => undefined) {
       for (let at = 0; at < sessionIds.length; at += sessionsPerDeletion) {
-        await deleteSome(sessionIds.slice(at, at + sessionsPerDeletion));
+        await deleteSome(sessionIds.slice(at, at + sessionsPerDeletion), gone);
       }
       await shrinkFile(adapter, closing.signal);
     },

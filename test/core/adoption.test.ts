@@ -164,12 +164,28 @@ describe("an adopted child", () => {
     await parts.until(id, "running");
     const [child] = childrenOf(id);
     const all = [child?.id ?? "", id];
-    await parts.scheduler.endForDeletion(all, async () => {
-      await parts.store.deleteSessions(all);
-      parts.tree.forget(all);
-    });
+    await parts.scheduler.endForDeletion(all, (ids) => parts.tree.remove(ids));
     equal((await parts.completion(id)).error?.message, "Child session deleted while running");
     equal((await parts.completion(child?.id ?? "")).status, "cancelled");
     deepEqual(parts.of("session/removed"), [{ sessionIds: all }]);
+  });
+
+  it("is deleted with its parent also when it was announced meanwhile", async () => {
+    act = (context) =>
+      new Promise((resolve) =>
+        context.signal.addEventListener("abort", () => {
+          context.adopt(task("late"));
+          resolve({ status: "aborted" });
+        }),
+      );
+    const { id } = await parts.spawn("x");
+    await parts.until(id, "running");
+    await parts.scheduler.endForDeletion([id], (ids) => parts.tree.remove(ids));
+    const [late] = parts
+      .of("subAgent/started")
+      .filter(({ parentSessionId }) => parentSessionId === id);
+    deepEqual(parts.of("session/removed").at(-1), { sessionIds: [late?.childSessionId, id] });
+    const { sessions } = await parts.store.loadHeaders();
+    ok(!sessions.some(({ session }) => session.parentId === id));
   });
 });

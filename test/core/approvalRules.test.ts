@@ -139,7 +139,7 @@ describe("an answer for always", () => {
     deepEqual(parts.rules.list({ cwd: "/" }), []);
     await parts.rules.removeOrphans();
     equal(parts.rules.list({}).length, 1, "its tree is there");
-    parts.tree.forget([rootId]);
+    await parts.tree.remove([rootId]);
     await parts.rules.removeOrphans();
     deepEqual(parts.rules.list({}), []);
     deepEqual(await parts.store.approvalRules(), []);

@@ -7,6 +7,7 @@ import {
   outcome,
   processesOf,
   refusal,
+  sessionOf,
   until,
   words,
 } from "../support/runs.ts";
@@ -24,6 +25,12 @@ describe("deleting", () => {
 
   const remove = (sessionId: string) => client.call("session/delete", { sessionId });
   const deletedWhileRunning = ["cancelled", "aborted", "Child session deleted while running"];
+
+  async function restarted(): Promise<void> {
+    await client.close();
+    await daemon.stopCore();
+    client = await daemon.client();
+  }
 
   async function isGone(sessionId: string): Promise<void> {
     equal((await refusal(client.call("session/get", { sessionId }))).code, 1001);
@@ -123,6 +130,48 @@ describe("deleting", () => {
     await isGone(id);
     equal((await client.call("daemon/status", {})).queued, 0);
     equal(words(client, id).filter((word) => word === "completed").length, 1);
+  });
+
+  it("of a whole tree gives what is spawned in its folder meanwhile another root", async () => {
+    const held = gate(daemon.work);
+    const old = await client.shell(`trap '' TERM; ${held.wait}`);
+    await held.reached();
+    const { rootId } = await sessionOf(client, old);
+    const removing = remove(rootId);
+    const ids = await Promise.all([client.shell("echo 1"), client.shell("echo 2")]);
+    for (const id of ids) equal((await client.completion(id)).status, "completed");
+    await removing;
+    const last = await client.shell("echo 3");
+    await client.completion(last);
+    const roots = new Set<string>();
+    for (const id of [...ids, last]) roots.add((await sessionOf(client, id)).rootId);
+    equal(roots.size, 1, "one folder has one root");
+    ok(!roots.has(rootId));
+    await restarted();
+    await isGone(rootId);
+    equal((await sessionOf(client, ids[0] ?? "")).status, "completed");
+  });
+
+  it("is not undone by a change that comes meanwhile", async () => {
+    const changes: Record<string, (sessionId: string) => Promise<unknown>> = {
+      rename: (sessionId) => client.call("session/rename", { sessionId, title: "back" }),
+      cancel: (sessionId) => client.call("session/cancel", { sessionId }),
+      send: (sessionId) => client.call("session/send", { sessionId, text: "true" }),
+    };
+    for (const [name, change] of Object.entries(changes)) {
+      const id = await client.shell("seq 400");
+      const child = await client.shell("seq 400", { parentId: id });
+      await client.completion(id);
+      await client.completion(child);
+      const ids = [id, child, id, child];
+      const earlier = ids.map(change);
+      const removing = remove(id);
+      await Promise.allSettled([...earlier, ...ids.map(change)]);
+      await removing;
+      await restarted();
+      for (const gone of [id, child]) await isGone(gone);
+      equal((await client.call("daemon/status", {})).health, "ok", name);
+    }
   });
 
   it("is possible twice at once", async () => {

@@ -58,7 +58,7 @@ describe("while a run starts", () => {
 
   it("a deletion ends it before it starts", async () => {
     const id = await starting();
-    const deleting = parts.scheduler.endForDeletion([id], async () => parts.tree.forget([id]));
+    const deleting = parts.scheduler.endForDeletion([id], (ids) => parts.tree.remove(ids));
     goOn.resolve();
     await deleting;
     equal((await parts.completion(id)).status, "cancelled");
