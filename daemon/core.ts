@@ -18,6 +18,7 @@ import { createConfiguration } from "./config.ts";
 import { createEarlierTalk } from "./earlierTalk.ts";
 import { openConnection } from "./connection.ts";
 import { createEditorModels } from "./editorModels.ts";
+import { createFolders } from "./folders.ts";
 import { createHandlers } from "./handlers.ts";
 import { createHub } from "./hub.ts";
 import { startHousekeeping } from "./housekeeping.ts";
@@ -209,6 +210,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     queue,
     scheduler: started,
     agents,
+    folders: createFolders(),
     settings,
     environments,
     isStopping: () => stopping !== undefined,

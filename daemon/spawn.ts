@@ -2,7 +2,6 @@
  * From a request to spawn to a stored, queued session: everything is checked first, then written
  * in one transaction, and only then is the request answered.
  */
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { v7 as newId } from "uuid";
 import type { AgentProfile, Config, Permissions } from "../protocol/config.ts";
@@ -10,9 +9,9 @@ import { OffshootError } from "../protocol/errors.ts";
 import type { ParamsOf } from "../protocol/messages.ts";
 import { noUsage, type Limits, type Message, type Session } from "../protocol/session.ts";
 import type { Agents, Scope } from "./agents.ts";
-import { messageOf } from "./endings.ts";
+import type { Folders } from "./folders.ts";
 import type { Client } from "./hub.ts";
-import { absolutePath, InvalidParams } from "./invalidParams.ts";
+import { InvalidParams } from "./invalidParams.ts";
 import { cutToParent, limitExceeded, stricter } from "./limits.ts";
 import { notRunning, type RunQueue } from "./queue.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -39,6 +38,7 @@ interface Parts {
   queue: RunQueue;
   scheduler: Scheduler;
   agents: Agents;
+  folders: Folders;
   settings: () => Settings;
   environments: Pick<SessionEnvironments, "wanted">;
   isStopping: () => boolean;
@@ -46,34 +46,42 @@ interface Parts {
 }
 
 export function createSpawning(parts: Parts): Spawning {
-  const { tree, store, queue, scheduler, agents, settings, now } = parts;
+  const { tree, store, queue, scheduler, agents, folders, settings, now } = parts;
   /** Spawns with a key that are not answered yet: the same key joins them. */
   const underWay = new Map<string, Promise<Session>>();
 
   async function spawn(params: SpawnParams, client: Client): Promise<Session> {
-    const warming = agents.warm(client, likelyFolder(params, client));
-    if (warming !== undefined) await warming;
-    return await spawnAllowed(await withLeave(params, client), client);
+    const folder = await folders.checked(folderFor(params, client));
+    await agents.warm(client, folder);
+    return await spawnAllowed(await withLeave(params, client, folder), client, folder);
   }
 
   /** A run asks before it spawns; while that lasts everything else may change. */
-  async function withLeave(params: SpawnParams, client: Client): Promise<SpawnParams> {
+  async function withLeave(
+    params: SpawnParams,
+    client: Client,
+    folder: string,
+  ): Promise<SpawnParams> {
     const spawner = tree.find(client.options.run?.sessionId ?? "");
     if (spawner === undefined) return params;
-    const folder = checkedFolder(params.cwd ?? parentOf(params, client).session.cwd);
     const profile = profileFor(params, agents.scopeFor(client, folder));
     const run = scheduler.liveRun(spawner.session.id);
     const { prompt } = params;
     return { ...params, prompt: await leaveToSpawn(spawner, run, { profile, prompt, folder }) };
   }
 
-  async function spawnAllowed(params: SpawnParams, client: Client): Promise<Session> {
-    refuseNewWork();
-    const parent = parentOf(params, client);
-    const asked = checkedFolder(params.cwd ?? parent.session.cwd);
+  async function spawnAllowed(
+    params: SpawnParams,
+    client: Client,
+    asked: string,
+  ): Promise<Session> {
     const scopeOfAsked = agents.scopeFor(client, asked);
     const profile = profileFor(params, scopeOfAsked);
-    const cwd = profile.cwd === undefined ? asked : checkedFolder(resolve(asked, profile.cwd));
+    const cwd =
+      profile.cwd === undefined ? asked : await folders.checked(resolve(asked, profile.cwd));
+    // From here to the commit nothing else can happen.
+    refuseNewWork();
+    const parent = parentOf(params, asked);
     const scope = cwd === asked ? scopeOfAsked : agents.scopeFor(client, cwd);
     refuseTooDeep(parent);
     refuseTooMany(parent);
@@ -100,26 +108,23 @@ export function createSpawning(parts: Parts): Spawning {
   }
 
   /** Where the work will be done, unless the agent's profile says otherwise. */
-  function likelyFolder({ cwd, parentId }: SpawnParams, client: Client): string | undefined {
-    const parent = parentId === undefined ? undefined : tree.find(parentId);
-    return cwd ?? parent?.session.cwd ?? client.folders[0];
+  function folderFor({ cwd, parentId }: SpawnParams, client: Client): string {
+    const parent = parentId === undefined ? undefined : tree.get(parentId);
+    const folder = cwd ?? parent?.session.cwd ?? client.folders[0];
+    if (folder !== undefined) return folder;
+    throw new InvalidParams([{ path: "cwd", message: "is needed where there is no parentId" }]);
   }
 
   /** The named parent, or the root of the folder: the one there is, or a new one. */
-  function parentOf(params: SpawnParams, client: Client): StoredSession {
-    if (params.parentId !== undefined) {
-      const parent = tree.get(params.parentId);
-      if (!scheduler.isEnding(params.parentId)) return parent;
+  function parentOf({ parentId }: SpawnParams, folder: string): StoredSession {
+    if (parentId !== undefined) {
+      const parent = tree.get(parentId);
+      if (!scheduler.isEnding(parentId)) return parent;
       const { status, title } = parent.session;
       throw new OffshootError("invalidState", `"${title}" is being ended: nothing new below it`, {
         status,
       });
     }
-    const cwd = params.cwd ?? client.folders[0];
-    if (cwd === undefined) {
-      throw new InvalidParams([{ path: "cwd", message: "is needed where there is no parentId" }]);
-    }
-    const folder = checkedFolder(cwd);
     const roots = tree.rootsOfFolder(folder);
     const root = roots.find(({ session }) => !scheduler.isDeleting(session.id));
     return root ?? rootRecord(folder, undefined, now());
@@ -196,8 +201,9 @@ export function createSpawning(parts: Parts): Spawning {
     },
 
     async createRoot({ title, cwd }) {
+      const folder = await folders.checked(cwd);
       refuseNewWork();
-      const record = rootRecord(checkedFolder(cwd), title, now());
+      const record = rootRecord(folder, title, now());
       if (!(await tree.commit([{ records: [record] }], { ifFailing: "giveUp" }))) {
         throw unavailable();
       }
@@ -223,24 +229,6 @@ function withServers(profile: AgentProfile, { mcpServers }: Config): AgentProfil
     ...profile,
     runner: { ...runner, mcpServers: { ...mcpServers, ...runner.mcpServers } },
   };
-}
-
-/** The folder as an absolute path without detours. Throws 1013 where there is none. */
-function checkedFolder(cwd: string): string {
-  const folder = absolutePath(cwd, "cwd");
-  const fault = faultOfFolder(folder);
-  if (fault === undefined) return folder;
-  throw new OffshootError("cwdNotFound", fault, { cwd: folder });
-}
-
-function faultOfFolder(folder: string): string | undefined {
-  try {
-    const found = statSync(folder, { throwIfNoEntry: false });
-    if (found === undefined) return `the folder ${folder} does not exist`;
-    return found.isDirectory() ? undefined : `${folder} is a file, not a folder`;
-  } catch (cause) {
-    return `the folder ${folder} cannot be used: ${messageOf(cause)}`;
-  }
 }
 
 function rootRecord(cwd: string, title: string | undefined, at: number): StoredSession {

@@ -13,6 +13,7 @@ import { createApprovals, type Approvals } from "../../daemon/approvals.ts";
 import { createAttempts, type Attempts } from "../../daemon/attempts.ts";
 import { createCompletions, type Completions } from "../../daemon/completions.ts";
 import { createConfiguration } from "../../daemon/config.ts";
+import { createFolders } from "../../daemon/folders.ts";
 import type { Client, News } from "../../daemon/hub.ts";
 import { createQueue } from "../../daemon/queue.ts";
 import { createProcesses } from "../../daemon/runners/processes.ts";
@@ -169,6 +170,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
     queue,
     scheduler,
     agents,
+    folders: createFolders(),
     settings,
     environments: { wanted: () => undefined },
     isStopping: () => false,
