@@ -221,6 +221,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     store,
     scheduler: started,
     approvalRules,
+    environments,
     removeFiles: (records) => removeAgentSessions(folder.dir, records),
     now,
   });

@@ -3,11 +3,12 @@
  * still open is ever pruned, and pruning works in small pieces beside the normal writes.
  */
 import type { ParamsOf, ResultOf } from "../protocol/messages.ts";
-import { isTerminal } from "../protocol/session.ts";
+import { isTerminal, type Session } from "../protocol/session.ts";
 import { OffshootError } from "../protocol/errors.ts";
 import type { ApprovalRules } from "./approvalRules.ts";
 import { messageOf } from "./endings.ts";
 import type { Scheduler } from "./scheduler.ts";
+import type { SessionEnvironments } from "./sessionEnvironments.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { StoredSession } from "./store/records.ts";
 import type { Store } from "./store/sessionStore.ts";
@@ -19,11 +20,20 @@ export interface Retention {
   prune(params: ParamsOf<"daemon/prune">): Promise<ResultOf<"daemon/prune">>;
 }
 
+interface Subtree {
+  top: string;
+  /** Children before their parents. */
+  ids: string[];
+  /** When it was last changed. */
+  endedAt: number;
+}
+
 interface Parts {
   tree: SessionTree;
   store: Store;
   scheduler: Scheduler;
   approvalRules: Pick<ApprovalRules, "removeOrphans">;
+  environments: Pick<SessionEnvironments, "forget">;
   /** Removes what agents keep of sessions that are gone. */
   removeFiles: (records: readonly StoredSession[]) => Promise<void>;
   now: () => number;
@@ -33,7 +43,7 @@ interface Parts {
 const subtreesPerPiece = 20;
 
 export function createRetention(parts: Parts): Retention {
-  const { tree, store, scheduler, approvalRules, removeFiles, now } = parts;
+  const { tree, store, scheduler, approvalRules, environments, removeFiles, now } = parts;
 
   async function remove(sessionIds: readonly string[]): Promise<number> {
     let removed = 0;
@@ -47,29 +57,37 @@ export function createRetention(parts: Parts): Retention {
         throw new OffshootError("storeUnavailable", message, { cause });
       }
       await approvalRules.removeOrphans();
-      for (const id of ids) scheduler.waits.changed(id);
+      for (const id of ids) {
+        environments.forget(id);
+        scheduler.waits.changed(id);
+      }
       removed = ids.length;
       await removeFiles(records);
     });
     return removed;
   }
 
-  /** What hangs below a root, and roots with nothing below: each with when it was last changed. */
-  function endedSubtrees(): { ids: string[]; endedAt: number }[] {
-    const found: { ids: string[]; endedAt: number }[] = [];
-    for (const { session } of tree.records()) {
-      if (session.depth > 1) continue;
-      const ids = [...tree.descendantsOf(session.id), session.id];
-      if (session.kind === "root" && ids.length > 1) continue;
-      const sessions = ids.map((id) => tree.get(id).session);
-      if (!sessions.every((one) => one.kind === "root" || isTerminal(one))) continue;
-      found.push({ ids, endedAt: Math.max(...sessions.map(({ updatedAt }) => updatedAt)) });
-    }
-    return found.sort((a, b) => a.endedAt - b.endedAt);
+  /** What hangs below a root, and roots with nothing below: the one that ended first comes first. */
+  function endedSubtrees(): Subtree[] {
+    const tops = [...tree.records()].filter(({ session }) => session.depth <= 1);
+    return tops
+      .flatMap(({ session }) => endedSubtree(session.id) ?? [])
+      .sort((a, b) => a.endedAt - b.endedAt);
+  }
+
+  /** Undefined where something of it can still go on, or it is gone. */
+  function endedSubtree(top: string): Subtree | undefined {
+    const ids = [...tree.descendantsOf(top), top];
+    const sessions = ids.flatMap((id) => tree.find(id)?.session ?? []);
+    const isOver = ({ kind }: Session) => kind === "root" && ids.length === 1;
+    if (!sessions.every((one) => isOver(one) || isTerminal(one))) return undefined;
+    let endedAt = 0;
+    for (const { updatedAt } of sessions) endedAt = Math.max(endedAt, updatedAt);
+    return sessions.length === 0 ? undefined : { top, ids, endedAt };
   }
 
   /** Removes subtrees, and the completions that are older than those of all that stays. */
-  async function removeEnded(subtrees: { ids: string[] }[]): Promise<number> {
+  async function removeEnded(subtrees: readonly Subtree[]): Promise<number> {
     if (subtrees.length === 0) return 0;
     const removed = await remove(subtrees.flatMap(({ ids }) => ids));
     let oldest = Number.MAX_SAFE_INTEGER;
@@ -88,10 +106,11 @@ export function createRetention(parts: Parts): Retention {
         const old = endedSubtrees().filter(({ endedAt }) => endedAt <= now() - maxAgeMs);
         deleted += await removeEnded(old);
       }
-      while (maxBytes !== undefined && (await store.bytes()) > maxBytes) {
-        const oldest = endedSubtrees().slice(0, subtreesPerPiece);
-        if (oldest.length === 0) break;
-        deleted += await removeEnded(oldest);
+      const waiting = maxBytes === undefined ? [] : endedSubtrees();
+      while (waiting.length > 0 && (await store.bytes()) > (maxBytes ?? 0)) {
+        const oldest = waiting.splice(0, subtreesPerPiece);
+        // Something of them may have begun again meanwhile.
+        deleted += await removeEnded(oldest.flatMap(({ top }) => endedSubtree(top) ?? []));
       }
       return { deleted, storeBytes: await store.bytes() };
     },

@@ -10,6 +10,8 @@ export interface SessionEnvironments {
   /** The client wants the session to run, now or later. */
   wanted(sessionId: string, client: Pick<Client, "options">): void;
   of(sessionId: string): NodeJS.ProcessEnv;
+  /** The session was removed. */
+  forget(sessionId: string): void;
 }
 
 export function createSessionEnvironments({
@@ -32,5 +34,6 @@ export function createSessionEnvironments({
       const above = tree.upwards(sessionId).find(({ session }) => known.has(session.id));
       return known.get(above?.session.id ?? "") ?? own;
     },
+    forget: (sessionId) => void known.delete(sessionId),
   };
 }
