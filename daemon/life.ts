@@ -112,6 +112,8 @@ export async function live(run: LiveRun, parts: LifeParts): Promise<boolean> {
     return true;
   }
   if (endsSubtree(run, ending)) await parts.endDescendants(run);
+  // The answer gets the number behind the last message, and none that is refused may lie between.
+  await parts.tree.messagesDecided(run.sessionId);
   run.phase = "closed";
   run.watchdog?.stop();
   await completions.end(run.sessionId, ending, {

@@ -74,6 +74,8 @@ export interface SessionTree {
    * Of sessions that are being removed nothing is stored; `giveUp` throws 1003 there.
    */
   commit(changes: Change[], options: CommitOptions): Promise<boolean>;
+  /** Resolves when no message of the session is on its way to the store that may be refused. */
+  messagesDecided(sessionId: string): Promise<void>;
   /** Numbers, stores and tells one event of a run. Rejects where the event has no JSON form. */
   append(sessionId: string, runId: string, event: AgentEvent): Promise<boolean>;
   /** Number of the last event that was told. */
@@ -111,6 +113,8 @@ export function createSessionTree(parts: Parts): SessionTree {
   const folders = new Map<string, Set<string>>();
   /** Sessions whose removal is on its way to the store: a later write would bring them back. */
   const removing = new Set<string>();
+  /** Messages on their way to the store that it may refuse, by session. */
+  const undecided = new Map<string, Promise<boolean>>();
   const seqs = new Map<string, { given: number; told: number }>();
   const live = new Map<string, LiveFacts>();
 
@@ -165,14 +169,30 @@ export function createSessionTree(parts: Parts): SessionTree {
     return { ...session, lastSeq, ...facts };
   }
 
-  /** A new session whose storing failed is taken back; so is a change, unless another followed. */
+  /** A new session whose storing failed is taken back; so is a change. */
   function takeBack(record: StoredSession, before: StoredSession | undefined): void {
-    if (newest.get(record.session.id) !== record) return;
+    const last = newest.get(record.session.id);
+    if (last !== record) {
+      if (last !== undefined && before !== undefined) countBack(last, record, before);
+      return;
+    }
     if (record.session.status === "queued" && before?.session.status !== "queued") {
       queue.remove(record.session.id);
     }
     if (before === undefined) unindex(record.session.id);
     else newest.set(record.session.id, before);
+  }
+
+  /** The last record followed the refused one, and counts what that one has added. */
+  function countBack(last: StoredSession, refused: StoredSession, before: StoredSession): void {
+    const messages = refused.session.messageCount - before.session.messageCount;
+    const spawned = refused.childCount - before.childCount;
+    if (messages === 0 && spawned === 0) return;
+    const { version, messageCount } = last.session;
+    const counted = { version: version + 1, messageCount: messageCount - messages };
+    const session = { ...last.session, ...counted };
+    const record = { ...last, session, childCount: last.childCount - spawned };
+    void commit([{ records: [record] }], { ifFailing: "keep" });
   }
 
   /** Makes the records count for decisions; answers with what they replace. */
@@ -211,10 +231,11 @@ export function createSessionTree(parts: Parts): SessionTree {
     if (options.ifFailing === "giveUp") refuseRemoved(changes);
     const staged = changes.map(stage);
     const completion = changes.find((change) => change.completion)?.completion;
-    return store.write(
+    const messages = changes.flatMap((change) => change.messages ?? []);
+    const storing = store.write(
       {
         headers: staged.flatMap(({ records }) => records),
-        messages: changes.flatMap((change) => change.messages ?? []),
+        messages,
         ...(completion && { completion }),
         endedRuns: changes.flatMap(({ endedRun }) => endedRun ?? []),
         durability: options.durability ?? "durable",
@@ -234,6 +255,21 @@ export function createSessionTree(parts: Parts): SessionTree {
         ...(options.storedLater && { storedLater: options.storedLater }),
       },
     );
+    if (options.ifFailing === "giveUp") {
+      for (const { sessionId } of messages) awaitDecision(sessionId, storing);
+    }
+    return storing;
+  }
+
+  function awaitDecision(sessionId: string, storing: Promise<boolean>): void {
+    undecided.set(sessionId, storing);
+    void storing.then(() => {
+      if (undecided.get(sessionId) === storing) undecided.delete(sessionId);
+    });
+  }
+
+  async function messagesDecided(sessionId: string): Promise<void> {
+    while (undecided.has(sessionId)) await undecided.get(sessionId);
   }
 
   function refuseRemoved(changes: Change[]): void {
@@ -312,6 +348,7 @@ export function createSessionTree(parts: Parts): SessionTree {
     live,
     get,
     commit,
+    messagesDecided,
     append,
     descendantsOf,
     get size() {

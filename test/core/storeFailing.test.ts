@@ -2,6 +2,7 @@ import { deepEqual, equal } from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
 import type { Store } from "../../daemon/store/sessionStore.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { openParts } from "../support/inProcess.ts";
@@ -93,6 +94,56 @@ describe("while the store takes nothing", () => {
       "before\nafter\n",
     );
     await until(client, id, "completed");
+  });
+
+  it("a message that is refused is not counted, whatever the run does meanwhile", async () => {
+    const refused = Promise.withResolvers<void>();
+    const outcomes = Promise.withResolvers<RunOutcome>();
+    let contextOf: RunContext | undefined;
+    let held = 0;
+    const parts = await openParts({
+      async run(context) {
+        contextOf = context;
+        return await outcomes.promise;
+      },
+      store: (store) => ({
+        ...store,
+        async write(write, options) {
+          const isMessage = write.messages?.some(({ message }) => message.text === "refused");
+          if (isMessage !== true) return await store.write(write, options);
+          held += 1;
+          await refused.promise;
+          options?.told?.(false);
+          return false;
+        },
+      }),
+    });
+    const { id } = await parts.spawn("x");
+    await parts.until(id, "running");
+    await waitFor(() => contextOf, "the run");
+    const sent = refusal(parts.scheduler.send({ sessionId: id, text: "refused" }));
+    await waitFor(() => held === 1, "the message to be on its way");
+    contextOf?.addUsage({ inputTokens: 5 });
+    outcomes.resolve({ status: "completed", result: "answer" });
+    await waitFor(() => parts.scheduler.liveRun(id)?.phase !== "open", "the run to end");
+    for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+    refused.resolve();
+    equal((await sent).code, 1006);
+    await parts.completion(id);
+    await parts.store.flush();
+    const messages = await parts.store.messages(id, 0, 10);
+    deepEqual(
+      messages.map(({ n, text }) => [n, text]),
+      [
+        [1, "x"],
+        [2, "answer"],
+      ],
+    );
+    const { sessions } = await parts.store.loadHeaders();
+    const stored = sessions.find(({ session }) => session.id === id)?.session;
+    deepEqual([stored?.messageCount, stored?.status], [2, "completed"]);
+    equal(stored?.usage.inputTokens, 5);
+    await parts.stop();
   });
 
   it("a run whose messages cannot be read ends with the cause, and is not tried for ever", async () => {
