@@ -326,14 +326,19 @@ async function restartAfter(
   parts: LifeParts,
 ): Promise<boolean> {
   parts.emit(run, { type: "retry", attempt: attemptOf(run, parts) + 1, inMs, error });
+  // It may have failed while it waited for its children: whoever waited is gone, and its slot may
+  // be one above the bound.
+  run.waits.clear();
+  parts.slots.release(run);
   try {
     await delay(inMs, undefined, { signal: run.controller.signal });
   } catch {
     return false;
   }
-  // It may have failed while it waited for its children: whoever waited is gone.
-  run.waits.clear();
-  return await wake(run, parts);
+  run.watchdog?.suspend();
+  const hasSlot = await wake(run, parts);
+  run.watchdog?.wake();
+  return hasSlot;
 }
 
 function attemptOf(run: LiveRun, { tree }: LifeParts): number {

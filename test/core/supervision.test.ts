@@ -43,6 +43,48 @@ describe("the supervision of a run", () => {
     deepEqual(retry?.type === "retry" && retry.error, network);
   });
 
+  it("keeps to the bound of runs when agents crash that waited for children", async () => {
+    const crash = Promise.withResolvers<void>();
+    const busy = Promise.withResolvers<void>();
+    let working = 0;
+    let most = 0;
+    async function work(on: Promise<unknown>): Promise<RunOutcome> {
+      working += 1;
+      most = Math.max(most, working);
+      await on;
+      working -= 1;
+      return done();
+    }
+    async function waitForChild({ session, runId }: RunContext): Promise<RunOutcome> {
+      const child = await parts.spawn("x", { parentId: session.id, autoRun: false });
+      const connection = new AbortController();
+      const ofRun = { sessionId: session.id, runId };
+      const waiting = parts.scheduler.wait({ sessionIds: [child.id] }, ofRun, connection.signal);
+      await crash.promise;
+      connection.abort();
+      await waiting;
+      return fails();
+    }
+    const act = async (context: RunContext) => {
+      if (context.prompt === "busy") return await work(busy.promise);
+      return await (context.attempt === 1 ? waitForChild(context) : work(Promise.resolve()));
+    };
+    await supervise([act], {
+      settings: (settings) => ({ ...settings, concurrency: { total: 2, perRoot: 2 } }),
+    });
+    const ids: string[] = [];
+    for (let n = 0; n < 4; n += 1) ids.push((await parts.spawn("parent")).id);
+    for (const id of ids) await parts.until(id, "suspended");
+    for (let n = 0; n < 2; n += 1) await parts.spawn("busy");
+    await waitFor(() => working === 2, "both slots to be taken");
+    crash.resolve();
+    await waitFor(() => ids.every((id) => retries(id).length === 1), "all of them to be retried");
+    const { runningCount } = parts.scheduler;
+    busy.resolve();
+    for (const id of ids) equal((await parts.completion(id)).status, "completed");
+    deepEqual([most, runningCount], [2, 2]);
+  });
+
   it("gives up after three restarts, with the last error and what was said", async () => {
     await supervise([fails()]);
     const { id } = await parts.spawn("try");
