@@ -64,6 +64,8 @@ export interface Agents {
   list(scope: Scope): AgentInfo[];
   /** Throws 1002 `agentNotFound` with the names that there are. */
   resolve(scope: Scope, name: string | undefined): AgentProfile;
+  /** The session for another run: its agent runs as it is configured for this client now. */
+  renewed(record: StoredSession, client: Asker): StoredSession;
   /** What the built-in agent may read besides its prompt, in the folder of a session. */
   materialFor(record: StoredSession): Pick<RunContext, "skills" | "instructions">;
   /** What is wrong with the user's own agents' files, as far as they are meant for Offshoot. */
@@ -175,7 +177,7 @@ export function createAgents(parts: {
     return how === undefined ? why : `${why}. Or use the agent that it was written for: ${how}`;
   }
 
-  return {
+  const agents: Agents = {
     scopeFor(client, cwd) {
       const workspace = workspaceFor(client, cwd);
       const own = client.options.environment ?? environment;
@@ -245,6 +247,13 @@ export function createAgents(parts: {
       throw new OffshootError("agentNotFound", message, { agent: wanted });
     },
 
+    renewed(record, client) {
+      const { session, profile, ownRunner } = record;
+      if (profile === undefined || ownRunner === true) return record;
+      const found = agents.scopeFor(client, session.cwd).profiles.get(session.agent)?.profile;
+      return found ? { ...record, profile: { ...profile, runner: found.runner } } : record;
+    },
+
     materialFor({ session, profile, workspace }) {
       if (profile?.runner.kind !== "model") return { skills: [], instructions: undefined };
       const { skills, instructions } = readFiles(requestFor(workspace, session.cwd));
@@ -256,6 +265,7 @@ export function createAgents(parts: {
       return faults.filter(({ format }) => format === "offshoot").map(fileFaultText);
     },
   };
+  return agents;
 }
 
 /** What workspace and client say of these, over what the user's own configuration says. */

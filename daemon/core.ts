@@ -195,6 +195,8 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
     store,
     queue,
     attempts,
+    agents,
+    environments,
     completions: () => completions,
     settings,
     tell: hub.tell,

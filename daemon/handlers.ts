@@ -1,7 +1,7 @@
 /** One handler per request, total over the method table. What they do stands in the parts. */
 import { OffshootError } from "../protocol/errors.ts";
 import type { DaemonStatus } from "../protocol/daemon.ts";
-import { isLive, isTerminal } from "../protocol/states.ts";
+import { isLive } from "../protocol/states.ts";
 import type { Agents } from "./agents.ts";
 import type { ApiKeys } from "./apiKeys.ts";
 import type { ApprovalRules } from "./approvalRules.ts";
@@ -72,18 +72,12 @@ export function createHandlers(parts: Parts): CoreHandlers {
     "session/run": async ({ sessionId }, { client }) => {
       refuseUntrusted(client);
       refuseWorkspaceAgent(sessionId, client);
-      spawning.refreshProfile(sessionId, client);
-      return { session: await scheduler.run(sessionId) };
+      return { session: await scheduler.run(sessionId, client) };
     },
     "session/send": async (params, { client }) => {
       refuseUntrusted(client);
       refuseWorkspaceAgent(params.sessionId, client);
-      // The message begins a run, as `session/run` does.
-      const { session } = tree.get(params.sessionId);
-      if (session.status === "created" || isTerminal(session)) {
-        spawning.refreshProfile(params.sessionId, client);
-      }
-      return { delivery: await scheduler.send(params) };
+      return { delivery: await scheduler.send(params, client) };
     },
     "session/cancel": async ({ sessionId, reason }, { client }) => {
       refuseOutside(tree, client, sessionId);

@@ -3,8 +3,11 @@ import { v7 as newId } from "uuid";
 import { OffshootError } from "../protocol/errors.ts";
 import type { ParamsOf, ResultOf } from "../protocol/messages.ts";
 import type { Session } from "../protocol/session.ts";
+import type { Agents } from "./agents.ts";
+import type { Client } from "./hub.ts";
 import { endRun, isUnwanted, type LiveRun } from "./life.ts";
 import type { RunQueue } from "./queue.ts";
+import type { SessionEnvironments } from "./sessionEnvironments.ts";
 import type { SessionTree } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
 import type { StoredSession } from "./store/records.ts";
@@ -13,14 +16,25 @@ import { isOpen, transition } from "./transition.ts";
 
 export interface Messaging {
   /** Queues a new run. Throws where the session has one, or cannot have any now. */
-  enqueue(record: StoredSession, message: string | undefined): Promise<Session>;
-  send(params: ParamsOf<"session/send">): Promise<ResultOf<"session/send">["delivery"]>;
+  enqueue(record: StoredSession, wanted: NewRun): Promise<Session>;
+  send(
+    params: ParamsOf<"session/send">,
+    client?: Client,
+  ): Promise<ResultOf<"session/send">["delivery"]>;
+}
+
+interface NewRun {
+  message: string | undefined;
+  /** Its configuration and its environment count for the run; without one, those of the last run. */
+  client: Client | undefined;
 }
 
 interface Parts {
   tree: SessionTree;
   store: Store;
   queue: RunQueue;
+  agents: Pick<Agents, "renewed">;
+  environments: Pick<SessionEnvironments, "wanted">;
   settings: () => Settings;
   now: () => number;
   liveRun: (sessionId: string) => LiveRun | undefined;
@@ -35,15 +49,17 @@ interface Parts {
 export function createMessaging(parts: Parts): Messaging {
   const { tree, store, queue, settings, now, liveRun, child, refuse } = parts;
 
-  async function enqueue(record: StoredSession, message: string | undefined): Promise<Session> {
+  async function enqueue(record: StoredSession, { message, client }: NewRun): Promise<Session> {
     const moved = transition(record.session, { type: "enqueue", runId: newId() }, now());
     refuse(record);
     queue.admit(record.session.rootId, settings().queue);
     const added = message === undefined ? {} : appended(record, message);
     const session = { ...moved, messageCount: record.session.messageCount + (message ? 1 : 0) };
-    const queued: StoredSession = { ...record, session, started: false };
+    const renewed = client === undefined ? record : parts.agents.renewed(record, client);
+    const queued: StoredSession = { ...renewed, session, started: false };
     const stored = await tree.commit([{ records: [queued], ...added }], { ifFailing: "giveUp" });
     if (!stored) throw storeUnavailable(store);
+    if (client !== undefined) parts.environments.wanted(session.id, client);
     parts.add(tree.get(session.id));
     return tree.show(session.id);
   }
@@ -68,13 +84,13 @@ export function createMessaging(parts: Parts): Messaging {
 
   return {
     enqueue,
-    async send({ sessionId, text, interrupt }) {
+    async send({ sessionId, text, interrupt }, client) {
       const last = liveRun(sessionId);
       // It reads no more, and no run follows it that would: the message starts one.
       if (last !== undefined && isUnwanted(last)) await last.done;
       const record = child(sessionId);
       if (!isOpen(record.session)) {
-        await enqueue(record, text);
+        await enqueue(record, { message: text, client });
         return "run";
       }
       refuse(record);

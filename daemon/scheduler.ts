@@ -5,15 +5,18 @@
 import { OffshootError } from "../protocol/errors.ts";
 import type { ParamsOf } from "../protocol/messages.ts";
 import { isLive, isTerminal, type Session } from "../protocol/session.ts";
+import type { Agents } from "./agents.ts";
 import type { Attempts } from "./attempts.ts";
 import { completionOf, type Completions } from "./completions.ts";
 import { createCancelling } from "./cancelling.ts";
 import { messageOf, runError, type EndCause } from "./endings.ts";
+import type { Client } from "./hub.ts";
 import { endRun, live, type LifeParts, type LiveRun } from "./life.ts";
 import { createMessaging, type Messaging } from "./messaging.ts";
 import { createPausing } from "./pausing.ts";
 import { notRunning, type RunQueue } from "./queue.ts";
 import { createRunWaits, type Wait } from "./runWaits.ts";
+import type { SessionEnvironments } from "./sessionEnvironments.ts";
 import { createSlots } from "./slots.ts";
 import type { StoredSession } from "./store/records.ts";
 import { suspend, waitingChanged, wake } from "./suspension.ts";
@@ -31,8 +34,8 @@ export interface Scheduler {
   pump(): void;
   /** Puts a queued session in its place, after it was stored as queued. */
   add(record: StoredSession): void;
-  /** Queues a new run of a session that has none. */
-  run(sessionId: string): Promise<Session>;
+  /** Queues a new run of a session that has none; see `Messaging` for what the client changes. */
+  run(sessionId: string, client?: Client): Promise<Session>;
   send: Messaging["send"];
   /**
    * Ends the subtree, children first; resolves as soon as nothing can keep it from ending.
@@ -73,6 +76,8 @@ export type SchedulerParts = Omit<
 > & {
   queue: RunQueue;
   attempts: Attempts;
+  agents: Pick<Agents, "renewed">;
+  environments: Pick<SessionEnvironments, "wanted">;
   /** The completions need the scheduler and the other way round: it is asked for when needed. */
   completions: () => Completions;
 };
@@ -283,11 +288,12 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       if (!isRebuilding) pump();
     },
 
-    run: async (sessionId) => await messaging.enqueue(runOf(sessionId), undefined),
+    run: async (sessionId, client) =>
+      await messaging.enqueue(runOf(sessionId), { message: undefined, client }),
 
-    async send(params) {
+    async send(params, client) {
       if (stopping) throw new OffshootError("shuttingDown", notRunning, {});
-      return await messaging.send(params);
+      return await messaging.send(params, client);
     },
 
     async cancel(sessionId, reason, byRunOf) {

@@ -28,8 +28,6 @@ type SpawnParams = ParamsOf<"session/spawn">;
 export interface Spawning {
   spawn(params: SpawnParams, client: Client): Promise<Session>;
   createRoot(params: ParamsOf<"session/create">): Promise<Session>;
-  /** The agent as it is configured now, for another run of a session. */
-  refreshProfile(sessionId: string, client: Client): void;
 }
 
 interface Parts {
@@ -208,15 +206,6 @@ export function createSpawning(parts: Parts): Spawning {
         throw unavailable();
       }
       return tree.show(record.session.id);
-    },
-
-    refreshProfile(sessionId, client) {
-      const record = tree.get(sessionId);
-      parts.environments.wanted(sessionId, client);
-      const { agent, cwd } = record.session;
-      const found = agents.scopeFor(client, cwd).profiles.get(agent)?.profile;
-      if (found === undefined || record.profile === undefined || record.ownRunner) return;
-      record.profile = { ...record.profile, runner: found.runner };
     },
   };
 }

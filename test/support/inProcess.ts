@@ -99,6 +99,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
     ended: (session, fresh) => scheduler.ended(session, fresh),
   });
   const environment = process.env;
+  const environments = { wanted: () => undefined };
   const selfCommand = [process.execPath];
   const agents = createAgents({
     configuration: createConfiguration(join(dir, "config.json")),
@@ -156,6 +157,8 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
     store,
     queue,
     attempts,
+    agents,
+    environments,
     completions: () => completions,
     settings,
     tell,
@@ -172,7 +175,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
     agents,
     folders: createFolders(),
     settings,
-    environments: { wanted: () => undefined },
+    environments,
     isStopping: () => false,
     now,
   });
