@@ -28,9 +28,9 @@ export interface ClientMemory {
   tree: { params: Fields; completionSeq: number } | undefined;
   /** The highest completion that was sent again since it asked for the tree. */
   replayedTo: number;
-  /** The runs that it was told of and that have not ended, each with the last event it was given. */
+  /** The runs that it was told of and that have not ended, each with the last stored event it was given. */
   readonly runs: Map<string, { runId: string; seq: number }>;
-  /** The sessions that it subscribed to singly, with the last event that it was given of each. */
+  /** The sessions that it subscribed to singly, each with the last stored event it was given. */
   readonly sessions: Map<string, number>;
   /** What the client lent to the core: its models and its keys, as the params to lend them again. */
   readonly lent: Map<string, Fields>;
@@ -134,7 +134,7 @@ export function hearCore(memory: ClientMemory, body: Buffer): Heard {
 const notificationStart = '{"jsonrpc":"2.0","method":"';
 const methodAt = notificationStart.length;
 const eventStart =
-  /^subAgent\/event","params":\{"parentSessionId":"[^"\\]*","childSessionId":"([^"\\]*)","runId":"[^"\\]*","seq":(\d+),/;
+  /^subAgent\/event","params":\{"parentSessionId":"[^"\\]*","childSessionId":"([^"\\]*)","runId":"[^"\\]*","seq":(\d+),("stored":false,)?"event":/;
 const answerStart = /^\{"jsonrpc":"2\.0","id":(-?\d{1,15}|"[ !#-[\]-~]*"),"(?:result|error)"/;
 
 function hearStart({ runs }: ClientMemory, body: Buffer): void {
@@ -156,7 +156,9 @@ function hearEvent(memory: ClientMemory, body: Buffer): void {
   const params = found ? undefined : fieldsOf(parseMessage(body)?.params);
   const sessionId = found ? found[1] : params?.["childSessionId"];
   const seq = found ? Number(found[2]) : params?.["seq"];
-  if (typeof sessionId !== "string" || typeof seq !== "number") return;
+  const isStored = found ? found[3] === undefined : params?.["stored"] !== false;
+  // What was never stored is lost when its core dies, and its number is given again.
+  if (typeof sessionId !== "string" || typeof seq !== "number" || !isStored) return;
   const run = memory.runs.get(sessionId);
   if (run !== undefined) run.seq = Math.max(run.seq, seq);
   const before = memory.sessions.get(sessionId);

@@ -127,7 +127,7 @@ export function createHandlers(parts: Parts): CoreHandlers {
     },
     "session/events": async ({ sessionId, after = 0, limit = pageSize }) => {
       tree.get(sessionId);
-      const lastSeq = tree.lastSeq(sessionId);
+      const lastSeq = tree.storedSeq(sessionId);
       const events = await readPage(
         (from, count) => store.events(sessionId, from, count),
         ({ seq }) => seq,
@@ -167,9 +167,8 @@ export function createHandlers(parts: Parts): CoreHandlers {
     },
     "session/subscribe": ({ sessionId, after = 0 }, { client }) => {
       const subscription = subscribeSession(client, tree.get(sessionId).session, after);
-      const lastSeq = tree.lastSeq(sessionId);
-      client.outbound.replayEvents(sessionId, after + 1, lastSeq, subscription);
-      return { lastSeq };
+      client.outbound.replayEvents(sessionId, after + 1, tree.lastSeq(sessionId), subscription);
+      return { lastSeq: tree.storedSeq(sessionId) };
     },
     "session/unsubscribe": ({ sessionId }, { client }) => {
       client.sessions.delete(sessionId);

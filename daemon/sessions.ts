@@ -78,8 +78,10 @@ export interface SessionTree {
   messagesDecided(sessionId: string): Promise<void>;
   /** Numbers, stores and tells one event of a run. Rejects where the event has no JSON form. */
   append(sessionId: string, runId: string, event: AgentEvent): Promise<boolean>;
-  /** Number of the last event that was told. */
+  /** Number of the last event that clients were notified of. */
   lastSeq(sessionId: string): number;
+  /** The same of those that are stored: what clients may go on from. */
+  storedSeq(sessionId: string): number;
   /**
    * Removes sessions from the store, then from here, and notifies. Rejects where the store cannot
    * take it; those that are not removed by then stay.
@@ -115,7 +117,7 @@ export function createSessionTree(parts: Parts): SessionTree {
   const removing = new Set<string>();
   /** Messages on their way to the store that it may refuse, by session. */
   const undecided = new Map<string, Promise<boolean>>();
-  const seqs = new Map<string, { given: number; told: number }>();
+  const seqs = new Map<string, { given: number; told: number; stored: number }>();
   const live = new Map<string, LiveFacts>();
 
   for (const record of parts.loaded) {
@@ -126,7 +128,7 @@ export function createSessionTree(parts: Parts): SessionTree {
   function index(record: StoredSession): void {
     const { id, parentId, kind, cwd, lastSeq } = record.session;
     newest.set(id, record);
-    seqs.set(id, { given: lastSeq, told: lastSeq });
+    seqs.set(id, { given: lastSeq, told: lastSeq, stored: lastSeq });
     if (parentId !== null) {
       const siblings = children.get(parentId);
       if (siblings === undefined) children.set(parentId, new Set([id]));
@@ -159,7 +161,7 @@ export function createSessionTree(parts: Parts): SessionTree {
   }
 
   function present(session: Session): Session {
-    const lastSeq = seqs.get(session.id)?.told ?? session.lastSeq;
+    const lastSeq = seqs.get(session.id)?.stored ?? session.lastSeq;
     if (session.status === "queued") {
       const position = queue.position(session.id);
       return { ...session, lastSeq, ...(position !== undefined && { position }) };
@@ -298,8 +300,9 @@ export function createSessionTree(parts: Parts): SessionTree {
       },
       {
         ifFailing: "keep",
-        told: () => {
+        told: (stored) => {
           seq.told = number;
+          if (stored) seq.stored = number;
           tell({
             method: "subAgent/event",
             params: {
@@ -307,10 +310,14 @@ export function createSessionTree(parts: Parts): SessionTree {
               childSessionId: sessionId,
               runId,
               seq: number,
+              ...(!stored && { stored: false as const }),
               event: bounded.event,
             },
             rootId: session.rootId,
           });
+        },
+        storedLater: () => {
+          seq.stored = Math.max(seq.stored, number);
         },
       },
     );
@@ -380,6 +387,7 @@ export function createSessionTree(parts: Parts): SessionTree {
     ofRequestKey: (requestKey) => newest.get(requestKeys.get(requestKey) ?? ""),
     records: () => newest.values(),
     lastSeq: (sessionId) => seqs.get(sessionId)?.told ?? 0,
+    storedSeq: (sessionId) => seqs.get(sessionId)?.stored ?? 0,
     async remove(sessionIds) {
       for (const id of sessionIds) removing.add(id);
       try {

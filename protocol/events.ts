@@ -1,6 +1,7 @@
 /**
  * What can happen inside a run. Every event is stored under its session with a number (`seq`)
- * that has no gaps over all runs of the session, and only then told to anybody.
+ * that has no gaps over all runs of the session, and only then sent to clients. While the store fails
+ * events are sent with `stored: false` and stored later.
  */
 import * as z from "zod";
 import { RunError, SessionStatus, Usage } from "./session.ts";

@@ -289,7 +289,15 @@ export const notifications = {
     "A run has started. Exactly once per run, before any other word of it.",
   ),
   "subAgent/event": notification(
-    z.object({ ...runOf, seq: z.number().int(), event: AgentEvent }),
+    z.object({
+      ...runOf,
+      seq: z.number().int(),
+      stored: z
+        .literal(false)
+        .optional()
+        .describe("the store could not take it yet; after a crash its number may come again"),
+      event: AgentEvent,
+    }),
     "Something happened inside a run.",
   ),
   "subAgent/heartbeat": notification(

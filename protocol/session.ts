@@ -125,7 +125,7 @@ const sessionFields = {
   version: z.number().int().describe("grows by one with every stored change of this session"),
   createdAt: z.number(),
   updatedAt: z.number(),
-  lastSeq: z.number().int().describe("number of its last event, 0 without any"),
+  lastSeq: z.number().int().describe("number of its last stored event, 0 without any"),
   messageCount: z.number().int(),
   adopted: z.boolean().optional().describe("an outside agent started it, Offshoot shows it"),
   toolUseId: z.string().optional().describe("the tool call that an adopted session stands for"),

@@ -50,8 +50,9 @@ speak JSON-RPC 2.0 with it, and see the same tree as every other client of the s
 - \`completionSeq\` is one gapless number for the whole store: stored first, then sent, ascending on
   every connection. After a reconnect, \`tree/subscribe\` with \`afterCompletion\` sends again
   (\`replayed: true\`) what you have not seen.
-- A completion with \`stored: false\` was told while the store could not take it. It is tried again;
-  do not go on from its number after a reconnect, but from the highest one that was stored.
+- A completion or an event with \`stored: false\` was sent while the store could not take it. The store
+  tries again. After a crash of the core the number may come again with something else: after a
+  reconnect go on from the highest number that was stored. Every \`lastSeq\` counts stored events only.
 - The answer to \`session/wait\` comes after the notifications of the ends that it tells of.
 - \`session/cancel\` answers when it is certain that all of it will end, before it has: what was
   cancelled never runs again, also when the core dies in the next moment.

@@ -107,7 +107,7 @@ export function createTranscriptHost(parts: Parts): TranscriptHost {
   /** Everything from the beginning: for a page that has just been made, and after a reconnect. */
   async function tellAll(): Promise<void> {
     fetched = (await client.call("session/get", { sessionId })).session;
-    lastSeq = Math.max(lastSeq, fetched.lastSeq);
+    lastSeq = fetched.lastSeq;
     const subscribed = await client.call("session/subscribe", { sessionId, after: lastSeq });
     lastSeq = Math.max(lastSeq, subscribed.lastSeq);
     messagesTold = -1;
@@ -144,7 +144,8 @@ export function createTranscriptHost(parts: Parts): TranscriptHost {
 
   const listening = [
     client.on("subAgent/event", (told) => {
-      if (told.childSessionId === sessionId) noticed(told.seq);
+      // What is not stored cannot be read, and after a crash its number may be given again.
+      if (told.childSessionId === sessionId && told.stored !== false) noticed(told.seq);
     }),
     client.on("subAgent/gap", (gap) => {
       if (gap.sessionId === sessionId) noticed(gap.to);
@@ -156,6 +157,7 @@ export function createTranscriptHost(parts: Parts): TranscriptHost {
       if (changed.id !== sessionId) return;
       if (changed.version > (fetched?.version ?? -1)) fetched = changed;
       if (!isLive(changed)) usage = undefined;
+      noticed(changed.lastSeq);
       tell("head");
     }),
     // After a crash of the core this may be all that is told of the end.

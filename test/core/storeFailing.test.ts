@@ -7,25 +7,9 @@ import type { Store } from "../../daemon/store/sessionStore.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { openParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
+import { lockStore } from "../support/lockedStore.ts";
 import { gate, outcome, refusal, sessionOf, until, words } from "../support/runs.ts";
 import { waitFor } from "../support/waitFor.ts";
-
-const holdsTheStore = `
-  const { DatabaseSync } = require("node:sqlite");
-  const database = new DatabaseSync(process.argv[1]);
-  database.exec("BEGIN IMMEDIATE");
-  console.log("held");
-  process.stdin.once("end", () => database.close()).resume();
-`;
-
-/** Another program has the store's file locked: nothing can be written while it lives. */
-async function lockStore(file: string): Promise<ChildProcess> {
-  const holder = spawn(process.execPath, ["-e", holdsTheStore, file], {
-    stdio: ["pipe", "pipe", "ignore"],
-  });
-  await once(holder.stdout, "data");
-  return holder;
-}
 
 describe("while the store takes nothing", () => {
   checkLeaks();
@@ -45,7 +29,7 @@ describe("while the store takes nothing", () => {
     const id = await client.shell(`echo before; ${held.wait}; echo after`);
     const queued = await client.shell("echo queued");
     await held.reached();
-    const holder = await lockStore(join(daemon.folder, "store.sqlite"));
+    const lock = await lockStore(daemon);
     const early = refusal(client.shell("echo the first to notice"));
     held.open();
     const completion = await client.completion(id);
@@ -60,8 +44,7 @@ describe("while the store takes nothing", () => {
     equal((await sessionOf(client, id)).status, "completed");
     equal((await sessionOf(client, queued)).status, "queued");
     deepEqual(words(client, queued), []);
-    holder.stdin?.end();
-    await once(holder, "exit");
+    await lock.free();
     await waitFor(async () => {
       const session = await sessionOf(client, id);
       return "stored" in session && session.stored;
@@ -167,5 +150,63 @@ describe("while the store takes nothing", () => {
     deepEqual(parts.words(id), ["completed"]);
     equal(parts.tree.get(id).session.status, "error");
     await parts.stop();
+  });
+});
+
+describe("events of a store that takes nothing", () => {
+  checkLeaks();
+  let daemon: TestDaemon;
+  let client: TestClient;
+  before(async () => {
+    daemon = startDaemon();
+    client = await daemon.client({ subscribe: "nothing" });
+  });
+  after(() => daemon.stop());
+
+  const told = (id: string) =>
+    client.of("subAgent/event").flatMap(({ childSessionId, seq, stored, event }) => {
+      if (childSessionId !== id || event.type !== "output") return [];
+      return [[seq, event.text, ...(stored === undefined ? [] : [stored])]];
+    });
+  const heard = (id: string, text: string) =>
+    waitFor(() => told(id).some(([, one]) => one === text), text, { describe: () => told(id) });
+
+  it("say so, and those that get their numbers after a crash are not skipped", async () => {
+    const [first, second] = [gate(daemon.work), gate(daemon.work)];
+    const id = await client.shell(`echo one; ${first.wait}; echo two; ${second.wait}`);
+    await client.call("session/subscribe", { sessionId: id });
+    await heard(id, "one\n");
+    await first.reached();
+    const lock = await lockStore(daemon);
+    first.open();
+    await heard(id, "two\n");
+    equal((await sessionOf(client, id)).lastSeq, 1);
+    const { events, lastSeq } = await client.call("session/events", { sessionId: id });
+    deepEqual([events.length, lastSeq], [1, 1]);
+    process.kill(await daemon.corePid(), "SIGKILL");
+    await lock.free();
+    await waitFor(() => client.of("daemon/restarted").length > 0, "another core");
+    await client.call("session/run", { sessionId: id });
+    await waitFor(() => told(id).length > 2, "another event", { describe: () => told(id) });
+    deepEqual(told(id).slice(0, 3), [
+      [1, "one\n"],
+      [2, "two\n", false],
+      [2, "one\n"],
+    ]);
+  });
+
+  it("count as stored as soon as they are", async () => {
+    const [first, second] = [gate(daemon.work), gate(daemon.work)];
+    const id = await client.shell(`${first.wait}; echo one; ${second.wait}`);
+    await client.call("session/subscribe", { sessionId: id });
+    await first.reached();
+    const lock = await lockStore(daemon);
+    first.open();
+    await heard(id, "one\n");
+    await lock.free();
+    await waitFor(async () => (await sessionOf(client, id)).lastSeq === 1, "it to be stored");
+    second.open();
+    await client.call("session/wait", { sessionIds: [id] });
+    deepEqual(told(id), [[1, "one\n", false]]);
   });
 });

@@ -69,6 +69,22 @@ describe("what a client hears of the next core's snapshot", () => {
     ]);
   });
 
+  it("goes on from the last event that was stored, since what was not may be lost", () => {
+    const memory = subscribed("all");
+    hearClient(memory, body({ id: 2, method: "session/subscribe", params: { sessionId: "b" } }));
+    hearCore(memory, body({ id: 2, result: { lastSeq: 2 } }));
+    const names = { parentSessionId: "root", childSessionId: "b", runId: "2" };
+    const happened = { event: { type: "output" } };
+    for (const params of [
+      { ...names, seq: 3, ...happened },
+      { ...names, seq: 4, stored: false, ...happened },
+      { seq: 5, stored: false, ...names, ...happened },
+    ]) {
+      hearCore(memory, body({ method: "subAgent/event", params }));
+    }
+    deepEqual([memory.sessions.get("b"), memory.runs.get("b")], [3, { runId: "2", seq: 3 }]);
+  });
+
   it("takes a run that waits again, or is heard of late, for the one that it was", () => {
     const memory = subscribed("all");
     const waiting = { result: { sessions: [session("b", "2", "queued", 2)] } };

@@ -1,0 +1,29 @@
+/** A store whose file another program has locked: nothing can be written while that lives. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import type { TestDaemon } from "./daemon.ts";
+
+const holdsTheStore = `
+  const { DatabaseSync } = require("node:sqlite");
+  const database = new DatabaseSync(process.argv[1]);
+  database.exec("BEGIN IMMEDIATE");
+  console.log("held");
+  process.stdin.once("end", () => database.close()).resume();
+`;
+
+/** Locks the store of the daemon until `free` is called. */
+export async function lockStore(daemon: TestDaemon): Promise<{ free(): Promise<void> }> {
+  const file = join(daemon.folder, "store.sqlite");
+  const holder = spawn(process.execPath, ["-e", holdsTheStore, file], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  const ended = once(holder, "exit");
+  await once(holder.stdout, "data");
+  return {
+    async free() {
+      holder.stdin.end();
+      await ended;
+    },
+  };
+}
