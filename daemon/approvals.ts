@@ -174,10 +174,9 @@ export function createApprovals(parts: Parts): Approvals {
   return {
     async ask(asking) {
       const { sessionId, signal, endedBy, asked, decide } = asking;
+      if (signal.aborted) return { decision: "expired" };
       last += 1;
       const id = String(last);
-      await store.setMeta("lastApproval", last);
-      if (signal.aborted) return { decision: "expired" };
       const approval = approvalOf(asking, id);
       return await new Promise<ApprovalAnswer>((done) => {
         const answer: Open["answer"] = (given, by, rule) => {
@@ -196,7 +195,11 @@ export function createApprovals(parts: Parts): Approvals {
             params: { approval: withDeadline({ approval, stoodStillMs: 0 }) },
             rootId: rootIdOf(sessionId),
           });
-        void store.write({ approvals: [approval], durability: "durable" }, { told });
+        // While the store fails, people are asked all the same.
+        void store.write(
+          { approvals: [approval], metadata: { lastApproval: last }, durability: "durable" },
+          { told, ifFailing: "keep" },
+        );
       });
     },
     list: (rootId) =>

@@ -100,6 +100,8 @@ export interface StoreWrite {
   /** Made, or used once more. */
   approvalRules?: ApprovalRule[];
   removedApprovalRules?: string[];
+  /** Values by name, see `Store.getMeta`. */
+  metadata?: Record<string, unknown>;
   /** `lazy` writes keep their order too, but only a power cut may take the newest of them. */
   durability: Durability;
 }

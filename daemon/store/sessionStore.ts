@@ -67,7 +67,6 @@ export interface Store {
   /** Writes a copy of the store as it is now to a path where no file is yet. */
   backup(path: string): Promise<void>;
   getMeta(name: string): Promise<unknown>;
-  setMeta(name: string, value: unknown): Promise<void>;
   /** Stores what waits, then closes the file. Calling it again does nothing. */
   close(): Promise<void>;
 }
@@ -221,9 +220,6 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
       await adapter.exclusively(() => adapter.query(`VACUUM INTO ${quoted(path)}`));
     },
     getMeta: (name) => read(keys.metadataKey(name)),
-    async setMeta(name, value) {
-      await keyv.set(keys.metadataKey(name), value);
-    },
     async close() {
       closing.abort();
       await group.close();
@@ -255,6 +251,9 @@ function mutationOf(write: StoreWrite, processKeys: Map<string, Set<string>>): M
   }
   for (const approval of write.approvals ?? [])
     puts.push([keys.approvalKey(approval.id), approval]);
+  for (const [name, value] of Object.entries(write.metadata ?? {})) {
+    puts.push([keys.metadataKey(name), value]);
+  }
   for (const rule of write.approvalRules ?? []) puts.push([keys.approvalRuleKey(rule.id), rule]);
   for (const process of write.processes ?? []) {
     const key = keys.processKey(process.runId, process.pid);

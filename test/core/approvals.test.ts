@@ -6,6 +6,7 @@ import type { Session } from "../../protocol/session.ts";
 import { approvalOf, removal, runThatAsks } from "../support/asking.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
+import { lockStore } from "../support/lockedStore.ts";
 import { waitFor } from "../support/waitFor.ts";
 
 const waitedFor = (session: Session) => "waitingFor" in session && session.waitingFor;
@@ -96,6 +97,42 @@ describe("an approval", () => {
       { approvalId: approval.id, decision: "expired", by: "run ended" },
     ]);
     deepEqual(await parts.store.approvals(), []);
+  });
+});
+
+describe("an approval while the store fails", () => {
+  checkLeaks();
+
+  it("is asked for and answered all the same, and stored later", async () => {
+    const answers: ApprovalAnswer[] = [];
+    const locked = Promise.withResolvers<void>();
+    const asks = runThatAsks(answers, () => removal);
+    const parts = await openParts({
+      async run(context) {
+        await locked.promise;
+        return await asks(context);
+      },
+    });
+    const { id } = await parts.spawn("x");
+    await parts.until(id, "running");
+    const lock = await lockStore(parts.store.file);
+    locked.resolve();
+    const approval = await approvalOf(parts, id);
+    const respond = { approvalId: approval.id, decision: "allowAlways" } as const;
+    await parts.approvals.respond(respond, "somebody");
+    const { status, stored } = await parts.completion(id);
+    deepEqual([status, stored, answers], ["completed", false, [{ decision: "allowOnce" }]]);
+    equal(parts.rules.list({}).length, 1);
+    await lock.free();
+    await waitFor(() => parts.store.health.ok, "the store to take writes again");
+    const again = await parts.spawn("y");
+    await parts.completion(again.id);
+    deepEqual(
+      [await parts.store.approvals(), (await parts.store.approvalRules()).length, answers.length],
+      [[], 1, 2],
+    );
+    equal(await parts.store.getMeta("lastApproval"), Number(approval.id));
+    await parts.stop();
   });
 });
 

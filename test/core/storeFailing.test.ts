@@ -1,6 +1,4 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
 import type { Store } from "../../daemon/store/sessionStore.ts";
@@ -29,7 +27,7 @@ describe("while the store takes nothing", () => {
     const id = await client.shell(`echo before; ${held.wait}; echo after`);
     const queued = await client.shell("echo queued");
     await held.reached();
-    const lock = await lockStore(daemon);
+    const lock = await lockStore(join(daemon.folder, "store.sqlite"));
     const early = refusal(client.shell("echo the first to notice"));
     held.open();
     const completion = await client.completion(id);
@@ -177,7 +175,7 @@ describe("events of a store that takes nothing", () => {
     await client.call("session/subscribe", { sessionId: id });
     await heard(id, "one\n");
     await first.reached();
-    const lock = await lockStore(daemon);
+    const lock = await lockStore(join(daemon.folder, "store.sqlite"));
     first.open();
     await heard(id, "two\n");
     equal((await sessionOf(client, id)).lastSeq, 1);
@@ -200,7 +198,7 @@ describe("events of a store that takes nothing", () => {
     const id = await client.shell(`${first.wait}; echo one; ${second.wait}`);
     await client.call("session/subscribe", { sessionId: id });
     await first.reached();
-    const lock = await lockStore(daemon);
+    const lock = await lockStore(join(daemon.folder, "store.sqlite"));
     first.open();
     await heard(id, "one\n");
     await lock.free();

@@ -1,5 +1,6 @@
 /** What a transcript's page is told while the store of the core fails. */
 import { equal } from "node:assert/strict";
+import { join } from "node:path";
 import { createSessionModel } from "../../extension/sessionModel.ts";
 import type { ToPage } from "../../extension/transcript/pageMessages.ts";
 import {
@@ -52,7 +53,7 @@ describe("a transcript whose core cannot store", () => {
     await host.receive({ type: "ready" });
     await held.reached();
     await waitFor(() => news.includes(1), "the first event", { describe: () => news });
-    const lock = await lockStore(daemon);
+    const lock = await lockStore(join(daemon.folder, "store.sqlite"));
     held.open();
     const unstored = () => watcher.of("subAgent/event").some(({ stored }) => stored === false);
     await waitFor(unstored, "an event that is not stored");

@@ -75,9 +75,9 @@ describe("store of sessions", () => {
         processes,
         approvals: [testApproval("a"), testApproval("b")],
         approvalRules: [testRule("p"), testRule("q")],
+        metadata: { told: { answer: 42 } },
         durability: "durable",
       });
-      await opened.setMeta("told", { answer: 42 });
       const check = async (store: Store) => {
         assert.deepEqual(await store.loadHeaders(), {
           sessions: [one, testSession("two")],

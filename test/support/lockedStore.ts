@@ -1,8 +1,6 @@
 /** A store whose file another program has locked: nothing can be written while that lives. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
-import type { TestDaemon } from "./daemon.ts";
 
 const holdsTheStore = `
   const { DatabaseSync } = require("node:sqlite");
@@ -12,9 +10,8 @@ const holdsTheStore = `
   process.stdin.once("end", () => database.close()).resume();
 `;
 
-/** Locks the store of the daemon until `free` is called. */
-export async function lockStore(daemon: TestDaemon): Promise<{ free(): Promise<void> }> {
-  const file = join(daemon.folder, "store.sqlite");
+/** Locks the store until `free` is called. */
+export async function lockStore(file: string): Promise<{ free(): Promise<void> }> {
   const holder = spawn(process.execPath, ["-e", holdsTheStore, file], {
     stdio: ["pipe", "pipe", "ignore"],
   });
