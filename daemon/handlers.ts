@@ -71,11 +71,13 @@ export function createHandlers(parts: Parts): CoreHandlers {
     },
     "session/run": async ({ sessionId }, { client }) => {
       refuseUntrusted(client);
+      refuseOutside(tree, client, sessionId);
       refuseWorkspaceAgent(sessionId, client);
       return { session: await scheduler.run(sessionId, client) };
     },
     "session/send": async (params, { client }) => {
       refuseUntrusted(client);
+      refuseOutside(tree, client, params.sessionId);
       refuseWorkspaceAgent(params.sessionId, client);
       return { delivery: await scheduler.send(params, client) };
     },
@@ -96,7 +98,8 @@ export function createHandlers(parts: Parts): CoreHandlers {
       await scheduler.resume(params);
       return {};
     },
-    "session/rename": async ({ sessionId, title }) => {
+    "session/rename": async ({ sessionId, title }, { client }) => {
+      refuseOutside(tree, client, sessionId);
       const record = tree.get(sessionId);
       const move = { type: "update", fields: { title } } as const;
       const session = transition(record.session, move, now());
@@ -244,7 +247,7 @@ function refuseWhoCannotAnswer(client: Client): void {
   throw new OffshootError("notTrusted", message, {});
 }
 
-/** A program inside a run ends, holds and removes what is below it, and nothing of anybody else. */
+/** A program inside a run changes its own session and those below it, and no other. */
 function refuseOutside(tree: SessionTree, { options: { run } }: Client, sessionId?: string): void {
   if (run === undefined || tree.find(run.sessionId) === undefined) return;
   const isBelow = (id: string) => tree.find(id) === undefined || tree.isWithin(id, run.sessionId);
