@@ -24,7 +24,7 @@ import { createHub } from "./hub.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { startIdleExit } from "./idleExit.ts";
 import { ensureToken, listen } from "./listener.ts";
-import { openLog } from "./log.ts";
+import { openLog, type Log } from "./log.ts";
 import { createOutbound } from "./outbound.ts";
 import { createQueue } from "./queue.ts";
 import { endDeadRuns, loadSound, recoverRuns } from "./recovery.ts";
@@ -59,6 +59,7 @@ export interface CoreOptions {
 }
 
 export interface Core {
+  readonly log: Log;
   /** Resolves when the core has stopped in order and let go of everything. */
   readonly stopped: Promise<void>;
   /** Takes no new work, ends live runs, stores everything. Idempotent. */
@@ -319,26 +320,39 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
 
   async function stopInOrder(runs: "interrupt" | "cancel"): Promise<void> {
     log.info({ runs }, "the core stops");
-    idleExit.stop();
-    approvals.stop();
-    housekeeping.stop();
-    await listener.close();
-    await started.stop(runs);
-    await hosts.stop();
-    await store.flush();
+    const steps: [step: string, take: () => unknown][] = [
+      ["stop the idle exit", () => idleExit.stop()],
+      ["stop the approvals", () => approvals.stop()],
+      ["stop the housekeeping", () => housekeeping.stop()],
+      ["close the socket", () => listener.close()],
+      ["end the runs", () => started.stop(runs)],
+      ["end the agents' hosts", () => hosts.stop()],
+      ["store what waits", () => store.flush()],
+      ["end the connections", endConnections],
+      ["close the store", () => store.close()],
+      ["release the lock", () => lock.release()],
+    ];
+    for (const [step, take] of steps) {
+      try {
+        await take();
+      } catch (err) {
+        log.error({ err, step }, "A step of the stop has failed; the next ones follow.");
+      }
+    }
+    log.info({}, "the core has stopped");
+    stopped.resolve();
+  }
+
+  async function endConnections(): Promise<void> {
     for (const client of hub.clients) client.outbound.keep(stoppingFrame);
     await Promise.race([
       Promise.all([...hub.clients].map(({ outbound }) => outbound.drained())),
       new Promise((resolve) => setTimeout(resolve, 1_000).unref()),
     ]);
     for (const socket of sockets) socket.destroySoon();
-    await store.close();
-    await lock.release();
-    log.info({}, "the core has stopped");
-    stopped.resolve();
   }
 
   log.info({ version: VERSION, pid: process.pid, ...recovered }, "the core has started");
   started.pump();
-  return { stopped: stopped.promise, stop };
+  return { log, stopped: stopped.promise, stop };
 }

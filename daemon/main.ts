@@ -67,6 +67,10 @@ async function core(): Promise<void> {
       selfCommand: [process.execPath, ...process.execArgv, entry],
     });
     if (started === "lockHeld") process.exit(lockHeldExitCode);
+    const { log } = started;
+    process.on("unhandledRejection", (err) => log.error({ err }, "Nobody handled a rejection."));
+    // The core then ends with exit code 1, as every program of Node does.
+    process.on("uncaughtExceptionMonitor", (err) => log.error({ err }, "Nobody caught an error."));
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => started.stop("interrupt"));
     }

@@ -160,7 +160,9 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       });
     } catch (err) {
       log.error({ err, runId: run.runId }, "the life of a run failed");
-      await abandon(run, messageOf(err));
+      await abandon(run, messageOf(err)).catch((error: unknown) => {
+        log.error({ err: error, runId: run.runId }, "a failed run could not be ended");
+      });
     }
     pump();
   }
