@@ -1,14 +1,13 @@
 /** One handler per request, total over the method table. What they do stands in the parts. */
-import { OffshootError } from "../protocol/errors.ts";
 import type { DaemonStatus } from "../protocol/daemon.ts";
-import { isLive } from "../protocol/states.ts";
 import type { Agents } from "./agents.ts";
 import type { ApiKeys } from "./apiKeys.ts";
 import type { ApprovalRules } from "./approvalRules.ts";
-import { canAnswer, type Approvals } from "./approvals.ts";
+import type { Approvals } from "./approvals.ts";
+import { refuseOutside, refuseToRun, refuseUntrusted, refuseWhoCannotAnswer } from "./authorize.ts";
 import type { Completions } from "./completions.ts";
 import type { EditorModels } from "./editorModels.ts";
-import { subscribeSession, subscribeTree, type Client } from "./hub.ts";
+import { subscribeSession, subscribeTree } from "./hub.ts";
 import { absolutePath, InvalidParams } from "./invalidParams.ts";
 import { readBlob, readPage, snapshotOf } from "./pages.ts";
 import { storeUnavailable } from "./messaging.ts";
@@ -45,18 +44,6 @@ export function createHandlers(parts: Parts): CoreHandlers {
   const { approvals, approvalRules } = parts;
   const { apiKeys, editorModels, now } = parts;
 
-  /** What a workspace contributes works for whoever trusts it, in later runs as in the first. */
-  function refuseWorkspaceAgent(sessionId: string, client: Client): void {
-    const { session, workspace, ownRunner } = tree.get(sessionId);
-    if (workspace === undefined || ownRunner === true || isLive(session)) return;
-    if (client.options.workspaceTrusted === true || client.options.run !== undefined) return;
-    if (agents.scopeFor(client, session.cwd).profiles.has(session.agent)) return;
-    const message =
-      `the agent "${session.agent}" comes from the workspace, which this client has not said that ` +
-      "it trusts; trust it first";
-    throw new OffshootError("notTrusted", message, {});
-  }
-
   const handlers: CoreHandlers = {
     "session/create": async (params, { client }) => {
       refuseUntrusted(client);
@@ -70,36 +57,30 @@ export function createHandlers(parts: Parts): CoreHandlers {
       };
     },
     "session/run": async ({ sessionId }, { client }) => {
-      refuseUntrusted(client);
-      refuseOutside(tree, client, sessionId);
-      refuseWorkspaceAgent(sessionId, client);
+      refuseToRun(parts, client, sessionId);
       return { session: await scheduler.run(sessionId, client) };
     },
     "session/send": async (params, { client }) => {
-      refuseUntrusted(client);
-      refuseOutside(tree, client, params.sessionId);
-      refuseWorkspaceAgent(params.sessionId, client);
+      refuseToRun(parts, client, params.sessionId);
       return { delivery: await scheduler.send(params, client) };
     },
     "session/cancel": async ({ sessionId, reason }, { client }) => {
-      refuseOutside(tree, client, sessionId);
+      refuseOutside(parts, client, sessionId);
       await scheduler.cancel(sessionId, reason, client.options.run?.sessionId);
       return {};
     },
     "session/pause": async (params, { client }) => {
-      refuseOutside(tree, client, params.sessionId);
+      refuseOutside(parts, client, params.sessionId);
       await scheduler.pause(params);
       return {};
     },
     "session/resume": async (params, { client }) => {
-      refuseUntrusted(client);
-      refuseOutside(tree, client, params.sessionId);
-      refuseWorkspaceAgent(params.sessionId, client);
+      refuseToRun(parts, client, params.sessionId);
       await scheduler.resume(params);
       return {};
     },
     "session/rename": async ({ sessionId, title }, { client }) => {
-      refuseOutside(tree, client, sessionId);
+      refuseOutside(parts, client, sessionId);
       const record = tree.get(sessionId);
       const move = { type: "update", fields: { title } } as const;
       const session = transition(record.session, move, now());
@@ -151,7 +132,7 @@ export function createHandlers(parts: Parts): CoreHandlers {
       return result;
     },
     "session/delete": async ({ sessionId }, { client }) => {
-      refuseOutside(tree, client, sessionId);
+      refuseOutside(parts, client, sessionId);
       const sessionIds = [...tree.descendantsOf(sessionId), tree.get(sessionId).session.id];
       return { deleted: await retention.remove(sessionIds) };
     },
@@ -212,11 +193,11 @@ export function createHandlers(parts: Parts): CoreHandlers {
     },
     "daemon/status": () => parts.status(),
     "daemon/prune": (params, { client }) => {
-      refuseOutside(tree, client);
+      refuseOutside(parts, client);
       return retention.prune(params);
     },
     "daemon/stop": ({ runs = "interrupt" }, { client }) => {
-      refuseOutside(tree, client);
+      refuseOutside(parts, client);
       parts.stop(runs);
       return {};
     },
@@ -230,30 +211,6 @@ export function createHandlers(parts: Parts): CoreHandlers {
     },
   };
   return handlers;
-}
-
-/** A client whose workspace is not trusted can look, cancel and delete, but runs nothing. */
-function refuseUntrusted({ options }: Client): void {
-  if (options.workspaceTrusted !== false) return;
-  const message = "the workspace is not trusted, so nothing is run for it; trust it first";
-  throw new OffshootError("notTrusted", message, {});
-}
-
-/** What an agent may do is decided by people, and not by what runs for them. */
-function refuseWhoCannotAnswer(client: Client): void {
-  refuseUntrusted(client);
-  if (canAnswer(client)) return;
-  const message = "a program inside a run cannot decide what runs may do: ask a person to";
-  throw new OffshootError("notTrusted", message, {});
-}
-
-/** A program inside a run changes its own session and those below it, and no other. */
-function refuseOutside(tree: SessionTree, { options: { run } }: Client, sessionId?: string): void {
-  if (run === undefined || tree.find(run.sessionId) === undefined) return;
-  const isBelow = (id: string) => tree.find(id) === undefined || tree.isWithin(id, run.sessionId);
-  if (sessionId !== undefined && isBelow(sessionId)) return;
-  const message = "a program inside a run can do this only to the sub-agents below it";
-  throw new OffshootError("notTrusted", message, {});
 }
 
 /** The id of a root; a child's would stand for no tree at all. */
