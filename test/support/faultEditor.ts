@@ -159,7 +159,7 @@ export async function openEditor(environment: NodeJS.ProcessEnv): Promise<Editor
     const before = own.seqs.get(childSessionId) ?? 0;
     if (seq <= before) editor.faults.push(`${childSessionId}: event ${seq} came after ${before}`);
     if (own.endedRuns.has(runId)) editor.faults.push(`run ${runId}: event ${seq} after its end`);
-    own.seqs.set(childSessionId, seq);
+    if (told.stored !== false) own.seqs.set(childSessionId, seq);
     const known = editor.events.get(childSessionId) ?? [];
     editor.events.set(childSessionId, known);
     known.push({ seq, runId, event });
