@@ -37,12 +37,6 @@ export function whyModelIsMissing(
 ): string | undefined {
   const { providers, environment, apiKeys } = world;
   const model = profile.model ?? world.defaultModel ?? environment["OFFSHOOT_MODEL"] ?? "";
-  if (model === "") {
-    return (
-      "no model is chosen; name one when you spawn (provider/model), in the agent's profile or as " +
-      "defaultModel of the configuration, and set the key of its provider"
-    );
-  }
   if (model === "rehearsal" || model.startsWith("rehearsal/")) return undefined;
   if (model.startsWith("vscode/")) return whyNoEditor(model.slice(7), world.editorModels);
   try {

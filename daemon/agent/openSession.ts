@@ -27,8 +27,6 @@ import type { AgentSession } from "./session.ts";
 import { createSessionFile, isSessionId } from "./sessionFile.ts";
 import { createSessionClient } from "./updates.ts";
 
-const defaultModel = "rehearsal/planner";
-
 export interface OpenedSession extends Omit<AgentSession, "prompt" | "inject" | "pause"> {
   /** To a prompt, or to a message or a wish for the one that runs. Rejects with a RequestError. */
   answer(params: PromptRequest): Promise<PromptResponse>;
@@ -57,12 +55,12 @@ export async function openSession(parts: {
   const file = createSessionFile(folder, sessionId);
   const client = createSessionClient(parts);
   let messages: ModelMessage[] = messagesOf(meta.history ?? []);
-  let modelName = meta.model ?? environment["OFFSHOOT_MODEL"] ?? defaultModel;
+  let modelName = meta.model ?? environment["OFFSHOOT_MODEL"] ?? "";
   if (isLoaded && meta.history === undefined) {
     const record = await file.load();
     if (record === undefined) throw RequestError.sessionNotFound(sessionId);
     messages = record.messages;
-    modelName = meta.model ?? record.model;
+    modelName = meta.model ?? (record.model || modelName);
     replayConversation(messages, client);
   }
   const session = await createAgentSession({

@@ -45,7 +45,7 @@ export interface AgentSession {
 export interface SessionParts {
   cwd: string;
   meta: SessionMeta;
-  /** Names the model that is asked for; `rehearsal/planner` for none. */
+  /** Empty where none is chosen: then prompts are refused. */
   modelName: string;
   messages: ModelMessage[];
   scratchDir: string;

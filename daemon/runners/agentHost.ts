@@ -4,8 +4,7 @@
  * supervision begins again in the next one; it never ends the core.
  */
 import { createRedaction } from "../agent/redaction.ts";
-import { keyNamesOf } from "../agent/model/providers.ts";
-import type { SessionMeta } from "../agent/meta.ts";
+import { keyNamesOf, noModelIsChosen } from "../agent/model/providers.ts";
 import type { Config } from "../../protocol/config.ts";
 import type { RunError, Session } from "../../protocol/session.ts";
 import type { AcpHosts, HostLease } from "./acp.ts";
@@ -13,7 +12,7 @@ import type { AcpConnection } from "./acp/connection.ts";
 import { toAgent } from "./acp/names.ts";
 import { untilAborted, untilLate } from "./waiting.ts";
 import { startHost, type HostParts, type HostProcess } from "./agentHost/hostProcess.ts";
-import { defaultModel, sessionMetaOf } from "./agentHost/sessionMeta.ts";
+import { sessionMetaOf } from "./agentHost/sessionMeta.ts";
 import { agentError } from "./formats/agentErrors.ts";
 import type { EditorModels } from "../editorModels.ts";
 import type { Setup } from "../store/records.ts";
@@ -101,13 +100,15 @@ export function createAgentHosts(parts: AgentHostsParts): AgentHosts {
 
   async function acquire(context: RunContext): Promise<HostLease | RunError> {
     if (stopping.signal.aborted) return agentError("aborted", "The core is stopping.");
+    const model = modelOf(context, parts);
+    if (!model) return agentError("invalid_request", noModelIsChosen);
     const host = await untilAborted((current ??= begin()), context.signal);
     if (host === undefined)
       return agentError("aborted", "The run ended before its agent was there.");
     if ("code" in host) return host;
     // It was let go, or died, in the same moment.
     if (!host.take()) return await acquire(context);
-    return lend(host, context, parts);
+    return lend(host, context, { ...parts, model });
   }
 
   return {
@@ -188,14 +189,29 @@ function shareHost(process: HostProcess, timing: HostTiming, forget: () => void)
 }
 
 /** What one run gets of a host: its connection, in which the run's session is closed at the end. */
-function lend(host: SharedHost, context: RunContext, parts: AgentHostsParts): HostLease {
+function lend(
+  host: SharedHost,
+  context: RunContext,
+  parts: AgentHostsParts & { model: string },
+): HostLease {
   const { process } = host;
   const { connection } = process;
   let sessionId: string | undefined;
   /** It may be open before this settles, and then it has begun to start servers. */
   let opening: Promise<unknown> | undefined;
   let isReleased = false;
-  const sessionMeta = { ...sessionMetaFor(context, process.mark, parts) };
+  const { model } = parts;
+  const { session } = context;
+  if (model !== session.model) context.describe({ model });
+  const sessionMeta = {
+    ...sessionMetaOf(context, {
+      model,
+      providers: parts.setup(session.id)?.providers ?? parts.providers(),
+      apiKeys: parts.apiKeys(),
+      stateDir: parts.stateDir,
+      hostMark: process.mark,
+    }),
+  };
 
   /** Resolves when the session has ended all that it started, or is not there. */
   const close = async (): Promise<"closed"> => {
@@ -213,7 +229,7 @@ function lend(host: SharedHost, context: RunContext, parts: AgentHostsParts): Ho
     if (isReleased) throw new Error("the run has ended");
     if (method !== toAgent.newSession) return await connection.request(method, params, onResult);
     // An agent that begins anew does not know what was said before.
-    const history = await parts.history(context.session.id);
+    const history = await parts.history(session.id);
     const more = { _meta: { offshoot: { ...sessionMeta, history } } };
     return await connection.request(method, { ...params, ...more }, onResult);
   };
@@ -257,29 +273,13 @@ function lend(host: SharedHost, context: RunContext, parts: AgentHostsParts): Ho
   };
 }
 
-/** The model of a run, and what else its session is opened with. */
-function sessionMetaFor(context: RunContext, mark: string, parts: AgentHostsParts): SessionMeta {
-  const { profile, session } = context;
-  const setup = parts.setup(session.id);
-  const chosen =
+/** Empty or undefined where nothing names one. */
+function modelOf({ profile, session }: RunContext, parts: AgentHostsParts): string | undefined {
+  return (
     profile.model ??
     parts.inheritedModel(session) ??
-    setup?.defaultModel ??
+    parts.setup(session.id)?.defaultModel ??
     parts.defaultModel() ??
-    parts.environment["OFFSHOOT_MODEL"];
-  if (!chosen && context.attempt === 1) {
-    const text =
-      "No model is chosen, so the rehearsal works, which is no language model. Name one " +
-      "(provider/model) when you spawn, in the agent's profile or as defaultModel of the configuration.";
-    context.emit({ type: "note", level: "warning", text });
-  }
-  const model = chosen || defaultModel;
-  if (model !== session.model) context.describe({ model });
-  return sessionMetaOf(context, {
-    model,
-    providers: setup?.providers ?? parts.providers(),
-    apiKeys: parts.apiKeys(),
-    stateDir: parts.stateDir,
-    hostMark: mark,
-  });
+    parts.environment["OFFSHOOT_MODEL"]
+  );
 }

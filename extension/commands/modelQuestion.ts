@@ -55,7 +55,7 @@ function modelItems({ preset, last, offered, canLend }: ModelChoices): ModelItem
   }));
   const named = [
     ...(preset === undefined ? [] : [{ label: preset, description: "from the settings" }]),
-    ...(last === undefined || last === preset
+    ...(last === undefined || last === preset || last === rehearsalItem.model
       ? []
       : [{ label: last, description: "as the last time" }]),
   ];
@@ -71,6 +71,7 @@ function modelItems({ preset, last, offered, canLend }: ModelChoices): ModelItem
     ...(sorted.length > 0 ? [{ label: "", kind: QuickPickItemKind.Separator }] : []),
     { label: "$(edit) Another Model…", description: "such as anthropic/claude-sonnet-5" },
     ...(canLend ? [lendItem] : []),
+    rehearsalItem,
     { label: "$(key) Set an API Key…", command: ["offshoot.view.setApiKey"] },
     { label: "$(settings-gear) Choose One for Always…", command: settings },
   ];
@@ -79,6 +80,12 @@ function modelItems({ preset, last, offered, canLend }: ModelChoices): ModelItem
 const lendItem: ModelItem = {
   label: "$(sparkle) Use the Editor's Models…",
   command: ["offshoot.view.lendModels"],
+};
+
+const rehearsalItem: ModelItem = {
+  label: "$(beaker) Rehearsal",
+  description: "fixed plans with the real tools; no language model, no key",
+  model: "rehearsal/planner",
 };
 
 async function typeModel(title: string): Promise<string | undefined> {

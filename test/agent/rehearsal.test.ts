@@ -53,7 +53,8 @@ describe("the rehearsal", () => {
     removeFolders();
   });
 
-  const auto = { permissions: { mode: "auto" } };
+  const rehearsal = { model: "rehearsal/planner" };
+  const auto = { ...rehearsal, permissions: { mode: "auto" } };
 
   it("surveys a repository by itself", async () => {
     const session = await agent.open({ cwd: makeRepository(), meta: auto });
@@ -111,7 +112,11 @@ describe("the rehearsal", () => {
   });
 
   it("says so where it may not ask git, and needs no key nor network", async () => {
-    const session = await agent.open({ cwd: makeRepository(), permission: async () => deny() });
+    const session = await agent.open({
+      cwd: makeRepository(),
+      meta: rehearsal,
+      permission: async () => deny(),
+    });
     await session.prompt("survey");
     assert.match(session.text(), /## Hot files\nUnknown/);
     assert.equal(session.asked.length, 1);
@@ -120,6 +125,7 @@ describe("the rehearsal", () => {
   it("is cancelled like any other", async () => {
     const session = await agent.open({
       cwd: makeRepository(),
+      meta: rehearsal,
       permission: async () => {
         await session.cancel();
         return deny();

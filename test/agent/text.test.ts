@@ -302,7 +302,7 @@ describe("the built-in agent's prompts", () => {
     assert.match(warnings[0] ?? "", /cannot be written to disk.*ENOTDIR/);
   });
 
-  it("say what is missing where there is no key or no such model", async () => {
+  it("say what is missing where there is no key, no model or no such one", async () => {
     const providers = { mine: { kind: "anthropic", apiKeyEnv: "MY_KEY" } };
     const noKey = await agent.open({ meta: { model: "mine/m", providers } });
     const error = await failed(noKey, "hello");
@@ -310,6 +310,9 @@ describe("the built-in agent's prompts", () => {
     assert.match(error.message, /MY_KEY/);
     const noModel = await agent.open({ meta: { model: "nowhere/m" } });
     assert.equal((await failed(noModel, "hello")).code, "invalid_request");
+    const unnamed = await failed(await agent.open(), "hello");
+    assert.equal(unnamed.code, "invalid_request");
+    assert.match(unnamed.message, /^no model is chosen.*OFFSHOOT_MODEL.*rehearsal\/planner/);
   });
 
   it("print nothing but the protocol to stdout", () => {

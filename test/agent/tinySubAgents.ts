@@ -24,7 +24,10 @@ async function work(subAgent: SubAgent, prompt: string): Promise<void> {
   try {
     if (prompt.includes('"broken"')) throw new Error("no such area");
     const agent = await startAgent();
-    const session = await agent.open({ cwd, meta: { permissions: { mode: "auto" } } });
+    const session = await agent.open({
+      cwd,
+      meta: { model: "rehearsal/planner", permissions: { mode: "auto" } },
+    });
     await session.prompt(prompt);
     Object.assign(subAgent, { status: "completed", result: session.text() });
     await agent.end();

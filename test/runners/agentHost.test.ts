@@ -276,13 +276,17 @@ describe("the hosts of the built-in agent", () => {
     assert.equal(messages.at(-1)?.["method"], "session/close");
   });
 
-  it("rehearse where no model is chosen, and say so", async () => {
-    open();
+  it("refuse a run for which no model is chosen, and say how to choose one", async () => {
+    open({ selfCommand: ["never started"] });
     const run = start("hello", { profile: {} });
-    assert.equal((await run.outcome).status, "completed");
-    assert.match(run.notes()[0] ?? "", /^No model is chosen, so the rehearsal works/);
-    assert.deepEqual(run.described, [{ model: "rehearsal/planner" }]);
+    const error = await crashOf(run);
+    assert.deepEqual([error?.code, error?.retryable], ["invalid_request", false]);
+    assert.match(error?.message ?? "", /^no model is chosen.*defaultModel.*rehearsal\/planner/);
+    assert.deepEqual(run.described, []);
     await hosts.stop();
+  });
+
+  it("take the model of a session above where the agent names none", async () => {
     open({ inheritedModel: () => "scripted/of-the-parent" });
     const child = start(script("child", { text: "." }), { profile: {} });
     await child.outcome;

@@ -32,6 +32,14 @@ describe("the commands of the terminal", function () {
     assert.ok(values.slice(1, -1).some((value) => JSON.stringify(value.event).includes("hi")));
   });
 
+  it("run fails where an agent has no model, says which to name, and rehearses when asked to", async () => {
+    const unnamed = await call("run", "-a", "model", "write me a poem");
+    assert.deepEqual([unnamed.code, unnamed.stdout], [1, ""]);
+    assert.match(unnamed.stderr, /no model is chosen.*defaultModel.*rehearsal\/planner/);
+    const named = await call("run", "-a", "model", "-m", "rehearsal/planner", "write me a poem");
+    assert.equal(named.code, 0);
+  });
+
   it("run reads the prompt from stdin, and refuses an empty one", async () => {
     // The harness gives no stdin, which is an empty one.
     const { code, stderr } = await call("run", "-");

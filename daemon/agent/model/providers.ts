@@ -28,6 +28,11 @@ export const knownProviders: Readonly<Record<string, ProviderConfig>> = {
   vllm: { kind: "openai-compatible", baseUrl: "http://127.0.0.1:8000/v1" },
 };
 
+export const noModelIsChosen =
+  "no model is chosen: name one as provider/model when you spawn (--model), in the agent's profile, " +
+  "as defaultModel of the configuration or in OFFSHOOT_MODEL, and set the key of its provider; the " +
+  "model rehearsal/planner needs no key";
+
 /** Other names that people use for the same key. */
 const otherKeyNames: Readonly<Record<string, string[]>> = {
   GEMINI_API_KEY: ["GOOGLE_GENERATIVE_AI_API_KEY", "GOOGLE_API_KEY"],
@@ -42,6 +47,7 @@ export function chooseProvider(
   configured: Config["providers"],
   keys: { environment: NodeJS.ProcessEnv; given: string | undefined },
 ): ChosenProvider {
+  if (name === "") throw new TypedError("invalid_request", noModelIsChosen);
   const slash = name.indexOf("/");
   const provider = name.slice(0, Math.max(0, slash));
   const modelId = name.slice(slash + 1);

@@ -4,9 +4,6 @@ import type { Config } from "../../../protocol/config.ts";
 import type { RunContext } from "../runner.ts";
 import { agentFolder } from "./sessionFiles.ts";
 
-/** What works where no model is chosen. */
-export const defaultModel = "rehearsal/planner";
-
 export interface MetaFacts {
   model: string;
   providers: Config["providers"];
