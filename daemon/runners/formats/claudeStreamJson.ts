@@ -15,12 +15,15 @@ import { createUsageLedger, minus, sinceEarlierRuns, type Spent } from "./usageL
 export interface ClaudeDialect {
   /** What one call of a model used, by the `usage` of its message. */
   usageOfMessage(usage: Json): Spent;
-  /** What the program used so far, by its result line; nothing where that does not say it. */
-  usageOfResult(result: Json): Spent | undefined;
+  /** What the program has used so far, by the `usage` of its result line. */
+  usageOfProgram(usage: Json): Spent;
+  /**
+   * What the agent's session has used so far, also in earlier programs, by the result line. What
+   * this says counts instead of `usageOfProgram`.
+   */
+  usageOfSession?(result: Json): Spent;
   /** Every message has one call of the model behind it; else every round of tool results has. */
   messagesAreCalls: boolean;
-  /** The totals go on when a later program continues the session. */
-  totalsGoOn: boolean;
 }
 
 /** Lines that tell nothing which is not told otherwise. */
@@ -46,7 +49,7 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
   const calls = new Map<Voice, { id: string; counted: Spent; isAnswered: boolean }>();
   const trouble: ClaudeTrouble = {};
   const conversation = stdin && claudeConversation({ context, narration, stdin });
-  let own: ((total: Spent) => Spent) | undefined;
+  let sinceEarlier: ((total: Spent) => Spent) | undefined;
   let verdict: RunOutcome | undefined;
   let model: string | undefined;
 
@@ -113,7 +116,7 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
         const sessionId = textIn(json, "session_id");
         verdict = undefined;
         if (sessionId !== undefined) context.remember("sessionId", sessionId);
-        own ??= dialect.totalsGoOn ? sinceEarlierRuns(context, sessionId) : (total) => total;
+        sinceEarlier ??= sinceEarlierRuns(context, sessionId);
         model = textIn(json, "model") ?? model;
         if (model !== undefined) context.describe({ model });
         return run.emit({ type: "turn.started" });
@@ -151,8 +154,11 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
 
   const result = (json: Json) => {
     run.flush();
-    const total = dialect.usageOfResult(json);
-    if (total) ledger.settle(own ? own(total) : total);
+    const ofSession = dialect.usageOfSession?.(json);
+    ledger.settle({
+      ...dialect.usageOfProgram(objectIn(json, "usage")),
+      ...(ofSession && (sinceEarlier?.(ofSession) ?? ofSession)),
+    });
     const finishReason = textIn(json, "stop_reason", "subtype") ?? "unknown";
     run.emit({ type: "turn.completed", finishReason });
     verdict = claudeVerdict.ofResult(json, trouble, run.lastText());
@@ -187,22 +193,16 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
   };
 }
 
-/** Claude Code counts cached input apart, and its result line sums up all models. */
+/** Claude Code counts cached input apart. */
 export function claudeStreamJson(parts: FormatParts): Format {
   return claudeFormat(parts, {
     messagesAreCalls: true,
-    totalsGoOn: true,
-    usageOfMessage: (usage) => ({
-      inputTokens:
-        (numberIn(usage, "input_tokens") ?? 0) +
-        (numberIn(usage, "cache_read_input_tokens") ?? 0) +
-        (numberIn(usage, "cache_creation_input_tokens") ?? 0),
-      cachedInputTokens: numberIn(usage, "cache_read_input_tokens") ?? 0,
-      outputTokens: numberIn(usage, "output_tokens") ?? 0,
-    }),
-    usageOfResult(result) {
+    usageOfMessage: spentOf,
+    usageOfProgram: spentOf,
+    usageOfSession(result) {
       const costUsd = numberIn(result, "total_cost_usd");
       const total: Spent = costUsd === undefined ? {} : { costUsd };
+      // Older versions do not have it.
       const models = Object.values(objectIn(result, "modelUsage")).filter(isJson);
       if (models.length === 0) return total;
       const sum = (name: string) =>
@@ -217,6 +217,16 @@ export function claudeStreamJson(parts: FormatParts): Format {
       };
     },
   });
+}
+
+function spentOf(usage: Json): Spent {
+  const cachedInputTokens = numberIn(usage, "cache_read_input_tokens") ?? 0;
+  const written = numberIn(usage, "cache_creation_input_tokens") ?? 0;
+  return {
+    inputTokens: (numberIn(usage, "input_tokens") ?? 0) + cachedInputTokens + written,
+    cachedInputTokens,
+    outputTokens: numberIn(usage, "output_tokens") ?? 0,
+  };
 }
 
 function greater(spent: Spent, counted: Spent): Spent {

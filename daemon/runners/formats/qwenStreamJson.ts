@@ -4,19 +4,15 @@
  */
 import { claudeFormat } from "./claudeStreamJson.ts";
 import type { Format, FormatParts } from "./format.ts";
-import { isJson, numberIn, type Json } from "./json.ts";
+import { numberIn, type Json } from "./json.ts";
 import type { Spent } from "./usageLedger.ts";
 
-/**
- * Each block of an answer is a message of its own. Its input tokens contain the cached ones; its result line counts from the
- * start of the program.
- */
+/** Each block of an answer is a message of its own. Its input tokens contain the cached ones. */
 export function qwenStreamJson(parts: FormatParts): Format {
   return claudeFormat(parts, {
     messagesAreCalls: false,
-    totalsGoOn: false,
     usageOfMessage: spentOf,
-    usageOfResult: ({ usage }) => (isJson(usage) ? spentOf(usage) : undefined),
+    usageOfProgram: spentOf,
   });
 }
 

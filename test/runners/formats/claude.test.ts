@@ -96,6 +96,16 @@ describe("claude-stream-json", () => {
     });
   });
 
+  it("comes to the usage of a result line that does not say it per model, in each run anew", async () => {
+    const first = play("older");
+    await first.outcome;
+    const { inputTokens, cachedInputTokens, outputTokens, costUsd } = first.usage;
+    assert.deepEqual([inputTokens, cachedInputTokens, outputTokens, costUsd], [345, 300, 60, 0.25]);
+    const second = play("older", { remembered: first.remembered });
+    await second.outcome;
+    assert.deepEqual([second.usage.outputTokens, second.usage.costUsd], [60, 0]);
+  });
+
   it("takes off what an earlier run of the same session had counted", async () => {
     const first = play("happy");
     await first.outcome;

@@ -43,6 +43,10 @@ const system = (subtype, more) => ({ type: "system", subtype, session_id, ...mor
 const agent = (id, name, parent, message) =>
   assistant(message, use(id, name, { description: `${id} title`, prompt: `${id} prompt` }), parent);
 
+// Older versions say what all models used together, and nothing of each.
+const isOlder = process.argv[2] === "older";
+if (isOlder) process.argv[2] = "happy";
+
 play({
   begin: [
     system("hook_started", { hook_id: "h" }),
@@ -134,7 +138,7 @@ play({
       stop_reason: "end_turn",
       total_cost_usd: 0.25,
       usage: usage(15, 60),
-      modelUsage: {
+      modelUsage: !isOlder && {
         "m-1": {
           inputTokens: 20,
           outputTokens: 60,
