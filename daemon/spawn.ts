@@ -297,8 +297,11 @@ function newSession(
   };
 }
 
-/** The first line that says something, cut at 60 characters. */
+/** The first line that is not empty, in at most 60 characters; one that was cut ends in `…`. */
 export function titleOf(prompt: string): string {
   const line = prompt.split("\n").find((text) => text.trim() !== "") ?? "";
-  return [...line.trim()].slice(0, 60).join("");
+  const characters = [...line.trim()];
+  return characters.length <= 60
+    ? characters.join("")
+    : `${characters.slice(0, 59).join("").trimEnd()}…`;
 }

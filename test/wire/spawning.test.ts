@@ -21,15 +21,17 @@ describe("wire: session/spawn and what becomes of it", () => {
   const get = async (client: RawClient, sessionId: string): Promise<Session> =>
     (await client.call("session/get", { sessionId })).session;
 
-  it("takes the title from the first line of the prompt, cut at 60 characters", async () => {
+  it("takes the title from the first line of the prompt, cut to 60 characters", async () => {
     const client = await opened();
     const long = "ä\u{1F600}".repeat(50);
     const titles: [prompt: string, title: string][] = [
       ["one line", "one line"],
       ["first\nsecond", "first"],
       ["\n\n  third \r\nfourth", "third"],
-      ["x".repeat(61), "x".repeat(60)],
-      [long, "ä\u{1F600}".repeat(30)],
+      ["x".repeat(60), "x".repeat(60)],
+      ["x".repeat(61), `${"x".repeat(59)}…`],
+      [`${"x".repeat(58)} more`, `${"x".repeat(58)}…`],
+      [long, `${"ä\u{1F600}".repeat(29)}ä…`],
       [" ", ""],
     ];
     for (const [prompt, title] of titles) equal((await held(client, { prompt })).title, title);
