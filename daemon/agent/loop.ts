@@ -99,9 +99,11 @@ async function takeTurn(work: PromptWork, tools: Tool[], lastData: unknown[]): P
       },
       sayThought: (text) => speech.say("agent_thought_chunk", text),
       retrying({ attempt, inMs, error }) {
-        world.client.tell({ retry: { attempt, inMs, message: error.message } });
         const seconds = Math.round(inMs / 100) / 10;
-        world.client.notice("warning", `Trying again in ${seconds} s: ${error.message}`);
+        const { message, facts } = error;
+        world.client.notice("warning", `Trying again in ${seconds} s: ${message}`, {
+          retry: { attempt, inMs, error: { message, ...facts } },
+        });
       },
     });
   } catch (error) {
@@ -146,10 +148,10 @@ async function compact(parts: {
   const { tokensBefore, tokensAfter, by, turn } = compacted;
   messages.splice(0, messages.length, ...compacted.messages);
   if (turn !== undefined) usage.addTurn(turn.usage, model.contextWindow);
-  world.client.tell({ compaction: { tokensBefore, tokensAfter, by } });
   world.client.notice(
     "info",
     `Older turns were shortened: about ${tokensBefore} tokens before, ${tokensAfter} now`,
+    { compaction: { tokensBefore, tokensAfter, by } },
   );
   await work.save();
 }

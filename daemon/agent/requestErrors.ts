@@ -7,9 +7,7 @@ export function toRequestError(error: unknown, more: object): RequestError {
   if (error instanceof RequestError) return error;
   const typed = error instanceof TypedError ? error : new TypedError("internal", messageOf(error));
   return new RequestError(typed.code === "auth" ? -32_000 : -32_603, typed.message, {
-    code: typed.code,
-    retryable: typed.retryable,
-    ...(typed.retryAfterMs === undefined ? {} : { retryAfterMs: typed.retryAfterMs }),
+    ...typed.facts,
     ...more,
   });
 }

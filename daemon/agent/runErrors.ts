@@ -1,6 +1,6 @@
 /** The errors of a prompt, typed as the core knows them. Nothing here loads any SDK. */
 import { retryableCodes } from "../../protocol/session.ts";
-import type { RunErrorCode } from "../../protocol/session.ts";
+import type { RunError, RunErrorCode } from "../../protocol/session.ts";
 
 /** An error with a type. The message is for people; nobody decides by it. */
 export class TypedError extends Error {
@@ -16,6 +16,12 @@ export class TypedError extends Error {
 
   get retryable(): boolean {
     return (retryableCodes as readonly RunErrorCode[]).includes(this.code);
+  }
+
+  /** As the core has it, without the message. */
+  get facts(): Omit<RunError, "message"> {
+    const { code, retryable, retryAfterMs } = this;
+    return { code, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
 }
 

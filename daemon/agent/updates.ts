@@ -12,10 +12,8 @@ import type { Redaction } from "./redaction.ts";
 
 export interface SessionClient {
   update(update: SessionUpdate): void;
-  /** Facts of Offshoot's own that no update of the protocol has a place for. */
-  tell(facts: Record<string, unknown>): void;
-  /** A sentence for people, where the client can show one. */
-  notice(severity: "info" | "warning" | "error", title: string): void;
+  /** A sentence for people; under `_meta.offshoot` the same as facts. */
+  notice(severity: "info" | "warning" | "error", title: string, facts?: object): void;
   /** Rejects when the signal aborts, and when the client cannot be asked. */
   askPermission(
     toolCall: ToolCallUpdate,
@@ -48,17 +46,13 @@ export function createSessionClient(parts: {
 
   return {
     update,
-    tell(facts) {
-      update({ sessionUpdate: "session_info_update", _meta: { offshoot: facts } });
-    },
-    notice(severity, title) {
+    notice(severity, title, facts = {}) {
       if (capabilities()?.session?.notices == null) {
-        return update({
-          sessionUpdate: "session_info_update",
-          _meta: { offshoot: { note: { level: severity, text: title } } },
-        });
+        const note = { level: severity, text: title };
+        const _meta = { offshoot: { note, ...facts } };
+        return update({ sessionUpdate: "session_info_update", _meta });
       }
-      update({ sessionUpdate: "notice", severity, title });
+      update({ sessionUpdate: "notice", severity, title, _meta: { offshoot: facts } });
     },
     askPermission(toolCall, { subject, signal }) {
       const params = redaction.redactValue({

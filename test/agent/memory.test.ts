@@ -104,7 +104,7 @@ describe("the built-in agent's memory", () => {
     return agent.open({ cwd, meta: scripted(server, { contextWindow }) });
   };
   const compactions = (session: Awaited<ReturnType<typeof openLong>>) =>
-    session.of("session_info_update").flatMap(({ _meta }) => {
+    session.of("notice").flatMap(({ _meta }) => {
       const facts = _meta?.["offshoot"] as { compaction?: Record<string, unknown> };
       return facts.compaction === undefined ? [] : [facts.compaction];
     });

@@ -188,6 +188,21 @@ describe("a session of the built-in agent", () => {
     assert.deepEqual(roles, ["system", "user"]);
   });
 
+  it("tells when it asks its model again, and why, without a note", async () => {
+    const busy = { status: 429, retryAfter: 0, errorText: "not so fast" };
+    const id = await house.spawn(script("busy", busy, { text: "At last." }));
+    const { result, attempt } = await house.client.completion(id);
+    assert.deepEqual([result, attempt], ["At last.", 1]);
+    const [retry, ...more] = house.events(id, "retry");
+    assert.deepEqual([retry?.attempt, retry?.inMs, more.length], [2, 0, 0]);
+    assert.deepEqual(
+      [retry?.error.code, retry?.error.retryable, retry?.error.retryAfterMs],
+      ["throttled", true, 0],
+    );
+    assert.match(retry?.error.message ?? "", /not so fast/);
+    assert.deepEqual(house.events(id, "note"), []);
+  });
+
   it("fails with the provider's error, typed", async () => {
     const refusal = { status: 401, errorText: "who are you?" };
     const id = await house.spawn(script("unknown", refusal));

@@ -1,5 +1,6 @@
 /** What the loop needs of a model: one turn at a time. The rehearsal planner has this shape too. */
 import type { ModelMessage } from "ai";
+import type { TypedError } from "../runErrors.ts";
 
 /** A tool as a model sees it; `inputSchema` is JSON Schema. */
 export interface ToolSpec {
@@ -33,7 +34,7 @@ export interface TurnRequest {
   sayText(delta: string): void;
   sayThought(delta: string): void;
   /** Another try of the same turn begins after a wait. */
-  retrying(facts: { attempt: number; inMs: number; error: Error }): void;
+  retrying(facts: { attempt: number; inMs: number; error: TypedError }): void;
 }
 
 export interface Turn {

@@ -2,9 +2,9 @@
  * What an agent says in one session, as events: of the run itself, or of a sub-agent that the agent
  * has announced. Everything is told in the order of its arrival.
  */
-import type { AgentEvent } from "../../../protocol/events.ts";
+import { AgentEvent } from "../../../protocol/events.ts";
 import type { FormatContext } from "../formats/format.ts";
-import { isJson, listIn, objectIn, textIn, type Json } from "../formats/json.ts";
+import { listIn, objectIn, textIn, type Json } from "../formats/json.ts";
 import { createNarration, type Narration } from "../formats/narration.ts";
 import type { RunOutcome } from "../runner.ts";
 import { textOfBlock } from "./contents.ts";
@@ -77,12 +77,14 @@ export function createUpdates({ context, subAgent, usage }: Parts): Updates {
         return usage(update);
       case "subagent_update":
         return subAgent(update);
-      case "session_info_update":
-        return describe(update);
+      case "session_info_update": {
+        const title = textIn(update, "title");
+        return title === undefined ? undefined : context.describe({ title });
+      }
       case "current_mode_update":
         return note(`The agent's mode is now ${textIn(update, "currentModeId") ?? "unknown"}.`);
       case "notice":
-        return note(textIn(update, "title", "message") ?? "", update["severity"]);
+        return notice(update);
       case "user_message_chunk":
       case "available_commands_update":
       case "config_option_update":
@@ -97,15 +99,12 @@ export function createUpdates({ context, subAgent, usage }: Parts): Updates {
     if (text !== "") narration.run.emit({ type: "note", level, text });
   }
 
-  function describe(update: Json): void {
-    const title = textIn(update, "title");
-    if (title !== undefined) context.describe({ title });
-    // What Offshoot's own agent says besides.
+  /** A notice of Offshoot's own agent that its model is asked again carries the facts of that. */
+  function notice(update: Json): void {
     const own = objectIn(objectIn(update, "_meta"), "offshoot");
-    note(textIn(objectIn(own, "note"), "text") ?? "", objectIn(own, "note")["level"]);
-    const retry = textIn(objectIn(own, "retry"), "message");
-    if (retry !== undefined) note(`The agent asks its model again: ${retry}`);
-    if (isJson(own["compaction"])) note("The agent has shortened its conversation.");
+    const retry = AgentEvent.safeParse({ ...objectIn(own, "retry"), type: "retry" });
+    if (retry.success) return narration.run.emit(retry.data);
+    note(textIn(update, "title", "message") ?? "", update["severity"]);
   }
 
   return {
