@@ -69,6 +69,8 @@ export function createAttempts(parts: AttemptParts): Attempts {
   const { tree, store, processes, settings, now, log } = parts;
   const unstored = new WeakMap<LiveRun, { characters: number; waiting: (() => void)[] }>();
   const attempting = new Set<LiveRun>();
+  /** Runs whose present turn is not counted yet. */
+  const inTurn = new Set<LiveRun>();
   /** The processes that the runner named, per run. */
   const named = new WeakMap<LiveRun, ProcessRecord[]>();
 
@@ -173,6 +175,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
         while (store.pendingBytes > mostPending && !run.controller.signal.aborted) await delay(100);
       },
       hasTurnLeft: () => run.afterLastTurn === undefined,
+      beginTurn: () => beginTurn(run),
       addUsage: (more) => countUsage(run, more),
       setActivity: (activity) => {
         const facts = tree.live.get(run.sessionId);
@@ -188,6 +191,16 @@ export function createAttempts(parts: AttemptParts): Attempts {
         await endLeftBehind(run, outcome);
       },
     };
+  }
+
+  function beginTurn(run: LiveRun): boolean {
+    // A turn that failed was never counted.
+    inTurn.delete(run);
+    const cause = run.afterLastTurn ?? spentBudget(run.sessionId, inTurn)?.cause;
+    if (cause !== undefined) endRun(run, cause);
+    if (run.controller.signal.aborted) return false;
+    inTurn.add(run);
+    return true;
   }
 
   /** Adds to the session and to every session above it; ends runs whose tree is over its budget. */
@@ -211,6 +224,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
     if (sessionId === run.sessionId) emit(run, { type: "usage", ...own.usage });
     else void tree.append(sessionId, run.runId, { type: "usage", ...own.usage });
     run.turns += delta.turns;
+    if (delta.turns > 0) inTurn.delete(run);
     if (delta.turns > 0 && run.turns > 1) warnOfUnknownCost(run, own);
     const { maxTurns } = settings();
     const spent = spentBudget(run.sessionId);
@@ -249,11 +263,17 @@ export function createAttempts(parts: AttemptParts): Attempts {
     else if (over.limit !== "maxToolCalls" || over.used > over.max) endRun(run, cause);
   }
 
-  /** The budget that is used up, of the session or of one above it; of several the highest. */
-  function spentBudget(sessionId: string) {
+  /**
+   * The budget that is used up, of the session or of one above it; of several the highest. The
+   * turns that `begun` has begun count as taken.
+   */
+  function spentBudget(sessionId: string, begun: Iterable<LiveRun> = []) {
     let spent: { sessionId: string; over: Over; cause: ReturnType<typeof budgetCause> } | undefined;
     for (const { session } of tree.upwards(sessionId)) {
-      const over = exceededBudget(session.limits, session.treeUsage);
+      const { limits, treeUsage } = session;
+      const below = [...begun].filter((other) => tree.isWithin(other.sessionId, session.id));
+      const turns = treeUsage.turns + below.length;
+      const over = exceededBudget(limits, { ...treeUsage, turns });
       if (over !== undefined) {
         spent = { sessionId: session.id, over, cause: budgetCause(over, session.title) };
       }
@@ -273,6 +293,7 @@ export function createAttempts(parts: AttemptParts): Attempts {
     } finally {
       over.abort();
       attempting.delete(run);
+      inTurn.delete(run);
     }
   }
 

@@ -20,7 +20,7 @@ import type {
   SessionModeState,
 } from "@agentclientprotocol/sdk";
 import { createEditorLink } from "./editorLink.ts";
-import { editorMethods } from "./editorMethods.ts";
+import { ownMethods } from "./ownMethods.ts";
 import { createMcpPool } from "./mcp.ts";
 import { gatheredOutput } from "./output.ts";
 import { modes } from "./permissions.ts";
@@ -119,7 +119,7 @@ export async function runAgent(parts: AgentParts): Promise<number> {
       sessions.get(params.sessionId)?.cancel();
     })
     .onNotification(
-      editorMethods.part,
+      ownMethods.turnPart,
       (params) => params,
       ({ params }) => {
         editorLink.heard(params);

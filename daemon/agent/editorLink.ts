@@ -7,7 +7,7 @@ import { RequestError, type AgentContext } from "@agentclientprotocol/sdk";
 import * as z from "zod";
 import { ModelAnswer, ModelPart } from "../../protocol/models.ts";
 import type { RunErrorCode } from "../../protocol/session.ts";
-import { editorMethods } from "./editorMethods.ts";
+import { ownMethods } from "./ownMethods.ts";
 import type { AskEditor } from "./model/editorModel.ts";
 import { TypedError } from "./runErrors.ts";
 
@@ -36,13 +36,13 @@ export function createEditorLink(): EditorLink {
       open.set(requestId, parts);
       const aborted = Promise.withResolvers<never>();
       const cancel = () => {
-        client.request(editorMethods.cancel, { sessionId, requestId }).catch(() => undefined);
+        client.request(ownMethods.cancelTurn, { sessionId, requestId }).catch(() => undefined);
         aborted.reject(signal.reason);
       };
       signal.addEventListener("abort", cancel, { once: true });
       try {
         const params = { sessionId, question: { ...question, requestId } };
-        const asked = client.request(editorMethods.complete, params);
+        const asked = client.request(ownMethods.completeTurn, params);
         const answer = EditorAnswer.parse(await Promise.race([asked, aborted.promise]));
         if ("error" in answer) {
           const { code, message } = answer.error;

@@ -16,6 +16,7 @@ export const SessionMeta = z.object({
   tools: z.array(z.string()).optional().describe("names, with * at the end for many; all"),
   permissions: Permissions.optional(),
   limits: Limits.optional(),
+  grantsTurns: z.boolean().optional().describe("the client is asked before each turn"),
   providers: Config.shape.providers,
   apiKey: z.string().optional().describe("of the model's provider, before the environment's"),
   instructions: z.string().optional().describe("of the project, such as its AGENTS.md"),

@@ -16,6 +16,7 @@ import type { McpLease } from "./mcp.ts";
 import type { SessionMeta } from "./meta.ts";
 import { createModel } from "./model/createModel.ts";
 import type { AskEditor } from "./model/editorModel.ts";
+import type { Model } from "./model/model.ts";
 import type { Mode } from "./permissions.ts";
 import type { Redaction } from "./redaction.ts";
 import { toRequestError } from "./requestErrors.ts";
@@ -119,6 +120,13 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
     if (text !== "") addPrompt(text, messages);
     await save();
     const model = createModel({ ...parts, name: parts.modelName });
+    const granted: Model = {
+      ...model,
+      async turn(request) {
+        await client.beginTurn(request.signal);
+        return await model.turn(request);
+      },
+    };
     const world: CallWorld = {
       tools: await unlessAborted(collectTools(), signal),
       mode: () => mode,
@@ -131,7 +139,7 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
     const { prompt, instructions: project } = meta;
     const { platform } = process;
     return await runPrompt({
-      model,
+      model: meta.grantsTurns === true ? granted : model,
       instructions: instructionsFor({ cwd, platform, toolNames, mode, prompt, project }),
       messages,
       world,

@@ -8,12 +8,19 @@ import type {
   SessionUpdate,
   ToolCallUpdate,
 } from "@agentclientprotocol/sdk";
+import * as z from "zod";
+import { ownMethods } from "./ownMethods.ts";
 import type { Redaction } from "./redaction.ts";
+import { TypedError } from "./runErrors.ts";
+
+const TurnAnswer = z.object({ granted: z.boolean() });
 
 export interface SessionClient {
   update(update: SessionUpdate): void;
   /** A sentence for people; under `_meta.offshoot` the same as facts. */
   notice(severity: "info" | "warning" | "error", title: string, facts?: object): void;
+  /** Rejects where the client does not allow another turn of the model, or cannot be asked. */
+  beginTurn(signal: AbortSignal): Promise<void>;
   /** Rejects when the signal aborts, and when the client cannot be asked. */
   askPermission(
     toolCall: ToolCallUpdate,
@@ -53,6 +60,12 @@ export function createSessionClient(parts: {
         return update({ sessionUpdate: "session_info_update", _meta });
       }
       update({ sessionUpdate: "notice", severity, title, _meta: { offshoot: facts } });
+    },
+    async beginTurn(signal) {
+      const options = { cancellationSignal: signal, stopWaitingOnCancel: true };
+      const answer = await client.request(ownMethods.beginTurn, { sessionId }, options);
+      if (TurnAnswer.parse(answer).granted) return;
+      throw new TypedError("budget_exceeded", "the client grants no other turn");
     },
     askPermission(toolCall, { subject, signal }) {
       const params = redaction.redactValue({

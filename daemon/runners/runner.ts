@@ -109,6 +109,11 @@ export interface RunContext {
   ready(): Promise<void>;
   /** Whether the run may take one more turn; after its last one it had better end by itself. */
   hasTurnLeft(): boolean;
+  /**
+   * Begins a turn of the model, which counts against the budget until `addUsage` counts it. Where
+   * the budget has no other turn the run ends, and this answers `false`.
+   */
+  beginTurn(): boolean;
   /** Adds to what the session and every session above it have used; over budget, the run ends. */
   addUsage(more: Partial<Usage>): void;
   /**

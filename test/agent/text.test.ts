@@ -315,6 +315,14 @@ describe("the built-in agent's prompts", () => {
     assert.match(unnamed.message, /^no model is chosen.*OFFSHOOT_MODEL.*rehearsal\/planner/);
   });
 
+  it("ask the model only when the client grants the turn", async () => {
+    const session = await agent.open({ meta: scripted(server, { grantsTurns: true }) });
+    const before = server.requests.length;
+    // This client knows no such question.
+    await assert.rejects(session.prompt(script("not granted", { text: "never" })), /not found/);
+    assert.equal(server.requests.length, before);
+  });
+
   it("print nothing but the protocol to stdout", () => {
     for (const line of agent.stdout().trim().split("\n")) JSON.parse(line);
     assert.equal(agent.stderr(), "");

@@ -3,6 +3,7 @@ import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { refusal } from "../support/runs.ts";
+import { waitFor } from "../support/waitFor.ts";
 
 /** No program can report what it used yet, so here the test is the runner. */
 describe("budgets", () => {
@@ -178,6 +179,35 @@ describe("budgets", () => {
       [refused.code, refused.data],
       [1004, { kind: "limitExceeded", limit: "maxTurns", max: 10, current: 10 }],
     );
+  });
+
+  it("of turns count the turns that have begun, so that those below do not begin one too many", async () => {
+    const begun: string[] = [];
+    acts = {
+      turn: async (context) => {
+        if (!context.beginTurn()) return await untilEnd(context);
+        begun.push(context.session.id);
+        await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+        return { status: "aborted" };
+      },
+    };
+    const parent = await parts.spawn("turn", { autoRun: false, limits: { maxTurns: 3 } });
+    const below = () => parts.spawn("turn", { parentId: parent.id });
+    const children = [await below(), await below(), await below(), await below()];
+    await waitFor(() => begun.length === 3, "three turns");
+    const last = children.find(({ id }) => !begun.includes(id))?.id ?? "";
+    const { error } = await parts.completion(last);
+    deepEqual(
+      [error?.code, error?.message],
+      ["max_turns", 'maxTurns of "turn" is used up: 3 of 3'],
+    );
+    const [first] = begun;
+    await parts.scheduler.cancel(first ?? "", undefined, undefined);
+    await parts.completion(first ?? "");
+    await below();
+    await waitFor(() => begun.length === 4, "the turn of which nothing came to be free again");
+    await parts.scheduler.cancel(parent.id, undefined, undefined);
+    for (const id of begun) await parts.completion(id);
   });
 
   it("that are used up let nothing start that was queued before", async () => {

@@ -7,6 +7,7 @@ import { startModelDaemon, type ModelDaemon } from "../support/modelDaemon.ts";
 import { script } from "../support/modelServer.ts";
 import { agentFile } from "../support/runContext.ts";
 import { outcome, sessionOf } from "../support/runs.ts";
+import { waitFor } from "../support/waitFor.ts";
 
 const look = { name: "list_dir", input: {} };
 const auto = { overrides: { permissions: { mode: "auto" } } } as const;
@@ -93,12 +94,14 @@ describe("budgets of agents at work", function () {
   });
 
   it("of money stop at the first turn above them", async () => {
+    const before = house.server.requests.length;
     const id = await house.spawn(
       script("costs", { calls: [look], usage }, { calls: [look], usage }, { text: "never" }),
       { limits: { maxCostUsd: 0.75 } },
     );
     const { error, usage: used } = await house.client.completion(id);
     deepEqual([error?.code, used.costUsd, used.turns], ["budget_exceeded", 1, 2]);
+    equal(house.server.requests.length, before + 2, "nobody pays for a third");
   });
 
   it("of turns let the last turn end the run of the built-in agent", async () => {
@@ -125,6 +128,27 @@ describe("budgets of agents at work", function () {
     const [session] = await childrenOf(id);
     ok(session?.status === "completed", JSON.stringify(session));
     equal(session.result, "Last.");
+  });
+
+  it("of turns let several children begin no more turns than are left", async () => {
+    const parent = await house.spawn("never runs", { autoRun: false, limits: { maxTurns: 3 } });
+    const asked = () => house.server.requests.length;
+    const before = asked();
+    const hangs = (n: number) => script(`hangs ${n}`, { text: "Well", deltas: 2, ending: "hang" });
+    const ids = await Promise.all(
+      [1, 2, 3, 4, 5, 6].map((n) => house.spawn(hangs(n), { parentId: parent })),
+    );
+    const ended = () =>
+      house.client.of("subAgent/completed").filter((one) => ids.includes(one.childSessionId));
+    await waitFor(() => ended().length === 3, "those without a turn to end");
+    deepEqual(
+      ended().map(({ error }) => error?.code),
+      ["max_turns", "max_turns", "max_turns"],
+    );
+    await waitFor(() => asked() === before + 3, "the others to be in the middle of theirs");
+    await house.client.call("session/cancel", { sessionId: parent });
+    for (const id of ids) await house.client.completion(id);
+    equal(asked(), before + 3);
   });
 
   it("of turns let an outside agent say what it says after its last turn", async () => {

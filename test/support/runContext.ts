@@ -112,6 +112,7 @@ export function startRun(options: TestRunOptions): TestRun {
     remember: () => undefined,
     toolServer: { command: process.execPath, args: ["--version"], env: {} },
     hasTurnLeft: () => true,
+    beginTurn: () => true,
     addUsage: () => undefined,
     setActivity: ({ label }) => record.activities.push(label),
     processStarted: (started) => record.started.push(started),

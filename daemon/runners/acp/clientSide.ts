@@ -1,6 +1,7 @@
 /** What Offshoot does for an agent as its client: permissions, files, terminals. */
 import type { spawn as spawnProcess } from "node:child_process";
 import { createConfinement } from "../../agent/confinement.ts";
+import { ownMethods } from "../../agent/ownMethods.ts";
 import type { Log } from "../../log.ts";
 import { listIn, objectIn, type Json } from "../formats/json.ts";
 import type { Processes } from "../processes.ts";
@@ -131,6 +132,8 @@ export async function createClientSide(parts: Parts): Promise<ClientSide> {
           return terminals.kill(params);
         case toClient.releaseTerminal:
           return terminals.release(params);
+        case ownMethods.beginTurn:
+          return { granted: context.beginTurn() };
         default:
           throw new AcpError(errorCodes.methodNotFound, `Method not found: ${method}`);
       }

@@ -7,7 +7,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { AnyMessage } from "@agentclientprotocol/sdk";
 import type { Log } from "../../log.ts";
-import { editorMethods } from "../../agent/editorMethods.ts";
+import { ownMethods } from "../../agent/ownMethods.ts";
 import { isJson, listIn, objectIn, textIn, type Json } from "../formats/json.ts";
 import { readMessageLines } from "./messageLines.ts";
 import {
@@ -68,8 +68,9 @@ export interface ConnectionParts {
 
 const knownMethods: readonly string[] = [
   ...Object.values(toClient),
-  editorMethods.complete,
-  editorMethods.cancel,
+  ownMethods.completeTurn,
+  ownMethods.cancelTurn,
+  ownMethods.beginTurn,
 ];
 
 /** Updates that are kept for sessions whose id is not known yet. */

@@ -1,7 +1,7 @@
 /** What the built-in agent asks its client of one session beside the protocol: an editor's models. */
 import type { EditorModels } from "../../editorModels.ts";
 import { ModelQuestion } from "../../../protocol/models.ts";
-import { editorMethods } from "../../agent/editorMethods.ts";
+import { ownMethods } from "../../agent/ownMethods.ts";
 import type { AcpConnection, SessionSide } from "../acp/connection.ts";
 import { objectIn, textIn, type Json } from "../formats/json.ts";
 
@@ -27,7 +27,7 @@ export function withEditorModels(
         ...question,
         signal: controller.signal,
         onPart: (part) => {
-          notify(editorMethods.part, { sessionId, requestId, index: sent, part });
+          notify(ownMethods.turnPart, { sessionId, requestId, index: sent, part });
           sent += 1;
         },
       });
@@ -41,8 +41,8 @@ export function withEditorModels(
     update: (update) => side.update(update),
     ready: () => side.ready(),
     async answer(method, params) {
-      if (method === editorMethods.complete) return await complete(params);
-      if (method !== editorMethods.cancel) return await side.answer(method, params);
+      if (method === ownMethods.completeTurn) return await complete(params);
+      if (method !== ownMethods.cancelTurn) return await side.answer(method, params);
       turns.get(textIn(params, "requestId") ?? "")?.abort();
       return {};
     },

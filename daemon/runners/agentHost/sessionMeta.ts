@@ -31,6 +31,7 @@ export function sessionMetaOf(context: RunContext, facts: MetaFacts): SessionMet
       // The core decides about every call: it knows the rules of the whole tree and asks people.
       rules: [{ tool: "*", decision: "ask" }],
     },
+    grantsTurns: true,
     // All other bounds are the core's: it counts for the whole tree, and time is its watchdog's.
     ...(limits.maxTurns !== undefined && { limits: { maxTurns: limits.maxTurns } }),
     ...(facts.providers !== undefined && { providers: facts.providers }),
