@@ -50,6 +50,7 @@ describe("the leak check", () => {
     it("finds a process that has left its parent, its group and its session", async () => {
       const earlier = await takeSnapshot();
       spawn("sh", ["-c", "setsid sleep 60 > /dev/null 2>&1 & exit 0"], {
+        cwd: testFolder,
         env: { PATH: process.env["PATH"], OFFSHOOT_RUN: "run-of-the-test" },
         stdio: "ignore",
       });
@@ -67,9 +68,10 @@ describe("the leak check", () => {
       assert.deepEqual(sentences, [`process ${orphan.pid} of run run-of-the-test: sleep 60`]);
     });
 
-    it("takes a process with another core's state folder for somebody else's", async () => {
+    it("takes a process of tests that run beside it for somebody else's", async () => {
       const child = spawn("sh", ["-c", "setsid sleep 61 & echo $!; exit 0"], {
-        env: { PATH: process.env["PATH"], OFFSHOOT_RUN: "r", OFFSHOOT_STATE_DIR: "/elsewhere" },
+        cwd: repository,
+        env: { PATH: process.env["PATH"], OFFSHOOT_RUN: "r", TMPDIR: join(testFolder, "..") },
         stdio: ["ignore", "pipe", "ignore"],
       });
       const pid = Number(await new Promise((resolve) => child.stdout.once("data", resolve)));
@@ -85,10 +87,11 @@ describe("a test run", () => {
 
   async function runMocha(
     source: string,
+    ...options: string[]
   ): Promise<{ exitCode: number | undefined; lines: string[] }> {
     const file = join(testFolder, "planted.test.ts");
     writeFileSync(file, source);
-    const { exitCode, output } = await runProgram("mocha", [file]);
+    const { exitCode, output } = await runProgram("mocha", [...options, file]);
     rmSync(file);
     return { exitCode, lines: output.trimEnd().split("\n") };
   }
@@ -102,6 +105,25 @@ describe("a test run", () => {
   it("fails when a test fails", async () => {
     const { exitCode, lines } = await runMocha('it("a", () => { throw new Error("no"); });');
     assert.equal(exitCode, 1);
+    assert.equal(lines.at(-1), "0 passed, 1 failed");
+  });
+
+  it("fails when there is no test", async () => {
+    const { exitCode, lines } = await runMocha('describe("a suite", () => {});', "--parallel");
+    assert.equal(exitCode, 1);
+    assert.equal(lines.at(-1), "0 passed, 0 failed");
+  });
+
+  it("fails when the process of a file dies, and names the file", async () => {
+    const { exitCode, lines } = await runMocha(
+      'it("dies", () => void process.kill(process.pid, "SIGKILL"));',
+      "--parallel",
+    );
+    assert.equal(exitCode, 1);
+    assert.ok(
+      lines.some((line) => line.endsWith("planted.test.ts:")),
+      lines.join("\n"),
+    );
     assert.equal(lines.at(-1), "0 passed, 1 failed");
   });
 

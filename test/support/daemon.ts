@@ -144,8 +144,8 @@ export function startDaemon(config: Config = {}): TestDaemon {
 }
 
 /**
- * A core that lost the race for the lock may find it free when the winner has stopped. Suites run
- * one after the other, so every core is of the one that ends.
+ * A core that lost the race for the lock may find it free when the winner has stopped. The suites of
+ * one process run one after the other, so every core below its folder is of the suite that ends.
  */
 export async function endCores(): Promise<void> {
   await waitFor(() => {

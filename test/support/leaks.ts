@@ -5,7 +5,7 @@
  *
  * Processes are looked up in /proc, so on Linux only; handles and files everywhere.
  */
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { notByTests, testFolder } from "./testFolder.ts";
@@ -29,7 +29,7 @@ export function checkLeaks(): void {
   });
 }
 
-/** A process of this test run: its direct child, or one that names its folder or bears a mark. */
+/** A process of these tests: a direct child, or one that names the test folder or works in it. */
 export interface FoundProcess {
   pid: number;
   /** Pid and start time: a pid that is used again is another process. */
@@ -93,7 +93,10 @@ function difference(earlier: Snapshot, now: Snapshot): Leaks {
   return { processes, files, sentences: [...sentences, ...files] };
 }
 
-/** Living processes of this test run, zombies not counted. Empty where there is no /proc. */
+/**
+ * Living processes of these tests, zombies not counted, and none of the tests that run beside them in
+ * a process of their own. Empty where there is no /proc.
+ */
 export function ourProcesses(): FoundProcess[] {
   if (process.platform !== "linux") return [];
   return readdirSync("/proc")
@@ -117,13 +120,11 @@ function readProcess(pid: number): FoundProcess | undefined {
   const environment = readProc(pid, "environ");
   const command = readProc(pid, "cmdline").replaceAll("\0", " ").trim();
   const run = /(?:^|\0)OFFSHOOT_RUN=([^\0]*)/.exec(environment)?.[1];
-  const hasStateFolder = /(?:^|\0)OFFSHOOT_STATE_DIR=/.test(environment);
   const isOurs =
     parentPid === process.pid ||
     environment.includes(testFolder) ||
     command.includes(testFolder) ||
-    // Marked, and of no core that we could tell: a run that a test started without a state folder.
-    (run !== undefined && !hasStateFolder);
+    workFolder(pid).startsWith(testFolder);
   return isOurs ? { pid, identity: `${pid}@${startTime}`, parentPid, command, run } : undefined;
 }
 
@@ -131,6 +132,15 @@ function readProcess(pid: number): FoundProcess | undefined {
 function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Empty as above. */
+function workFolder(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
   } catch {
     return "";
   }

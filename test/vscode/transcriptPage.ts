@@ -14,7 +14,7 @@ import type { TestClient } from "../support/daemon.ts";
 import type { InstalledEditor } from "../support/editor/installEditor.ts";
 import { repository } from "../support/repository.ts";
 import { testFolder } from "../support/testFolder.ts";
-import { daemonCalls } from "./daemonCalls.ts";
+import { daemonCalls } from "../extension/daemonCalls.ts";
 
 export interface TranscriptPage {
   page: Page;
