@@ -3,7 +3,8 @@ const { availableParallelism } = require("node:os");
 module.exports = {
   require: ["./test/support/setup.ts"],
   reporter: "./test/support/reporter.ts",
-  timeout: 20_000,
+  // Ends what hangs, and judges no speed: see waitFor.ts.
+  timeout: 120_000,
   slow: 2_000,
   exit: false,
   forbidOnly: true,

@@ -225,7 +225,7 @@ describe("the built-in agent's permissions", () => {
     await session.cancel();
     assert.equal((await prompt).stopReason, "cancelled");
     // One that is just exiting has lost its environment, by which it is known, but not its number.
-    await waitFor(() => !pids.some(isRunning), "the end of both", { timeoutMs: 1_000 });
+    await waitFor(() => !pids.some(isRunning), "the end of both");
     // The conversation is whole, so that the session goes on.
     const after = await session.prompt(script("after the cancel", { text: "Still here." }));
     assert.equal(after.stopReason, "end_turn");

@@ -19,8 +19,7 @@ const profile = (name: string, word: string) => ({
   runner: { kind: "command" as const, command: "echo", args: [word] },
 });
 
-describe("agents' files in the core", function () {
-  this.timeout(60_000);
+describe("agents' files in the core", () => {
   checkLeaks();
   let daemon: TestDaemon;
   let server: ModelServer;

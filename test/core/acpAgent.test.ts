@@ -56,8 +56,7 @@ const permission = {
   ],
 };
 
-describe("an outside agent in the core", function () {
-  this.timeout(60_000);
+describe("an outside agent in the core", () => {
   checkLeaks();
   let daemon: TestDaemon;
   let client: TestClient;

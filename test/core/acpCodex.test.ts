@@ -18,8 +18,7 @@ const command = (cmd: string) => ({
   input: { cmd, sandbox_permissions: "require_escalated", justification: "because" },
 });
 
-describe("Codex in the core", function () {
-  this.timeout(60_000);
+describe("Codex in the core", () => {
   checkLeaks();
   let server: ModelServer;
   let folder = "";

@@ -9,8 +9,7 @@ import { waitFor } from "../support/waitFor.ts";
 
 const example = join(repository, "node_modules", "acp-example", "dist", "examples", "agent.js");
 
-describe("the protocol library's example agent", function () {
-  this.timeout(60_000);
+describe("the protocol library's example agent", () => {
   checkLeaks();
   let daemon: TestDaemon;
   let client: TestClient;

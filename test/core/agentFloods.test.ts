@@ -42,8 +42,7 @@ const permission = (n: number) => ({
 const repeated = (count: number, step: (n: number) => object) =>
   Array.from({ length: count }, (_, n) => step(n));
 
-describe("an agent that floods the core", function () {
-  this.timeout(120_000);
+describe("an agent that floods the core", () => {
   checkLeaks();
   let daemon: TestDaemon;
   let client: TestClient;

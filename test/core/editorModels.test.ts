@@ -5,8 +5,7 @@ import { checkLeaks } from "../support/leaks.ts";
 import { rawFront, type RawClient, type WireMessage } from "../support/rawClient.ts";
 import { waitFor } from "../support/waitFor.ts";
 
-describe("the models of an editor", function () {
-  this.timeout(60_000);
+describe("the models of an editor", () => {
   checkLeaks();
   let daemon: TestDaemon;
   let client: TestClient;

@@ -9,8 +9,7 @@ import { waitFor } from "../support/waitFor.ts";
 
 const model = "vscode/copilot/gpt-x";
 
-describe("a client that lends models and does not behave", function () {
-  this.timeout(60_000);
+describe("a client that lends models and does not behave", () => {
   checkLeaks();
   let daemon: TestDaemon;
   let client: TestClient;

@@ -17,8 +17,7 @@ const child = (prompt: string, more: object = {}) => ({
   input: { prompt, agent: "scripted", wait: true, ...more },
 });
 
-describe("budgets of agents at work", function () {
-  this.timeout(60_000);
+describe("budgets of agents at work", () => {
   checkLeaks();
   let house: ModelDaemon;
   before(async () => void (house = await startModelDaemon()));

@@ -22,8 +22,7 @@ const spawnAgent = (prompt: string) => ({
 });
 const stuck = { text: "Half a sentence", ending: "hang" } as const;
 
-describe("sessions of the built-in agent, of which several things are wanted at once", function () {
-  this.timeout(60_000);
+describe("sessions of the built-in agent, of which several things are wanted at once", () => {
   checkLeaks();
   let house: ModelDaemon;
   const others: AgentProfile[] = [

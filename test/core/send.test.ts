@@ -173,7 +173,7 @@ describe("sending", () => {
             .of("subAgent/completed")
             .some((one) => one.childSessionId === id && one.result?.endsWith("two")),
         `the run that has read a message delivered as ${delivery}`,
-        { describe: () => words(client, id), timeoutMs: 3_000 },
+        { describe: () => words(client, id) },
       );
     }
   });

@@ -142,7 +142,7 @@ describe("while agents work, after kill -9", () => {
         return queued + running + suspended === 0;
       },
       "everything to come to rest",
-      { timeoutMs: 30_000, describe: () => processes().marked() },
+      { describe: () => processes().marked() },
     );
     deepEqual(ofRuns(), []);
     await waitFor(() => hostMarks().size <= 1, "all hosts but one to be gone", {

@@ -45,7 +45,7 @@ describe("after kill -9", () => {
         return queued + running + suspended === 0;
       },
       "everything to come to rest",
-      { timeoutMs: 30_000, describe: () => processes().marked() },
+      { describe: () => processes().marked() },
     );
     deepEqual(processes().marked(), []);
     const { health, message } = await reader.insist("daemon/status", {});
@@ -59,8 +59,7 @@ describe("after kill -9", () => {
     return await readHoldings(fresh);
   }
 
-  it(`of the core, ${kills} times, nothing answered is lost or doubled (OFFSHOOT_TEST_SEED=${seed})`, async function () {
-    this.timeout(120_000);
+  it(`of the core, ${kills} times, nothing answered is lost or doubled (OFFSHOOT_TEST_SEED=${seed})`, async () => {
     const random = seededRandom(seed);
     const ledger = newLedger();
     const own = [await open(), await open(), await open()];

@@ -31,8 +31,7 @@ describe("front: slow ends", () => {
     return last;
   }
 
-  it("holds the core back while nobody reads stdout, in bounded memory, and loses nothing", async function () {
-    this.timeout(60_000);
+  it("holds the core back while nobody reads stdout, in bounded memory, and loses nothing", async () => {
     const other = folder.client();
     await other.open();
     const client = folder.client();
@@ -54,8 +53,7 @@ describe("front: slow ends", () => {
     assert.equal(events.length, count);
   });
 
-  it("holds the client back while the core does not read, in bounded memory, and loses nothing", async function () {
-    this.timeout(60_000);
+  it("holds the client back while the core does not read, in bounded memory, and loses nothing", async () => {
     const client = folder.client();
     const core = await client.open();
     const before = peakMemory(client.pid);

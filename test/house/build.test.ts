@@ -61,8 +61,7 @@ describe("the packaged form", () => {
     assert.deepEqual(queried, { exitCode: 0, output: "1\n" });
   });
 
-  it("runs sub-agents: a program, the built-in agent, and one that speaks ACP", async function () {
-    this.timeout(60_000);
+  it("runs sub-agents: a program, the built-in agent, and one that speaks ACP", async () => {
     const work = join(folder, "w");
     mkdirSync(join(work, "area"), { recursive: true });
     writeFileSync(join(work, "area", "tea.txt"), "green\n");

@@ -20,7 +20,7 @@ describe("the checks", () => {
     it(what, async () => {
       const { exitCode, output } = await runProgram(program, args);
       if (exitCode !== 0) assert.fail(`${program} ${args.join(" ")}\n${output}`);
-    }).timeout(120_000);
+    });
   }
 });
 

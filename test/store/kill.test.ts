@@ -60,8 +60,7 @@ async function checkStored(file: string, acknowledged: Map<string, number>): Pro
 describe("store whose process is killed", () => {
   checkLeaks();
 
-  it(`loses no acknowledged write and splits none, ${kills} times (SEED=${seed})`, async function () {
-    this.timeout(120_000);
+  it(`loses no acknowledged write and splits none, ${kills} times (SEED=${seed})`, async () => {
     const random = seededRandom(seed);
     await inFolder(async (file) => {
       const acknowledged = new Map<string, number>();

@@ -69,7 +69,7 @@ export interface Leaks {
 }
 
 /** Everything that was not there `earlier`, once what is just ending has had its grace. */
-export async function leaksSince(earlier: Snapshot, graceMs = 3_000): Promise<Leaks> {
+export async function leaksSince(earlier: Snapshot, graceMs = 10_000): Promise<Leaks> {
   const deadline = Date.now() + graceMs;
   for (;;) {
     const leaks = difference(earlier, await takeSnapshot());

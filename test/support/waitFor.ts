@@ -7,7 +7,10 @@ const nothingYet = Symbol("nothing yet");
 
 type Truthy<Value> = Exclude<Value, undefined | null | false | 0 | "">;
 
-/** `timeoutMs` is 10,000 by default. `describe` answers what did arrive, for the failure's message. */
+/**
+ * `timeoutMs` is 30,000 by default: it ends what hangs and judges no speed, for other work may keep the
+ * machine busy. `describe` answers what did arrive, for the failure's message.
+ */
 export interface WaitForOptions {
   timeoutMs?: number;
   describe?: () => unknown;
@@ -21,7 +24,7 @@ export interface WaitForOptions {
 export async function waitFor<Value>(
   predicate: () => Value | Promise<Value>,
   what: string,
-  { timeoutMs = 10_000, describe }: WaitForOptions = {},
+  { timeoutMs = 30_000, describe }: WaitForOptions = {},
 ): Promise<Truthy<Value>> {
   const timeUp = new AbortController();
   const deadline = pause(timeoutMs, nothingYet, { signal: timeUp.signal });

@@ -5,8 +5,7 @@ import { repository } from "../support/repository.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { terminalSuite } from "./terminalSuite.ts";
 
-describe("offshoot approvals", function () {
-  this.timeout(60_000);
+describe("offshoot approvals", () => {
   const suite = terminalSuite();
   const { call, json, spawn } = suite;
 

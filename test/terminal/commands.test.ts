@@ -7,8 +7,7 @@ import { offshoot } from "../support/daemon.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { terminalSuite } from "./terminalSuite.ts";
 
-describe("the commands of the terminal", function () {
-  this.timeout(60_000);
+describe("the commands of the terminal", () => {
   const suite = terminalSuite();
   const { call, json, spawn } = suite;
 

@@ -8,8 +8,7 @@ import { testFolder } from "../support/testFolder.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { startTerminal } from "./terminalProcess.ts";
 
-describe("the demo", function () {
-  this.timeout(90_000);
+describe("the demo", () => {
   checkLeaks();
   let folder: string;
 

@@ -14,8 +14,7 @@ import { acquireLock } from "../../daemon/store/lock.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { terminalSuite } from "./terminalSuite.ts";
 
-describe("offshoot doctor", function () {
-  this.timeout(60_000);
+describe("offshoot doctor", () => {
   const suite = terminalSuite();
   const { call } = suite;
   const file = (name: string) => join(suite.daemon.folder, name);

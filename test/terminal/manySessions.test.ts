@@ -7,8 +7,7 @@ import { checkLeaks } from "../support/leaks.ts";
 const count = 5_100;
 const atOnce = 300;
 
-describe("the commands with thousands of sessions", function () {
-  this.timeout(120_000);
+describe("the commands with thousands of sessions", () => {
   checkLeaks();
   let daemon: TestDaemon;
   let ids: string[];

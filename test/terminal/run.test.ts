@@ -4,8 +4,7 @@ import { waitFor } from "../support/waitFor.ts";
 import { startOnTerminal, startTerminal } from "./terminalProcess.ts";
 import { terminalSuite } from "./terminalSuite.ts";
 
-describe("a command that stays", function () {
-  this.timeout(60_000);
+describe("a command that stays", () => {
   const suite = terminalSuite();
   const { call } = suite;
   const start = (...args: string[]) =>

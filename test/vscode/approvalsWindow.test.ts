@@ -3,7 +3,7 @@ import { equal, match } from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { editorStartMs, editorStopMs, startEditor, type Editor } from "../support/editor/editor.ts";
+import { editorStartMs, startEditor, type Editor } from "../support/editor/editor.ts";
 import { hasEditor } from "../support/editor/installEditor.ts";
 import { packagedExtension } from "../support/editor/packagedExtension.ts";
 import {
@@ -20,9 +20,8 @@ import { agentFile } from "../support/runContext.ts";
 import { waitFor } from "../support/waitFor.ts";
 
 if (hasEditor) {
-  describe("approvals in VS Code", function () {
+  describe("approvals in VS Code", () => {
     checkLeaks();
-    this.timeout(60_000);
     let editor: Editor;
     let page: Page;
     let other: Page;
@@ -43,8 +42,7 @@ if (hasEditor) {
       other = await editor.openWindow();
       await openSubAgents(other);
     });
-    after("stop the editor", async function () {
-      this.timeout(editorStopMs);
+    after("stop the editor", async () => {
       await editor.stop();
     });
     afterEach("look at what failed", async function () {

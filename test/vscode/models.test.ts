@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { companionExtension, companionNotes } from "../support/editor/companion.ts";
-import { editorStartMs, editorStopMs, startEditor, type Editor } from "../support/editor/editor.ts";
+import { editorStartMs, startEditor, type Editor } from "../support/editor/editor.ts";
 import { hasEditor } from "../support/editor/installEditor.ts";
 import { packagedExtension } from "../support/editor/packagedExtension.ts";
 import {
@@ -26,9 +26,8 @@ const notOffered = (title: string) =>
   new RegExp(`^${title}, error,.*no connected window offers the model vscode/companion/echo`);
 
 if (hasEditor) {
-  describe("the editor's models in VS Code", function () {
+  describe("the editor's models in VS Code", () => {
     checkLeaks();
-    this.timeout(120_000);
     stepByStep();
 
     let editor: Editor;
@@ -40,8 +39,7 @@ if (hasEditor) {
       page = await editor.openWindow();
       await openSubAgents(page);
     });
-    after("stop the editor", async function () {
-      this.timeout(editorStopMs);
+    after("stop the editor", async () => {
       await editor.stop();
     });
     afterEach("look at what failed", async function () {

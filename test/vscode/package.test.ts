@@ -28,9 +28,8 @@ const allowed = [
 const binding = "extension/dist/node_modules/sqlite3/build/Release/node_sqlite3.node";
 const megabyte = 1_000_000;
 
-describe("the package of the extension", function () {
+describe("the package of the extension", () => {
   checkLeaks();
-  this.timeout(60_000);
 
   let vsix: string;
   let files: Map<string, PackagedFile>;

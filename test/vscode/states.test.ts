@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import type { Config } from "../../protocol/config.ts";
-import { editorStartMs, editorStopMs, startEditor, type Editor } from "../support/editor/editor.ts";
+import { editorStartMs, startEditor, type Editor } from "../support/editor/editor.ts";
 import { hasEditor } from "../support/editor/installEditor.ts";
 import { packagedExtension } from "../support/editor/packagedExtension.ts";
 import {
@@ -60,9 +60,8 @@ const config: Config = {
 };
 
 if (hasEditor) {
-  describe("the states of sub-agents in VS Code", function () {
+  describe("the states of sub-agents in VS Code", () => {
     checkLeaks();
-    this.timeout(120_000);
     stepByStep();
 
     let editor: Editor;
@@ -84,8 +83,7 @@ if (hasEditor) {
       await openSubAgents(page);
       await widenSideBar(page, 640);
     });
-    after("stop the editor", async function () {
-      this.timeout(editorStopMs);
+    after("stop the editor", async () => {
       await editor.stop();
     });
     afterEach("look at what failed", async function () {

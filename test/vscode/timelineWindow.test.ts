@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FrameLocator, Page } from "playwright-core";
 import { workbenchIsThere } from "../support/editor/browser.ts";
-import { editorStartMs, editorStopMs, startEditor, type Editor } from "../support/editor/editor.ts";
+import { editorStartMs, startEditor, type Editor } from "../support/editor/editor.ts";
 import { hasEditor } from "../support/editor/installEditor.ts";
 import { packagedExtension } from "../support/editor/packagedExtension.ts";
 import {
@@ -21,9 +21,8 @@ import { waitFor } from "../support/waitFor.ts";
 const hostile = `<img src=x onerror="document.title='owned'">`;
 
 if (hasEditor) {
-  describe("the timeline in VS Code", function () {
+  describe("the timeline in VS Code", () => {
     checkLeaks();
-    this.timeout(60_000);
     let editor: Editor;
     let page: Page;
     let view: FrameLocator;
@@ -34,8 +33,7 @@ if (hasEditor) {
       editor = await startEditor({ vsix: await packagedExtension(), config });
       page = await editor.openWindow();
     });
-    after("stop the editor", async function () {
-      this.timeout(editorStopMs);
+    after("stop the editor", async () => {
       await editor.stop();
     });
 

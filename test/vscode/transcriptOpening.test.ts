@@ -10,10 +10,9 @@ import { transcriptBrowser, type TranscriptBrowser } from "./transcriptPage.ts";
 
 const rounds = 17_000;
 
-describe("the transcript of 100,000 events", function () {
+describe("the transcript of 100,000 events", () => {
   checkLeaks();
   if (!hasEditor) return;
-  this.timeout(120_000);
 
   let daemon: TestDaemon;
   let browser: TranscriptBrowser;

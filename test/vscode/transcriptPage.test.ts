@@ -15,10 +15,9 @@ import {
   type TranscriptPage,
 } from "./transcriptPage.ts";
 
-describe("the page of a transcript", function () {
+describe("the page of a transcript", () => {
   checkLeaks();
   if (!hasEditor) return;
-  this.timeout(60_000);
 
   let daemon: TestDaemon;
   let client: TestClient;

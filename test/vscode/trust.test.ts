@@ -2,7 +2,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { companionExtension } from "../support/editor/companion.ts";
-import { editorStartMs, editorStopMs, startEditor, type Editor } from "../support/editor/editor.ts";
+import { editorStartMs, startEditor, type Editor } from "../support/editor/editor.ts";
 import { hasEditor } from "../support/editor/installEditor.ts";
 import { packagedExtension } from "../support/editor/packagedExtension.ts";
 import {
@@ -23,9 +23,8 @@ import { checkLeaks } from "../support/leaks.ts";
 const refusal = /the workspace is not trusted/;
 
 if (hasEditor) {
-  describe("a workspace that is not trusted", function () {
+  describe("a workspace that is not trusted", () => {
     checkLeaks();
-    this.timeout(120_000);
     stepByStep();
 
     let editor: Editor;
@@ -39,8 +38,7 @@ if (hasEditor) {
       });
       page = await editor.openWindow();
     });
-    after("stop the editor", async function () {
-      this.timeout(editorStopMs);
+    after("stop the editor", async () => {
       await editor.stop();
     });
     afterEach("look at what failed", async function () {

@@ -3,7 +3,7 @@ import { equal } from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { editorStartMs, editorStopMs, startEditor, type Editor } from "../support/editor/editor.ts";
+import { editorStartMs, startEditor, type Editor } from "../support/editor/editor.ts";
 import { hasEditor } from "../support/editor/installEditor.ts";
 import { packagedExtension } from "../support/editor/packagedExtension.ts";
 import {
@@ -27,9 +27,8 @@ import { script, startModelServer, type ModelServer } from "../support/modelServ
 import { gate } from "../support/runs.ts";
 
 if (hasEditor) {
-  describe("a person in VS Code", function () {
+  describe("a person in VS Code", () => {
     checkLeaks();
-    this.timeout(120_000);
     stepByStep();
 
     let models: ModelServer;
@@ -47,8 +46,7 @@ if (hasEditor) {
       });
       page = await editor.openWindow();
     });
-    after("stop the editor", async function () {
-      this.timeout(editorStopMs);
+    after("stop the editor", async () => {
       await editor.stop();
       await models.close();
     });

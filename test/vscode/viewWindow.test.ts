@@ -3,7 +3,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
-import { editorStartMs, editorStopMs, startEditor, type Editor } from "../support/editor/editor.ts";
+import { editorStartMs, startEditor, type Editor } from "../support/editor/editor.ts";
 import { hasEditor } from "../support/editor/installEditor.ts";
 import { packagedExtension } from "../support/editor/packagedExtension.ts";
 import {
@@ -27,9 +27,8 @@ import { waitFor } from "../support/waitFor.ts";
 const treeFaults = /TreeError|Cannot resolve tree item|Actual command not found/;
 
 if (hasEditor) {
-  describe("the view of the sub-agents in VS Code", function () {
+  describe("the view of the sub-agents in VS Code", () => {
     checkLeaks();
-    this.timeout(90_000);
 
     let editor: Editor;
     let page: Page;
@@ -47,8 +46,7 @@ if (hasEditor) {
       page = await editor.openWindow();
       await openSubAgents(page);
     });
-    after("stop the editor", async function () {
-      this.timeout(editorStopMs);
+    after("stop the editor", async () => {
       await editor.stop();
     });
     afterEach("look at what failed", async function () {

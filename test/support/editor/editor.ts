@@ -6,7 +6,7 @@
  *       const vsix = await packagedExtension(folder);        // packagedExtension.ts
  *       editor = await startEditor({ vsix });
  *     }).timeout(editorStartMs);
- *     after(() => editor.stop()).timeout(editorStopMs);
+ *     after(() => editor.stop());
  *
  *     it("shows what runs", async () => {
  *       const page = await editor.openWindow();              // a playwright Page
@@ -39,7 +39,6 @@ import { processesOf, signal } from "./processes.ts";
 
 /** For hooks that start an editor: the first one on a machine installs it. */
 export const editorStartMs = 360_000;
-export const editorStopMs = 30_000;
 
 export interface EditorOptions {
   /** Folder that a window opens; a new one by default, called `work`. */
@@ -177,9 +176,10 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
       // The core outlives its windows: that is what it is for.
       const ours = () => processesOf({ leaders, mark: folder });
       for (const { pid } of cores()) signal(pid, "SIGTERM");
-      const left = await waitFor(() => ours().length === 0, "the editor's processes to be gone", {
-        timeoutMs: 20_000,
-      }).then(
+      const left = await waitFor(
+        () => ours().length === 0,
+        "the editor's processes to be gone",
+      ).then(
         () => [],
         () => ours(),
       );
@@ -246,7 +246,7 @@ async function listeningPort(server: ChildProcess): Promise<number> {
       return found && Number(found[1]);
     },
     "the editor's server to listen",
-    { timeoutMs: 30_000, describe: () => said },
+    { describe: () => said },
   );
 }
 

@@ -23,14 +23,10 @@ export async function openSubAgents(page: Page): Promise<void> {
     ".pane-body .tree-explorer-viewlet-tree-view, .pane-body .welcome-view",
   );
   // While another view is being opened this one still counts as selected.
-  await waitFor(
-    async () => {
-      if ((await tab.getAttribute("aria-selected")) !== "true") await tab.click();
-      return await isSoon(view.first(), "visible");
-    },
-    "the view of the sub-agents",
-    { timeoutMs: 30_000 },
-  );
+  await waitFor(async () => {
+    if ((await tab.getAttribute("aria-selected")) !== "true") await tab.click();
+    return await isSoon(view.first(), "visible");
+  }, "the view of the sub-agents");
 }
 
 /** Runs a command of the palette by its whole title, such as `Offshoot: Cancel`. */
@@ -67,9 +63,7 @@ async function inPalette<Result>(
   // One that opens while the last command still moves the focus closes again, and one that has
   // opened before a command could be run does not look again.
   const closed = () => page.keyboard.press("Escape").then(() => undefined);
-  const [result] = await waitFor(() => attempt().catch(closed), `the palette to find ${text}`, {
-    timeoutMs: 30_000,
-  });
+  const [result] = await waitFor(() => attempt().catch(closed), `the palette to find ${text}`);
   return result as Result;
 }
 
@@ -167,31 +161,23 @@ export async function contextMenu(page: Page, row: Locator, entry: string | RegE
   await untilItRests(row);
   await row.click({ button: "right" });
   // A menu that has only just been opened takes no click.
-  await waitFor(
-    async () => {
-      await item.click();
-      return await isSoon(item, "hidden");
-    },
-    "the menu to take the click",
-    { timeoutMs: 30_000 },
-  );
+  await waitFor(async () => {
+    await item.click();
+    return await isSoon(item, "hidden");
+  }, "the menu to take the click");
 }
 
 /** Rests on a row until its tooltip says this, and answers the tooltip. */
 export async function tooltipOf(page: Page, row: Locator, text: string): Promise<Locator> {
   const tooltip = page.locator(".monaco-hover").filter({ hasText: text }).first();
   // It comes when the mouse moves over a row, and not over one that has just come under it.
-  await waitFor(
-    async () => {
-      const box = await row.boundingBox();
-      if (box === null) return false;
-      await page.mouse.move(box.x + box.width / 2, box.y + 20 * box.height);
-      await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 5 });
-      return await isSoon(tooltip, "visible");
-    },
-    `the tooltip that says ${text}`,
-    { timeoutMs: 30_000 },
-  );
+  await waitFor(async () => {
+    const box = await row.boundingBox();
+    if (box === null) return false;
+    await page.mouse.move(box.x + box.width / 2, box.y + 20 * box.height);
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 5 });
+    return await isSoon(tooltip, "visible");
+  }, `the tooltip that says ${text}`);
   return tooltip;
 }
 
