@@ -188,7 +188,7 @@ describe("the built-in agent's tools", () => {
     const input = await call(session, "run_command", { command: "cat; echo done" });
     assert.equal(input.text, "done\n[exit code 0]");
     const slow = await call(session, "run_command", {
-      command: "echo a; sleep 60",
+      command: "echo a; sleep 1000",
       timeoutMs: 200,
     });
     assert.match(slow.text, /^a\n\[ended after 200 ms/);
@@ -205,7 +205,7 @@ describe("the built-in agent's tools", () => {
     const late = await call(session, "command_output", { handle: "command-1", waitMs: 10_000 });
     assert.match(late.text, /went\n\[exit code 0\]$/);
     assert.equal((early.text + late.text).match(/started/g)?.length, 1);
-    await call(session, "run_command", { command: "sleep 60", background: true });
+    await call(session, "run_command", { command: "sleep 1000", background: true });
     const stopped = await call(session, "command_stop", { handle: "command-2" });
     assert.equal(stopped.text, "[ended by SIGTERM]");
     const unknown = await call(session, "command_output", { handle: "command-9" });

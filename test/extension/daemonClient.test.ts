@@ -123,7 +123,7 @@ describe("the extension's client", () => {
     const model = createSessionModel();
     const following = followSessions({ client, model, log });
     await client.start().then(following.caughtUp);
-    const asked = { prompt: "sleep 60", cwd: daemon.work };
+    const asked = { prompt: "sleep 1000", cwd: daemon.work };
     const { session } = await client.call("session/spawn", asked);
     await waitFor(() => model.get(session.id)?.status === "running", "it to run");
     await daemon.killCore();
@@ -140,7 +140,7 @@ describe("the extension's client", () => {
     const following = followSessions({ client, model, log });
     await client.start().then(following.caughtUp);
     const spawn = async () => {
-      const asked = { prompt: "sleep 60", cwd: narrow.work };
+      const asked = { prompt: "sleep 1000", cwd: narrow.work };
       return (await client.call("session/spawn", asked)).session.id;
     };
     const [running, next, last] = [await spawn(), await spawn(), await spawn()];

@@ -40,13 +40,13 @@ describe("running a session again", () => {
     equal((await client.completion(failed, 2)).status, "error");
     deepEqual(await told(failed), ["exit 3"]);
 
-    const slow = await client.shell("sleep 30");
+    const slow = await client.shell("sleep 1000");
     await client.call("session/cancel", { sessionId: slow });
     await client.completion(slow);
     await runAgain(client, await sessionOf(slow));
     await client.call("session/cancel", { sessionId: slow });
     equal((await client.completion(slow, 2)).status, "cancelled");
-    deepEqual(await told(slow), ["sleep 30"]);
+    deepEqual(await told(slow), ["sleep 1000"]);
 
     const created = await client.shell("echo new", { autoRun: false });
     await runAgain(client, await sessionOf(created));

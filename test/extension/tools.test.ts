@@ -60,7 +60,7 @@ describe("the tools of the editor's agent", () => {
 
   it("answer the states when the time is over, and at once when nobody waits any more", async () => {
     const { run } = tools();
-    const id = await spawned(run, { prompt: "sleep 60" });
+    const id = await spawned(run, { prompt: "sleep 1000" });
     const text = await run("wait", { ids: [id], timeoutSeconds: 0 });
     match(text, /1 have not ended; call offshoot_wait again/);
     const stop = new AbortController();
@@ -73,7 +73,7 @@ describe("the tools of the editor's agent", () => {
 
   it("ask a person with the words that they would use", async () => {
     const { named, run } = tools();
-    const prompt = "sleep 60 # [x](command:y)";
+    const prompt = "sleep 1000 # [x](command:y)";
     const id = await spawned(run, { prompt, title: "slow" });
     const spawn = named("spawn").confirmation?.({ prompt, limits: { maxCostUsd: 1 } });
     deepEqual(spawn, {

@@ -118,7 +118,7 @@ my $waited = call("session/wait", sessionIds => [$id]);
 check("the new text was run", $waited->{completions}[0]{result} eq "three\n", $waited);
 print "a message starts another run of the same session\n";
 
-my @two = map { spawn(prompt => "echo begun; sleep 60") } 1, 2;
+my @two = map { spawn(prompt => "echo begun; sleep 1000") } 1, 2;
 until_told("subAgent/event", childSessionId => $_) for @two;
 call("session/cancel", sessionId => $two[0]) for 1, 2;
 $waited = call("session/wait", sessionIds => \@two, until => "any");

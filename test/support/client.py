@@ -137,7 +137,7 @@ def send_more(client, session_id):
 def cancel_one_of_two(client, folder):
     ids = []
     for _ in range(2):
-        params = {"prompt": "echo begun; sleep 60", "cwd": folder}
+        params = {"prompt": "echo begun; sleep 1000", "cwd": folder}
         ids.append(client.call("session/spawn", **params)["session"]["id"])
     for session_id in ids:
         client.until("subAgent/event", childSessionId=session_id)

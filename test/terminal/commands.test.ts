@@ -4,7 +4,9 @@ import { join } from "node:path";
 import type { Session } from "../../protocol/session.ts";
 import { VERSION } from "../../daemon/version.ts";
 import { offshoot } from "../support/daemon.ts";
+import { gate } from "../support/runs.ts";
 import { waitFor } from "../support/waitFor.ts";
+import { startTerminal } from "./terminalProcess.ts";
 import { terminalSuite } from "./terminalSuite.ts";
 
 describe("the commands of the terminal", () => {
@@ -21,7 +23,7 @@ describe("the commands of the terminal", () => {
     assert.deepEqual([bad.code, bad.stdout], [1, "said\n"]);
     assert.match(bad.stderr, /✗ error in .* – exited with code 3/);
 
-    const late = await call("run", "--timeout", "200ms", "sleep 30");
+    const late = await call("run", "--timeout", "200ms", "sleep 1000");
     assert.equal(late.code, 4);
 
     const lines = (await call("run", "--json", "echo hi")).stdout.trim().split("\n");
@@ -93,22 +95,23 @@ describe("the commands of the terminal", () => {
   });
 
   it("tree without a terminal tells the transitions until all have ended", async () => {
-    const ids = [
-      await spawn("--title", "slow", "sleep 1"),
-      await spawn("--title", "bad", "exit 1"),
-    ];
-    const { code, stdout } = await call("tree");
-    assert.equal(code, 0);
-    assert.match(stdout, new RegExp(`running +${ids[0]?.slice(-8)}  slow`));
-    assert.match(stdout, new RegExp(`completed +${ids[0]?.slice(-8)}  slow`));
-    assert.ok(!stdout.includes("\u001b"));
+    const held = gate(suite.daemon.work);
+    const id = await spawn("--title", "slow", held.wait);
+    await spawn("--title", "bad", "exit 1");
+    const tree = startTerminal(["tree"], suite.daemon.environment, suite.daemon.work);
+    const tells = (state: string) => new RegExp(`${state} +${id.slice(-8)}  slow`);
+    await waitFor(() => tells("running").test(tree.stdout()), "what runs to be told");
+    held.open();
+    assert.equal(await tree.code, 0);
+    assert.match(tree.stdout(), tells("completed"));
+    assert.ok(!tree.stdout().includes("\u001b"));
 
     const done = await call("tree", "--json");
     assert.equal((JSON.parse(done.stdout) as { sessions: Session[] }).sessions.length, 3);
   });
 
   it("wait answers for all, any, the first error, and only so long", async () => {
-    const slow = await spawn("sleep 30");
+    const slow = await spawn("sleep 1000");
     const good = await spawn("true");
     const bad = await spawn("false");
     assert.equal((await call("wait", good)).code, 0);
@@ -129,7 +132,7 @@ describe("the commands of the terminal", () => {
 
   it("pause, resume, send and retry steer a session", async () => {
     suite.daemon.configure({ concurrency: { total: 1, perRoot: 1 } });
-    const first = await spawn("sleep 30");
+    const first = await spawn("sleep 1000");
     const second = await spawn("echo hi");
     await waitFor(async () => (await statusOf(first)) === "running", "the first to run");
     assert.equal((await call("pause", first)).code, 7);
@@ -240,7 +243,7 @@ describe("the commands of the terminal", () => {
 
   it("refuses with an exit code of its own when a limit is reached", async () => {
     suite.daemon.configure({ concurrency: { total: 1, perRoot: 1 }, queue: { perRoot: 1 } });
-    const first = await spawn("sleep 30");
+    const first = await spawn("sleep 1000");
     const queued = call("run", "true");
     await waitFor(
       async () => (await json<{ queued: number }>("status")).queued === 1,
@@ -270,11 +273,11 @@ describe("the commands of the terminal", () => {
   });
 
   it("stop interrupts or cancels what runs", async () => {
-    const first = await spawn("sleep 30");
+    const first = await spawn("sleep 1000");
     await call("tree", "--once");
     assert.equal((await call("stop")).stdout, "The core has stopped.\n");
     assert.equal((await call("wait", first)).code, 5);
-    const second = await spawn("sleep 30");
+    const second = await spawn("sleep 1000");
     assert.deepEqual(await json("stop", "--cancel"), { stopped: true });
     assert.equal((await call("wait", second)).code, 3);
   });

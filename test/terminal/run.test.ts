@@ -33,7 +33,7 @@ describe("a command that stays", () => {
   });
 
   it("wait and events -f let go at Ctrl-C", async () => {
-    const id = (await call("spawn", "echo hi; sleep 30")).stdout.trim();
+    const id = (await call("spawn", "echo hi; sleep 1000")).stdout.trim();
     const wait = start("wait", id);
     const events = start("events", "-f", id);
     await waitFor(() => events.stdout().includes("hi"), "the event");
@@ -57,7 +57,7 @@ describe("a command that stays", () => {
 
   it("run goes on with the next core when its own dies, and tells the true end", async () => {
     const client = await suite.daemon.client({ subscribe: "nothing" });
-    const run = start("run", "echo started; sleep 30");
+    const run = start("run", "echo started; sleep 1000");
     await waitFor(() => run.stdout() === "started\n", "the first line");
     await client.crash();
     await suite.daemon.killCore();
@@ -68,7 +68,7 @@ describe("a command that stays", () => {
 
   it("wait says so when the core is lost", async () => {
     const client = await suite.daemon.client({ subscribe: "nothing" });
-    const id = await client.shell("sleep 30");
+    const id = await client.shell("sleep 1000");
     const wait = start("wait", id);
     await waitFor(
       async () => (await client.call("daemon/status", {})).clients === 2,
@@ -119,7 +119,7 @@ describe("a command that stays", () => {
 
   it("rm on a terminal says what it removes and ends, and asks", async function () {
     if (process.platform !== "linux") this.skip();
-    const id = (await call("spawn", "--title", "the sleeper", "sleep 30")).stdout.trim();
+    const id = (await call("spawn", "--title", "the sleeper", "sleep 1000")).stdout.trim();
     for (const [typed, said] of [
       ["n", /Nothing was removed/],
       ["y", /removed 1 session/],
@@ -137,7 +137,7 @@ describe("a command that stays", () => {
   it("tree on a terminal draws in place, and gives the cursor back at Ctrl-C", async function () {
     if (process.platform !== "linux") this.skip();
     const id = (
-      await call("spawn", "--title", "the sleeper", "echo hello; sleep 30")
+      await call("spawn", "--title", "the sleeper", "echo hello; sleep 1000")
     ).stdout.trim();
     const tree = startOnTerminal(["tree"], suite.daemon.environment, suite.daemon.work);
     await waitFor(() => tree.stdout().includes("● the sleeper"), "the row", {

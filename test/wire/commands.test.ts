@@ -110,7 +110,7 @@ describe("wire: workspace/executeCommand", () => {
   /** One that waits for its turn: all slots of its root are taken. */
   async function queued(): Promise<string> {
     const { session } = await client.call("session/create", { cwd: wire.daemon.work });
-    const spawn = { parentId: session.id, prompt: "sleep 60" };
+    const spawn = { parentId: session.id, prompt: "sleep 1000" };
     for (let n = 0; n < 4; n += 1) await client.call("session/spawn", spawn);
     return (await client.call("session/spawn", spawn)).session.id;
   }

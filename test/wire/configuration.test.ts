@@ -53,7 +53,7 @@ describe("wire: the configuration", () => {
       const one = await client();
       const ids = [];
       for (let n = 0; n < 3; n += 1) {
-        ids.push((await spawn(one, { prompt: "sleep 60", autoRun: true })).result.session.id);
+        ids.push((await spawn(one, { prompt: "sleep 1000", autoRun: true })).result.session.id);
       }
       const running = async () => (await one.call("daemon/status")).running;
       await waitFor(async () => (await running()) === 1, "one run");

@@ -1,6 +1,7 @@
 import { deepEqual, equal, fail, ok } from "node:assert/strict";
 import { connect } from "../../daemon/store/connection.ts";
 import type { RawClient, WireMessage } from "../support/rawClient.ts";
+import { gate } from "../support/runs.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { restartCore, upTo, wireSuite } from "../support/wire.ts";
 
@@ -28,12 +29,14 @@ describe("wire: order and delivery", () => {
   it("sends answers only to a client that has subscribed to nothing", async () => {
     const client = await opened();
     const { session } = await client.call("session/create", { cwd: wire.daemon.work });
-    const spawn = { parentId: session.id, prompt: "echo x; sleep 0.3; echo y" };
+    const held = gate(wire.daemon.work);
+    const spawn = { parentId: session.id, prompt: `echo x; ${held.wait}; echo y` };
     const ids = await Promise.all(
       upTo(5).map(async () => (await client.call("session/spawn", spawn)).session.id),
     );
     await client.call("session/cancel", { sessionId: ids[0] });
     await client.call("session/send", { sessionId: ids[1], text: "echo more" });
+    held.open();
     await client.call("session/wait", { sessionIds: ids });
     await client.call("session/delete", { sessionId: session.id });
     const watcher = await opened();
@@ -212,10 +215,13 @@ describe("wire: order and delivery", () => {
 
   it("sends again also what the store could not take yet", async () => {
     const before = await watermark();
-    const id = await wire.client.shell("sleep 0.2; echo done");
+    const held = gate(wire.daemon.work);
+    const id = await wire.client.shell(`${held.wait}; echo done`);
     const { storeFile } = await wire.client.call("daemon/status", {});
     const database = await connect(storeFile, 1000);
+    await held.reached();
     await database.query("BEGIN IMMEDIATE");
+    held.open();
     const { completions } = await over(id);
     equal(completions[0]?.stored, false);
     const client = await opened();

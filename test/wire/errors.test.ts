@@ -30,7 +30,7 @@ describe("wire: the errors", () => {
   afterEach(() => wire.client.call("session/delete", { sessionId: rootId }));
 
   const spawn = (params: object = {}) =>
-    client.ask("session/spawn", { parentId: rootId, prompt: "sleep 60", ...params });
+    client.ask("session/spawn", { parentId: rootId, prompt: "sleep 1000", ...params });
   const spawned = async (params: object = {}): Promise<string> =>
     (await spawn(params)).result.session.id;
   const status = (id: string) =>

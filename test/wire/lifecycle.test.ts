@@ -131,7 +131,7 @@ describe("wire: $/cancelRequest", () => {
   it("ends a wait with -32800 and leaves the run alone", async () => {
     const client = wire.front();
     await client.open();
-    const id = await wire.client.shell("sleep 60");
+    const id = await wire.client.shell("sleep 1000");
     const asked = client.ask("session/wait", { sessionIds: [id] }, "w");
     await client.ask("daemon/status");
     client.notify("$/cancelRequest", { id: "w" });
@@ -172,7 +172,7 @@ describe("wire: $/cancelRequest", () => {
   it("tells 1 and '1' apart, in the queue and in what is under way", async () => {
     const client = await wire.socket();
     await client.open();
-    const id = await wire.client.shell("sleep 60");
+    const id = await wire.client.shell("sleep 1000");
     const wait = { sessionIds: [id] };
     client.write(
       Buffer.concat([
@@ -208,7 +208,7 @@ describe("wire: $/cancelRequest", () => {
   it("does not touch the request of another client", async () => {
     const [one, other] = await Promise.all([wire.socket(), wire.socket()]);
     await Promise.all([one.open(), other.open()]);
-    const id = await wire.client.shell("sleep 60");
+    const id = await wire.client.shell("sleep 1000");
     const asked = one.ask("session/wait", { sessionIds: [id] }, 7);
     await one.ask("daemon/status");
     other.notify("$/cancelRequest", { id: 7 });
@@ -225,7 +225,7 @@ describe("wire: $/cancelRequest", () => {
   it("leaves nothing behind of what the client had asked when its connection closes", async () => {
     const client = await wire.socket();
     await client.open();
-    const id = await wire.client.shell("sleep 60");
+    const id = await wire.client.shell("sleep 1000");
     for (let n = 0; n < 50; n += 1) void client.ask("session/wait", { sessionIds: [id] });
     await client.ask("daemon/status");
     const before = (await wire.client.call("daemon/status", {})).clients;

@@ -59,7 +59,7 @@ describe("wire: session/spawn and what becomes of it", () => {
   it("answers with the session as it is stored: queued with its place, or created", async () => {
     const client = await opened();
     const parentId = (await client.call("session/create", { cwd: wire.daemon.work })).session.id;
-    const sleeping = { prompt: "sleep 60", parentId };
+    const sleeping = { prompt: "sleep 1000", parentId };
     for (let n = 0; n < 2; n += 1) await client.call("session/spawn", sleeping);
     await waitFor(async () => (await client.call("daemon/status")).running === 2, "two runs");
     const queued = await Promise.all(upTo(3).map(() => client.call("session/spawn", sleeping)));

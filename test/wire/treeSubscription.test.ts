@@ -48,7 +48,7 @@ describe("wire: tree/subscribe", () => {
     };
     const ids: string[] = [];
     const anyId = () => ids[Math.floor(random() * ids.length)] ?? "";
-    const prompts = ["echo hi", "exit 3", "sleep 0.05", "sleep 60", "seq 50"];
+    const prompts = ["echo hi", "exit 3", "sleep 0.05", "sleep 1000", "seq 50"];
     for (let step = 0; step < 180; step += 1) {
       if (step % 15 === 0) watching.push(watch());
       const dice = random();

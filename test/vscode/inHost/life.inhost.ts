@@ -14,7 +14,7 @@ describe("sub-agents in the extension host", () => {
   });
 
   it("are cancelled by command, one of three and no other", async () => {
-    const ids = await Promise.all([1, 2, 3].map(() => spawnedByCommandLine("sleep 60")));
+    const ids = await Promise.all([1, 2, 3].map(() => spawnedByCommandLine("sleep 1000")));
     const [first = "", second = "", third = ""] = ids;
     for (const id of ids) await reached(id, "running");
     await commands.executeCommand("offshoot.view.cancel", second);
@@ -25,7 +25,7 @@ describe("sub-agents in the extension host", () => {
   });
 
   it("have a true state again after kill -9 of the core", async () => {
-    const id = await spawnedByCommandLine("sleep 60");
+    const id = await spawnedByCommandLine("sleep 1000");
     await reached(id, "running");
     const pid = await corePid();
     process.kill(Number(pid), "SIGKILL");

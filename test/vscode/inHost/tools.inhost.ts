@@ -42,7 +42,7 @@ describe("the tools for the editor's own agent", () => {
   });
 
   it("list what there is, and which agents can be spawned", async () => {
-    const id = await spawned("sleep 60");
+    const id = await spawned("sleep 1000");
     await reached(id, "running");
     const text = await invoke("offshoot_list", {});
     assert.ok(text.includes(id), text);
@@ -51,7 +51,7 @@ describe("the tools for the editor's own agent", () => {
   });
 
   it("cancel", async () => {
-    const id = await spawned("sleep 60");
+    const id = await spawned("sleep 1000");
     await reached(id, "running");
     await invoke("offshoot_cancel", { id, reason: "not needed" });
     assert.match(await invoke("offshoot_wait", { ids: [id] }), /cancelled/);
@@ -66,7 +66,7 @@ describe("the tools for the editor's own agent", () => {
   });
 
   it("wait no longer than somebody waits for it", async () => {
-    const id = await spawned("sleep 60");
+    const id = await spawned("sleep 1000");
     const waiting = invoke("offshoot_wait", { ids: [id] }, source.token);
     await reached(id, "running");
     source.cancel();
