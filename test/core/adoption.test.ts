@@ -5,6 +5,7 @@ import type { Session } from "../../protocol/session.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { refusal } from "../support/runs.ts";
+import { waitFor } from "../support/waitFor.ts";
 
 /** Sub-agents that an outside agent starts by itself. */
 describe("an adopted child", () => {
@@ -28,7 +29,7 @@ describe("an adopted child", () => {
   });
 
   function childrenOf(sessionId: string): Session[] {
-    return [...parts.tree.childrenOf(sessionId)].map((id) => parts.tree.show(id));
+    return parts.tree.list({ parentId: sessionId }).sessions.toReversed();
   }
 
   it("is shown as a child session with its own words, takes no slot, and ends with its tool call", async () => {
@@ -131,9 +132,7 @@ describe("an adopted child", () => {
       );
     };
     const { id } = await parts.spawn("x");
-    await parts.until(id, "running");
-    const [child] = childrenOf(id);
-    const childId = child?.id ?? "";
+    const { id: childId } = await waitFor(() => childrenOf(id)[0], "the child");
     const refused = await Promise.all(
       [
         async () => parts.scheduler.cancel(childId, undefined, undefined),
@@ -161,12 +160,11 @@ describe("an adopted child", () => {
       );
     };
     const { id } = await parts.spawn("x");
-    await parts.until(id, "running");
-    const [child] = childrenOf(id);
-    const all = [child?.id ?? "", id];
+    const child = await waitFor(() => childrenOf(id)[0], "the child");
+    const all = [child.id, id];
     await parts.scheduler.endForDeletion(all, (ids) => parts.tree.remove(ids));
     equal((await parts.completion(id)).error?.message, "Child session deleted while running");
-    equal((await parts.completion(child?.id ?? "")).status, "cancelled");
+    equal((await parts.completion(child.id)).status, "cancelled");
     deepEqual(parts.of("session/removed"), [{ sessionIds: all }]);
   });
 

@@ -1,8 +1,9 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { gate, refusal, sessionOf, storedEvents, until, words } from "../support/runs.ts";
+import { waitFor } from "../support/waitFor.ts";
 
 /** With one slot in all, a parent that kept its slot while it waits would wait for ever. */
 describe("a run that waits", () => {
@@ -122,10 +123,19 @@ describe("a run that waits", () => {
   });
 
   it("counts no time while it is suspended", async () => {
-    const child = "for i in 1 2 3 4; do echo $i; sleep 0.5; done";
-    const id = await client.shell(`offshoot wait $(offshoot spawn -- '${child}')`, {
-      limits: { timeoutMs: 60_000, idleTimeoutMs: 1_500 },
-    });
+    const at = gate(daemon.work);
+    const quiet = `${daemon.work}/quiet`;
+    const id = await client.shell(
+      `(while :; do [ -e ${quiet} ] || echo tick; sleep 0.05; done) & ` +
+        `offshoot wait $(offshoot spawn -- "${at.wait}"); kill $!`,
+      { limits: { idleTimeoutMs: 1_500 } },
+    );
+    await at.reached();
+    const { suspendedAt } = await until(client, id, "suspended");
+    writeFileSync(quiet, "");
+    await waitFor(() => Date.now() - suspendedAt > 2_000, "more than its idle time");
+    rmSync(quiet);
+    at.open();
     equal((await client.completion(id)).status, "completed");
   });
 
