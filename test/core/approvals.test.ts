@@ -15,16 +15,18 @@ describe("an approval", () => {
   checkLeaks();
   let parts: TestParts;
   let isSomebodyThere: boolean;
+  let approvalTimeoutMs: number;
   let answers: ApprovalAnswer[];
   beforeEach(async () => {
     answers = [];
     isSomebodyThere = true;
+    approvalTimeoutMs = 60_000;
     parts = await openParts({
       run: runThatAsks(answers, () => removal),
       settings: (settings) => ({
         ...settings,
-        approvalTimeoutMs: 900,
-        watchdog: { checkMs: 10, totalMs: 60_000, idleMs: 200 },
+        approvalTimeoutMs,
+        watchdog: { checkMs: 10, totalMs: 60_000, idleMs: 1_000 },
       }),
       canBeAnswered: () => isSomebodyThere,
     });
@@ -43,7 +45,7 @@ describe("an approval", () => {
     const shown = await parts.until(id, "suspended");
     deepEqual(waitedFor(shown), { kind: "approval", ids: [approval.id] });
     const { requestedAt } = approval;
-    await waitFor(() => Date.now() - requestedAt > 400, "twice the idle time");
+    await waitFor(() => Date.now() - requestedAt > 1_500, "more than the idle time");
     deepEqual(parts.approvals.list(undefined), [approval]);
     await parts.approvals.respond({ approvalId: approval.id, decision: "allowOnce" }, "somebody");
     equal((await parts.completion(id)).status, "completed");
@@ -76,6 +78,7 @@ describe("an approval", () => {
 
   it("is denied when nobody answers although somebody could, and stays open while nobody can", async () => {
     isSomebodyThere = false;
+    approvalTimeoutMs = 300;
     const { id, approval } = await asked();
     await waitFor(() => Date.now() - approval.requestedAt > 1_500, "more than its time");
     deepEqual(answers, []);

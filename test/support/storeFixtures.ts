@@ -88,7 +88,6 @@ export async function asOrdinaryUser<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   const asRoot = process.geteuid?.() === 0;
-  chmodSync(testFolder, 0o711);
   chmodSync(folder, 0o777);
   if (asRoot) process.seteuid?.(65_534);
   try {
@@ -96,7 +95,6 @@ export async function asOrdinaryUser<Result>(
   } finally {
     if (asRoot) process.seteuid?.(0);
     chmodSync(folder, 0o700);
-    chmodSync(testFolder, 0o700);
   }
 }
 

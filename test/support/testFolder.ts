@@ -3,12 +3,14 @@
  * `os.tmpdir()` answers, here and in every process that inherits the environment. So a process is
  * known as ours when it names this folder, and a file that outlives its suite is found here.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Absolute and short, because a Unix socket's path has room for about 100 bytes. */
 export const testFolder = mkdtempSync(join(tmpdir(), "os-"));
+// A test that acts as another user passes through this folder, and through the one that has it.
+chmodSync(testFolder, 0o711);
 process.once("exit", () => rmSync(testFolder, { recursive: true, force: true }));
 
 // A test that forgets to choose a state folder must not find the developer's own core,

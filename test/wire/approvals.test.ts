@@ -199,7 +199,7 @@ describe("wire: approvals", () => {
 });
 
 describe("wire: approvals when nobody can answer", () => {
-  const wire = wireSuite({ agents: [asker], approvals: { timeoutMs: 900 } });
+  const wire = wireSuite({ agents: [asker] });
 
   it("wait on: neither a program of a run nor who is not trusted counts", async () => {
     const looker = await wire.socket();
@@ -217,6 +217,9 @@ describe("wire: approvals when nobody can answer", () => {
     const inside = await wire.socket();
     await inside.open({ run: { sessionId: session.id, runId: approval.runId } });
     await wire.client.crash();
+    const isNobodyThere = async () => (await list())[0].expiresAt === undefined;
+    await waitFor(isNobodyThere, "the core to notice");
+    wire.daemon.configure({ agents: [asker], approvals: { timeoutMs: 300 } });
     await waitFor(() => Date.now() - approval.requestedAt > 2_500, "more than its time");
     // Nobody's clock is running, so there is no telling when it ends.
     const { expiresAt, ...others } = approval;
