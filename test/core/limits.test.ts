@@ -14,6 +14,7 @@ describe("limits", () => {
       queue: { perRoot: 5, total: 8 },
       limits: { maxDepth: 3, maxChildren: 3 },
       watchdog: { checkMs: 20 },
+      cancel: { termAfterMs: 100, killAfterMs: 3_000 },
     });
     client = await daemon.client();
   });
@@ -155,10 +156,6 @@ describe("limits", () => {
 
   it("let a time-out win over a cancel that came before it", async () => {
     // It ignores TERM, so its time is over before it is killed.
-    daemon.configure({
-      cancel: { termAfterMs: 100, killAfterMs: 3_000 },
-      watchdog: { checkMs: 20 },
-    });
     const id = await client.shell("trap '' TERM; while :; do sleep 0.05; done", {
       limits: { timeoutMs: 1_000 },
     });

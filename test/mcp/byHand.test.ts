@@ -129,7 +129,10 @@ describe("the sub-agent tools by hand", () => {
   });
 
   it("waits without ids for all that work, and for ends that were not told yet", async () => {
-    const ended = await spawn("echo ended");
+    // What has ended when the spawn is answered was told by that.
+    const held = gate(daemon.work);
+    const ended = await spawn(`${held.wait}; echo ended`);
+    held.open();
     await client.completion(ended);
     const { data } = await host.call("wait_agent");
     deepEqual(
@@ -143,7 +146,10 @@ describe("the sub-agent tools by hand", () => {
 
   it("stops waiting at the first that fails", async () => {
     const held = gate(daemon.work);
-    const [slow, bad] = [await spawn(held.wait), await spawn("echo half; exit 3")];
+    const failing = gate(daemon.work);
+    const slow = await spawn(held.wait);
+    const bad = await spawn(`${failing.wait}; echo half; exit 3`);
+    failing.open();
     const { data, text } = await host.call("wait_agent", { until: "firstError" });
     deepEqual(data.pending, [slow]);
     const failed = data.agents?.find(({ id }) => id === bad);

@@ -33,7 +33,7 @@ describe("wire: session/subscribe", () => {
 
   it("gives every event once and in order, from any number on, while they come: 20 seeds", async () => {
     const stop = join(wire.daemon.work, "stop");
-    const endless = `i=0; until [ -e ${stop} ]; do i=$((i + 1)); echo $i; sleep 0.002; done`;
+    const endless = `i=0; until [ -e ${stop} ]; do i=$((i + 1)); echo $i; sleep 0.01; done`;
     const ids = await Promise.all(upTo(5).map(() => shell(endless)));
     for (const id of ids) await waitFor(async () => (await lastSeqOf(id)) > 5, "some events");
     const subscribed = upTo(20).map(async (seed) => {
