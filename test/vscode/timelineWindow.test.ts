@@ -16,6 +16,7 @@ import {
   webview,
 } from "../support/editor/workbench.ts";
 import { checkLeaks } from "../support/leaks.ts";
+import { gate } from "../support/runs.ts";
 import { waitFor } from "../support/waitFor.ts";
 
 const hostile = `<img src=x onerror="document.title='owned'">`;
@@ -46,8 +47,12 @@ if (hasEditor) {
     const selected = (name: RegExp) => view.getByRole("treeitem", { name, selected: true });
 
     it("opens from the palette, with a lane for each session in the order of the tree", async () => {
-      const child = "offshoot spawn --title Child -- 'sleep 1'";
+      const held = gate(editor.workspace);
+      const child = `offshoot spawn --title Child -- "${held.wait}"`;
       await editor.offshoot("spawn", "--title", "Parent", `offshoot wait $(${child})`);
+      const sessions = () => editor.offshoot("ls", "--json");
+      await waitFor(async () => (await sessions()).includes('"suspended"'), "the parent to wait");
+      held.open();
       await editor.offshoot("spawn", "--title", hostile, "exit 3");
       await editor.offshoot("spawn", "--title", "Goes on", "sleep 600");
       await openSubAgents(page);
@@ -93,7 +98,7 @@ if (hasEditor) {
       await loaded;
       await workbenchIsThere(page);
       view = webview(page);
-      await lane(/^Goes on, running/).waitFor({ timeout: 30_000 });
+      await lane(/^Goes on, running/).waitFor();
       ok(await fit().isEnabled(), "it is still zoomed");
       await selected(/^Child/).waitFor();
       await photograph(page, "timeline-3-reloaded");
