@@ -1,6 +1,6 @@
 /**
- * The built-in agent: an agent of the Agent Client Protocol over stdio. It serves many sessions at
- * once and knows nothing of the core; any ACP editor can start it.
+ * The built-in agent speaks the Agent Client Protocol over stdio and serves many sessions at once.
+ * The agent knows nothing of the core; any ACP editor can start it.
  */
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
@@ -34,9 +34,9 @@ export interface AgentParts {
   stdin: Readable;
   stdout: Writable;
   stderr: Writable;
-  /** Keys are read from it and nowhere else; OFFSHOOT_MODEL and OFFSHOOT_AGENT_DIR as well. */
+  /** The only place that keys, OFFSHOOT_MODEL and OFFSHOOT_AGENT_DIR are read from. */
   environment: NodeJS.ProcessEnv;
-  /** Of the package. */
+  /** The version of the package. */
   version: string;
 }
 
@@ -104,7 +104,8 @@ export async function runAgent(parts: AgentParts): Promise<number> {
       await close(sessionId);
       return await open({ sessionId, params, client, isLoaded: true });
     })
-    // Without a wait before it runs, so that a cancel that follows at once finds it.
+    // The prompt begins without an `await` before it, so that a cancel right after it finds it
+    // running.
     .onRequest(methods.agent.session.prompt, ({ params }) => known(params.sessionId).answer(params))
     .onRequest(methods.agent.session.setMode, ({ params }) => {
       known(params.sessionId).setMode(modeOf(params.modeId));
@@ -122,7 +123,7 @@ export async function runAgent(parts: AgentParts): Promise<number> {
       ownMethods.turnPart,
       (params) => params,
       ({ params }) => {
-        editorLink.heard(params);
+        editorLink.takePart(params);
       },
     );
 
@@ -139,7 +140,7 @@ export async function runAgent(parts: AgentParts): Promise<number> {
   } finally {
     process.off("SIGTERM", stop).off("SIGINT", stop);
     await Promise.all([...sessions.keys()].map(close));
-    // After a signal it is still open, and would keep the process.
+    // After a signal stdin is still open and would keep the process alive.
     stdin.destroy();
   }
 }

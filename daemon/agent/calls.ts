@@ -1,4 +1,6 @@
-/** One tool call from the model's words to the result that the model reads. */
+/**
+ * Executes the tool calls of a turn, from what the model wrote to the result that the model reads.
+ */
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { ToolResultPart } from "ai";
@@ -25,18 +27,18 @@ interface CallResult {
   data?: unknown;
 }
 
-/** What the model reads, and the same as data where the tool has it. */
+/** The result that the model reads, and the same as data where the tool provides that. */
 export interface ExecutedCall {
   part: ToolResultPart;
   data: unknown;
 }
 
-/** A tool that ignores its signal is not waited for any longer; ending a command takes 3 s. */
+/** A tool that ignores its signal is abandoned after this long. Ending a command takes 3 s. */
 const cancelTakesMs = 4_000;
 
 /**
- * The calls of one turn, side by side; the client hears of them in their order. Never rejects:
- * whatever goes wrong is a result that the model can act on.
+ * Executes the calls of one turn in parallel and notifies the client of them in their order. Never
+ * rejects: a failure is a result that the model can act on.
  */
 export async function executeCalls(
   calls: readonly ToolCall[],
@@ -47,14 +49,15 @@ export async function executeCalls(
   for (const one of looked) announce(one, world);
   return await Promise.all(
     looked.map((one) => {
-      // Its own signal, since Node warns of a leak when many calls listen to one.
+      // Each call has a signal of its own, because Node warns of a leak when many calls listen to
+      // one.
       const signal = AbortSignal.any([promptSignal]);
       return executeCall(one, world, signal);
     }),
   );
 }
 
-/** Ready to be asked about, or not to be carried out at all. */
+/** A call that is ready to be decided on, or the reason why it cannot be executed. */
 type LookedAt =
   ReadyCall | { toolCallId: string; call: ToolCall; tool: Tool | undefined; fault: string };
 

@@ -1,4 +1,7 @@
-/** The commands of one session: in front of the model, or in the background with a handle. */
+/**
+ * The commands of one session: those that the model waits for, and background commands with a
+ * handle.
+ */
 import { setTimeout as wait } from "node:timers/promises";
 import { createCollector } from "./outputCollector.ts";
 import type { OutputCollector } from "./outputCollector.ts";
@@ -6,14 +9,19 @@ import { startGroup } from "./processGroup.ts";
 import type { ProcessGroup } from "./processGroup.ts";
 
 export interface Commands {
-  /** Runs a command to its end. When the signal aborts, all its processes are ended first. */
+  /**
+   * Runs a command to its end. When the signal aborts, ends all processes of the command, then
+   * returns.
+   */
   run(task: CommandTask & { timeoutMs: number; signal: AbortSignal }): Promise<CommandEnd>;
-  /** Starts a command that goes on by itself; answers its handle. */
+  /** Starts a background command and returns its handle. */
   start(task: CommandTask): string;
-  /** What a background command put out since it was asked last, and how it stands. */
+  /**
+   * The output of a background command since the last call of this, and the state of the command.
+   */
   look(handle: string, waitMs: number, signal: AbortSignal): Promise<BackgroundState>;
   stop(handle: string): Promise<BackgroundState>;
-  /** Ends every process that a command of this session has left. */
+  /** Ends every process that a command of this session left behind. */
   close(): Promise<void>;
 }
 
@@ -39,11 +47,11 @@ export interface BackgroundState {
 interface Running {
   group: ProcessGroup;
   output: OutputCollector;
-  /** Resolves when the command has ended, whatever it left behind. */
+  /** Resolves when the command has ended, even if processes that it started still run. */
   ended: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
 }
 
-/** Output that is still in the pipe when a command exits gets this long. */
+/** How long output that is still in the pipe is read after the command has exited. */
 const drainMs = 200;
 
 export function createCommands(environment: Record<string, string>): Commands {
@@ -132,7 +140,10 @@ export function createCommands(environment: Record<string, string>): Commands {
   };
 }
 
-/** A child that was left behind may hold the pipes for ever, so they count only for a moment. */
+/**
+ * A process that was left behind may hold the pipes open for ever, so they are awaited only
+ * briefly.
+ */
 async function endOf({
   child,
 }: ProcessGroup): Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }> {

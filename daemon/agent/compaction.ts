@@ -8,9 +8,9 @@ import type { Model, Turn } from "./model/model.ts";
 
 const fullAt = 0.85;
 const emptyTo = 0.4;
-/** Part of the window that a summary may take. */
+/** The share of the window that a summary may take. */
 const summaryPart = 0.08;
-/** Part of the window that the model gets to read for it. */
+/** The share of the window that the model reads in order to summarise. */
 const transcriptPart = 0.6;
 
 const summaryMark = "[Older turns were removed. What happened in them:]";
@@ -19,15 +19,16 @@ export interface Compacted {
   messages: ModelMessage[];
   tokensBefore: number;
   tokensAfter: number;
-  /** "cut" where the model could not summarise. */
+  /** `cut` where the model could not summarise. */
   by: "summary" | "cut";
-  /** The model's call for the summary, where it was made. */
+  /** The turn that wrote the summary, where there was one. */
   turn?: Turn;
 }
 
 /**
- * The shorter conversation, or undefined where it still fits. `tokensPerEstimate` corrects our
- * estimates by what the provider counted; `overhead` is what goes along, in estimated tokens.
+ * Returns the shortened conversation, or undefined while the conversation still fits.
+ * `tokensPerEstimate` corrects our estimates by what the provider counted; `overhead` is the
+ * instructions and tools that are sent along, in estimated tokens.
  */
 export async function compactIfFull(parts: {
   messages: readonly ModelMessage[];
@@ -69,8 +70,9 @@ export async function compactIfFull(parts: {
 }
 
 /**
- * The latest part begins with a question or an answer, never with the result of a lost call. What
- * the user wished last is what the agent works on now, so it stays even where it is long ago.
+ * The latest part begins with a message of the user or the model, never with the result of a
+ * removed call. The last message of the user is kept even when it is old, because the agent works
+ * on it now.
  */
 function divide(
   messages: readonly ModelMessage[],
@@ -91,7 +93,7 @@ function divide(
   return { task: taskOf(first), middle, wish, latest };
 }
 
-/** Without an earlier summary, which is in the second part of the first message. */
+/** The task without an earlier summary, which is the second part of the first message. */
 function taskOf(first: ModelMessage | undefined): string {
   if (first === undefined) return "";
   if (typeof first.content === "string") return first.content;
@@ -127,19 +129,19 @@ async function summarise(
     return turn.text.trim() === "" ? undefined : turn;
   } catch (error) {
     if (signal.aborted) throw error;
-    // The task matters more than its summary: the mechanical cut takes over.
+    // A failed summary must not end the task: the middle is cut mechanically instead.
     return undefined;
   }
 }
 
-/** A line or two of everything, shorter the more there is. */
+/** A line or two of each message, shorter the more messages there are. */
 function cutDown(middle: readonly ModelMessage[], mostCharacters: number): string {
   const each = Math.max(40, Math.floor(mostCharacters / Math.max(1, middle.length)) - 20);
   const lines = middle.map((message) => describeMessage(message, each));
   return lines.join("\n");
 }
 
-/** Where even the latest work does not fit, its oldest results are cut first. */
+/** Cuts the oldest tool results first where even the latest work does not fit. */
 function shrinkResults(
   messages: ModelMessage[],
   fits: (some: readonly ModelMessage[]) => boolean,

@@ -7,9 +7,9 @@ export interface Confinement {
   readonly cwd: string;
   /** An absolute path, links resolved, that lies in `cwd`; it need not exist. */
   inside(path: string): Promise<string>;
-  /** The same for reading: the session's scratch folder is allowed as well. */
+  /** Like `inside`, for reading: the session's scratch folder is allowed as well. */
   readable(path: string): Promise<string>;
-  /** As people write it: from `cwd` where it lies there, with `/`. */
+  /** The path as people write it: relative to `cwd` where it lies there, with `/`. */
   shown(path: string): string;
 }
 
@@ -33,7 +33,7 @@ export async function createConfinement(cwd: string, scratchDir: string): Promis
   };
 }
 
-/** Links resolved in the part of the path that exists; the rest is added as it stands. */
+/** Resolves links in the part of the path that exists and appends the rest unchanged. */
 async function realPathOf(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -46,7 +46,7 @@ async function realPathOf(path: string): Promise<string> {
   return parent === path ? path : join(await realPathOf(parent), path.slice(parent.length));
 }
 
-/** A link whose target is missing would be followed by a write, to wherever it points. */
+/** A write would follow a link whose target is missing, to wherever the link points. */
 async function refuseDanglingLink(path: string): Promise<void> {
   const entry = await lstat(path).catch(() => undefined);
   if (entry?.isSymbolicLink())

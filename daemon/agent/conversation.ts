@@ -1,23 +1,26 @@
-/** The conversation of a session as texts, and how many tokens it is about. */
+/** The conversation of a session as texts, and a rough count of its tokens. */
 import type { ContentBlock } from "@agentclientprotocol/sdk";
 import type { ModelMessage } from "ai";
 import type { SessionMeta } from "./meta.ts";
 
-/** Code and JSON have fewer characters per token than prose; too high a guess is the safe one. */
+/**
+ * Code and JSON have fewer characters per token than prose; a guess that is too high is the safe
+ * one.
+ */
 const charactersPerToken = 3.5;
 
 export function userMessage(text: string): ModelMessage {
   return { role: "user", content: text };
 }
 
-/** What a turn had said when it broke. */
+/** What the model had said in a turn that broke off. */
 export function brokenMessage(text: string): ModelMessage {
   return { role: "assistant", content: text, providerOptions: { offshoot: { broken: true } } };
 }
 
 /**
- * Adds a prompt. One that is given again, because the work on it broke off, stands there already:
- * then the work goes on where it was, without what the broken turn had said.
+ * Adds a prompt. A prompt that is sent again, because the work on it broke off, is in the
+ * conversation already: then the work continues, without what the broken turn had said.
  */
 export function addPrompt(text: string, messages: ModelMessage[]): void {
   const isBroken = messages.at(-1)?.providerOptions?.["offshoot"]?.["broken"] === true;
@@ -26,7 +29,7 @@ export function addPrompt(text: string, messages: ModelMessage[]): void {
   else messages.push(userMessage(text));
 }
 
-/** Whether the conversation ends in work on this very prompt. */
+/** Whether the conversation ends with work on this same prompt. */
 function isUnanswered(text: string, messages: readonly ModelMessage[]): boolean {
   for (const { role, content } of messages.toReversed()) {
     if (role === "user" && content === text) return true;
@@ -42,7 +45,7 @@ export function messagesOf(history: NonNullable<SessionMeta["history"]>): ModelM
     .map(({ role, text }) => ({ role, content: text }));
 }
 
-/** The words of a prompt. What is no text is named, so that the model knows of it. */
+/** The text of a prompt. Content that is not text is named, so that the model knows of it. */
 export function textOfPrompt(blocks: readonly ContentBlock[]): string {
   return blocks.map(textOfBlock).join("\n\n");
 }
@@ -65,7 +68,7 @@ function textOfBlock(block: ContentBlock): string {
   }
 }
 
-/** In tokens, roughly. */
+/** The rough number of tokens. */
 export function estimateTokens(value: unknown): number {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return Math.ceil(text.length / charactersPerToken);
@@ -76,7 +79,9 @@ export function textOfOutput(output: { type: string; value?: unknown }): string 
   return typeof output.value === "string" ? output.value : JSON.stringify(output);
 }
 
-/** The text of a message, with calls and results named. `most` bounds each of its parts. */
+/**
+ * The text of a message, with calls and results named. `most` bounds the characters of each part.
+ */
 export function describeMessage({ role, content }: ModelMessage, most: number): string {
   if (typeof content === "string") return `${role}: ${content.slice(0, most)}`;
   const parts = content.map((part) => {

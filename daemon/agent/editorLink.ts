@@ -1,6 +1,6 @@
 /**
- * How the agent asks for turns of an editor's models: its client asks the editor. A client that does
- * not know the methods has no such models.
+ * Requests turns of an editor's models from the agent's client, which asks the editor. A client
+ * that does not know the methods has no such models.
  */
 import { randomUUID } from "node:crypto";
 import { RequestError, type AgentContext } from "@agentclientprotocol/sdk";
@@ -11,10 +11,10 @@ import { ownMethods } from "./ownMethods.ts";
 import type { AskEditor } from "./model/editorModel.ts";
 import { TypedError } from "./runErrors.ts";
 
-/** Numbered from 0: the protocol's library may hand them on in another order. */
+/** Parts are numbered from 0, because the protocol's library may deliver them in another order. */
 const PartParams = z.object({ requestId: z.string(), index: z.number(), part: ModelPart });
 
-/** `parts`: how many there were. */
+/** `parts` is the number of parts. */
 const EditorAnswer = z.union([
   z.object({ error: z.object({ code: z.string(), message: z.string() }) }),
   ModelAnswer.extend({ parts: z.number() }),
@@ -22,8 +22,8 @@ const EditorAnswer = z.union([
 
 export interface EditorLink {
   askerOf(client: AgentContext, sessionId: string): AskEditor;
-  /** Takes the params of a `part` notification. */
-  heard(params: unknown): void;
+  /** Takes the params of a `turnPart` notification. */
+  takePart(params: unknown): void;
 }
 
 export function createEditorLink(): EditorLink {
@@ -59,7 +59,7 @@ export function createEditorLink(): EditorLink {
         signal.removeEventListener("abort", cancel);
       }
     },
-    heard(params) {
+    takePart(params) {
       const parsed = PartParams.safeParse(params);
       if (parsed.success)
         open.get(parsed.data.requestId)?.take(parsed.data.index, parsed.data.part);
@@ -85,7 +85,7 @@ function partsInOrder(onPart: (part: ModelPart) => void) {
       early.set(index, part);
       settle();
     },
-    /** Resolves when so many have been handed on. */
+    /** Resolves when this many parts were delivered. */
     complete(count: number): Promise<void> {
       last = count;
       settle();

@@ -1,13 +1,13 @@
-/** What the model is told before the conversation. */
+/** The instructions that precede the conversation. */
 
 export function instructionsFor(parts: {
   cwd: string;
   platform: string;
   toolNames: readonly string[];
   mode: string;
-  /** Of the agent's profile. */
+  /** The prompt of the agent's profile. */
   prompt: string | undefined;
-  /** Of the project that is worked in. */
+  /** The instructions of the project in the working folder. */
   project: string | undefined;
 }): string {
   const { cwd, platform, toolNames, mode, prompt, project } = parts;

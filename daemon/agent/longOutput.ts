@@ -1,4 +1,6 @@
-/** Bounds what a tool hands to the model; the whole of it goes to a file that read_file may read. */
+/**
+ * Bounds what a tool returns to the model; the full text goes to a file that read_file may read.
+ */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf } from "./runErrors.ts";
@@ -8,7 +10,7 @@ const mostBytes = 32 * 1024;
 const headBytes = 24 * 1024;
 const tailBytes = 7 * 1024;
 
-/** The text itself, or its beginning and end with the name of the file in between. */
+/** Returns the text, or its beginning and end with the name of the file in between. */
 export async function boundOutput(parts: {
   text: string;
   scratchDir: string;
@@ -20,8 +22,8 @@ export async function boundOutput(parts: {
   const file = join(scratchDir, `${name}.txt`);
   const where = await writeWhole(file, bytes).then(
     () => `all of it is in ${file}, for read_file`,
-    // What was done is done, and its beginning and end are worth more than an error.
-    (error: unknown) => `they could not be kept: ${messageOf(error)}`,
+    // The tool has already acted, so a part of its output is worth more than an error.
+    (error: unknown) => `the full text could not be stored: ${messageOf(error)}`,
   );
   const head = withoutBrokenEnds(bytes.subarray(0, headBytes));
   const tail = withoutBrokenEnds(bytes.subarray(-tailBytes));
@@ -34,7 +36,7 @@ async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
   await writeFile(file, bytes, { mode: 0o600 });
 }
 
-/** A cut may go through a character. */
+/** A cut may split a character. */
 function withoutBrokenEnds(bytes: Buffer): string {
   return bytes.toString("utf8").replace(/^\uFFFD+|\uFFFD+$/g, "");
 }

@@ -1,4 +1,6 @@
-/** One prompt of a session: turns of the model and the tools that they call, until it is done. */
+/**
+ * Works on one prompt of a session: turns of the model and the tools that they call, until the end.
+ */
 import type { StopReason } from "@agentclientprotocol/sdk";
 import type { ModelMessage } from "ai";
 import type { RunErrorCode } from "../../protocol/session.ts";
@@ -14,33 +16,33 @@ import type { UsageCount } from "./usage.ts";
 export interface PromptWork {
   model: Model;
   instructions: string;
-  /** The conversation; what happens is added to it. Compaction replaces what is in it. */
+  /** The conversation. New messages are appended; compaction replaces messages. */
   messages: ModelMessage[];
   world: CallWorld;
-  /** Turns of this prompt. */
+  /** The most turns of this prompt. */
   maxTurns: number;
-  /** Input and output of the session; infinite without a limit. */
+  /** The most tokens of the session, input and output; infinite without a limit. */
   maxTokens: number;
   usage: UsageCount;
   signal: AbortSignal;
-  /** The client wants it to end before the next turn. */
+  /** Whether the client wants the prompt to end before its next turn. */
   shallPause(): boolean;
-  /** Messages that came meanwhile; taken are taken. */
+  /** Removes and returns the messages that came during the prompt. */
   takeInjected(): string[];
-  /** The conversation is whole: every call in it has its result. */
+  /** Saves the conversation. Called only while every call in it has its result. */
   save(): Promise<void>;
 }
 
 export interface PromptEnd {
   stopReason: StopReason;
-  /** Why, where the stop reason of the protocol does not say it. */
+  /** The cause, where the stop reason of the protocol does not name it. */
   code?: RunErrorCode;
-  /** It ended between two turns, since the client wanted that; an empty prompt goes on. */
+  /** The client paused the prompt between two turns; an empty prompt continues. */
   paused?: true;
 }
 
 /**
- * Rejects with a TypedError when the model fails, and with the signal's reason when aborted; what
+ * Rejects with a TypedError when the model fails, and with the signal's reason when aborted. What
  * was said until then is in the conversation.
  */
 export async function runPrompt(work: PromptWork): Promise<PromptEnd> {
@@ -81,7 +83,7 @@ export async function runPrompt(work: PromptWork): Promise<PromptEnd> {
   }
 }
 
-/** A turn that breaks leaves what it said in the conversation. */
+/** Takes one turn. What the model said in a turn that breaks off stays in the conversation. */
 async function takeTurn(work: PromptWork, tools: Tool[], lastData: unknown[]): Promise<Turn> {
   const { model, instructions, messages, world, signal } = work;
   const speech = createSpeech(world);
@@ -117,7 +119,7 @@ async function takeTurn(work: PromptWork, tools: Tool[], lastData: unknown[]): P
 
 type Chunk = "agent_message_chunk" | "agent_thought_chunk";
 
-/** Tells what the model says while it says it, in its order. */
+/** Sends what the model says to the client while the model says it, in order. */
 function createSpeech({ client, redaction }: PromptWork["world"]) {
   let current: { kind: Chunk; pieces: TextInPieces } | undefined;
   const end = () => {

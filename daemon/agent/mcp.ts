@@ -11,21 +11,21 @@ import { mcpTool } from "./tools/mcpTool.ts";
 import type { Tool } from "./tools/tool.ts";
 
 export interface McpPool {
-  /** Starts or shares the servers. Never waits: the tools do. */
+  /** Starts the servers or shares running ones. Returns at once; `tools` waits for the servers. */
   acquire(wanted: McpWish): McpLease;
 }
 
 export interface McpWish {
   servers: readonly McpServer[];
   cwd: string;
-  /** What servers start with, besides their own. */
+  /** The environment of the servers, to which each adds its own. */
   environment: Record<string, string>;
-  /** Only sessions with the same one share servers. */
+  /** Only sessions with the same `tree` share servers. */
   tree: string | undefined;
 }
 
 export interface McpLease {
-  /** The tools of all servers, and a sentence for each that has none to give. */
+  /** The tools of all servers, and one sentence for each server that failed. */
   tools(): Promise<{ tools: Tool[]; faults: string[] }>;
   release(): Promise<void>;
 }
@@ -44,21 +44,26 @@ interface Connected {
 
 interface Shared {
   users: number;
-  /** Aborted with the last user, so that nobody waits for a server that never answers. */
+  /**
+   * Aborted when the last session leaves, so that nothing waits for a server that never answers.
+   */
   end: AbortController;
   connection: Promise<Connected> | undefined;
 }
 
 const connectMs = 30_000;
-/** Ours decides by itself about what its tools do, and models know them by these names. */
+/**
+ * Offshoot's own server decides about its tools itself, and models know its tools by these names.
+ */
 const ownServer = "offshoot";
 
-/** `version` is the package's. */
+/** `version` is the version of the package. */
 export function createMcpPool(version: string): McpPool {
   const shared = new Map<string, Shared>();
   /**
-   * What our own server offers is the same for every session, and many never use it: each has one
-   * bound to itself, which is started with its first call once any of them has said what there is.
+   * Offshoot's own server offers every session the same tools, and many sessions never use them.
+   * Each session has a server of its own, which starts with the first call as soon as any such
+   * server has listed its tools.
    */
   const ownTools = new Map<string, Promise<Listed[]>>();
 
@@ -73,13 +78,13 @@ export function createMcpPool(version: string): McpPool {
       client.onclose = () => (entry.connection = undefined);
       return { client, listed };
     } catch (error) {
-      // The client closes it as well, but does not wait.
+      // The client closes the transport too, but does not wait for that.
       await transport.close().catch(() => undefined);
       throw new Error(`${messageOf(error)}${readFault()}`, { cause: error });
     }
   };
 
-  /** The server, started again where it has ended since. */
+  /** Returns the server, started again if it has ended. */
   const open = async (server: McpServer, wanted: McpWish, entry: Shared): Promise<Connected> => {
     if (entry.end.signal.aborted) throw new Error("the session was closed");
     entry.connection ??= connect(server, wanted, entry);
@@ -87,7 +92,7 @@ export function createMcpPool(version: string): McpPool {
     try {
       return await connection;
     } catch (error) {
-      // The next prompt tries again.
+      // The next prompt starts the server again.
       if (entry.connection === connection) entry.connection = undefined;
       throw error;
     }
@@ -161,7 +166,8 @@ function toolsOf(
 ): Tool[] {
   const isOwn = server.name === ownServer;
   return listed.map(({ name: remoteName, description, inputSchema }) => {
-    // As in other agents, so that nobody takes our own tools for a sub-agent of the agent's.
+    // The name is the one that other agents use, so that our own tools are not taken for a
+    // sub-agent.
     const shownName = prefixed(server.name, remoteName);
     return mcpTool({
       client: async () => (await opened()).client,
@@ -178,7 +184,7 @@ async function openTransport(
   { cwd, environment }: McpWish,
 ): Promise<{ transport: Transport; readFault(): string }> {
   if ("url" in server) {
-    if (server.type !== "http") throw new Error(`the transport ${server.type} is not spoken here`);
+    if (server.type !== "http") throw new Error(`the transport ${server.type} is not supported`);
     const { StreamableHTTPClientTransport } =
       await import("@modelcontextprotocol/sdk/client/streamableHttp.js");
     const headers = Object.fromEntries(server.headers.map(({ name, value }) => [name, value]));
@@ -211,7 +217,7 @@ async function listTools(client: Client): Promise<Listed[]> {
   }
 }
 
-/** Providers take letters, digits, - and _ only, and 64 of them. */
+/** Providers accept only letters, digits, - and _, at most 64 of them. */
 function prefixed(server: string, tool: string): string {
   const name = `mcp__${server}__${tool}`.replaceAll(/[^\w-]/g, "_");
   return name.length <= 64 ? name : `${name.slice(0, 55)}_${hashOf(name).slice(0, 8)}`;

@@ -9,13 +9,15 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { startGroup } from "./processGroup.ts";
 import type { ProcessGroup } from "./processGroup.ts";
 
-/** A server that reads its end of input ends by itself; others are told. */
+/**
+ * A server that reads the end of its input exits by itself within this time; others get a signal.
+ */
 const politeMs = 1_000;
 const lastWordsLength = 1_000;
 
 export interface StdioTransport {
   transport: Transport;
-  /** The last that it wrote to stderr. */
+  /** The end of what the server wrote to stderr. */
   lastWords(): string;
 }
 
@@ -31,7 +33,7 @@ export function createStdioTransport(task: {
   let ending: Promise<void> | undefined;
   let words = "";
 
-  /** A line that is no message is skipped; reading it has taken it out of the buffer. */
+  /** Skips a line that is not a message; reading the line removed it from the buffer. */
   const readNext = () => {
     try {
       return buffer.readMessage();
@@ -44,7 +46,7 @@ export function createStdioTransport(task: {
     try {
       buffer.append(chunk);
     } catch (error) {
-      // A message beyond all bounds.
+      // The message is too long.
       transport.onerror?.(error as Error);
       buffer.clear();
       void transport.close();

@@ -1,6 +1,6 @@
 /**
- * Opens sessions by what the protocol's requests say. Loaded with the first of them: what it
- * imports would make the agent's first answer late.
+ * Opens sessions. Imported with the first such request, because what this imports would delay the
+ * agent's first answer.
  */
 import { isAbsolute, join } from "node:path";
 import { RequestError } from "@agentclientprotocol/sdk";
@@ -28,7 +28,9 @@ import { createSessionFile, isSessionId } from "./sessionFile.ts";
 import { createSessionClient } from "./updates.ts";
 
 export interface OpenedSession extends Omit<AgentSession, "prompt" | "inject" | "pause"> {
-  /** To a prompt, or to a message or a wish for the one that runs. Rejects with a RequestError. */
+  /**
+   * Answers a prompt, or a message or a pause for the running prompt. Rejects with a RequestError.
+   */
   answer(params: PromptRequest): Promise<PromptResponse>;
 }
 
@@ -36,7 +38,7 @@ export interface OpenedSession extends Omit<AgentSession, "prompt" | "inject" | 
 export async function openSession(parts: {
   sessionId: string;
   params: NewSessionRequest | LoadSessionRequest;
-  /** The conversation is the client's, or else that of the session's file. */
+  /** Whether the session is loaded: from the client's history, or else from the session's file. */
   isLoaded: boolean;
   client: AgentContext;
   capabilities: () => ClientCapabilities | null | undefined;

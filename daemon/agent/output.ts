@@ -1,16 +1,16 @@
-/** The agent's stdout as a stream of the web, which writes what came in one turn of the loop at once. */
+/** The agent's stdout as a web stream that joins what is written in one turn of the event loop. */
 import type { Writable } from "node:stream";
 
-/** With more than this waiting, whoever writes has to wait: the client does not read so fast. */
+/** Writers wait while more bytes than this are buffered, because the client reads too slowly. */
 const mostGathered = 1_000;
 
-/** A system call for every word of every session would cost more than the words. */
+/** Joins writes: one system call per word of every session would cost more than the words. */
 export function gatheredOutput(stdout: Writable): WritableStream<Uint8Array> {
   let gathered: Uint8Array[] = [];
   let written = Promise.resolve();
   let fail: (error: unknown) => void = () => undefined;
 
-  /** Resolves when more may be written, also when that makes no sense any more. */
+  /** Resolves when more may be written, or when the stream has closed. */
   const flush = () =>
     new Promise<void>((done) => {
       setImmediate(() => {

@@ -1,4 +1,4 @@
-/** Collects what a command puts out, within bounds. */
+/** Collects the output of a command, within bounds. */
 
 export interface OutputCollector {
   add(text: string): void;
@@ -8,7 +8,7 @@ export interface OutputCollector {
   take(): string;
 }
 
-/** In characters. A command that puts out more loses the middle. */
+/** In characters. The middle of a longer output is dropped. */
 const mostKept = 4 * 1024 * 1024;
 const tailLength = 4_096;
 

@@ -1,6 +1,8 @@
 /** Offshoot's own methods beside the Agent Client Protocol, which the agent calls at its client. */
 export const ownMethods = {
-  /** Completes a turn by a model of an editor; `cancelTurn` cancels that, `turnPart` brings its parts. */
+  /**
+   * Takes a turn of an editor's model; `cancelTurn` cancels that turn, `turnPart` brings its parts.
+   */
   completeTurn: "_offshoot/model/complete",
   cancelTurn: "_offshoot/model/cancel",
   turnPart: "_offshoot/model/part",

@@ -1,4 +1,4 @@
-/** Whether a call may act without asking, and what was answered for the rest of a session. */
+/** Decides whether a call may act without asking, by rules and by the mode. */
 import type { ToolKind } from "@agentclientprotocol/sdk";
 import type { Permissions } from "../../protocol/config.ts";
 import { exactPattern, matches } from "./rulePatterns.ts";
@@ -17,14 +17,16 @@ export const modes: readonly { id: Mode; name: string; description: string }[] =
 export interface Action {
   tool: string;
   kind: ToolKind;
-  /** Path, command or address. */
+  /** The path, command or address of the call. */
   subject: string | undefined;
 }
 
 const changesNothing: ReadonlySet<ToolKind> = new Set(["read", "search", "think"]);
 const edits: ReadonlySet<ToolKind> = new Set(["edit", "delete", "move"]);
 
-/** The last rule that matches decides, without one the mode. Every path was confined before. */
+/**
+ * The last rule that matches decides; without one, the mode. The caller has confined every path.
+ */
 export function decide(mode: Mode, rules: readonly Rule[], action: Action): Decision {
   const { tool, kind } = action;
   const rule = rules.findLast(
@@ -32,7 +34,7 @@ export function decide(mode: Mode, rules: readonly Rule[], action: Action): Deci
       (candidate.tool === "*" || candidate.tool === tool || candidate.tool === kind) &&
       (candidate.pattern === undefined || matches(action, candidate.pattern, candidate.decision)),
   );
-  // Nothing that was allowed before makes a plan act.
+  // In the mode `plan` no rule allows a change.
   const acts = !changesNothing.has(kind);
   if (mode === "plan" && acts) return "deny";
   if (rule !== undefined) return rule.decision;
@@ -40,7 +42,9 @@ export function decide(mode: Mode, rules: readonly Rule[], action: Action): Deci
   return mode === "acceptEdits" && edits.has(kind) ? "allow" : "ask";
 }
 
-/** The rule that "always" means: this path, command or address exactly; a tool without one, whole. */
+/**
+ * The rule that "always" adds: for exactly this path, command or address, or for the whole tool.
+ */
 export function ruleFor({ tool, subject }: Action, decision: Decision): Rule {
   if (subject === undefined) return { tool, decision };
   return { tool, pattern: exactPattern(subject), decision };

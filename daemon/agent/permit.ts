@@ -1,4 +1,4 @@
-/** Whether a call may act: by the rules, by the mode, and where they say so by asking the client. */
+/** Decides whether a call may act: by the rules, by the mode, and by asking the client. */
 import type { RequestPermissionResponse } from "@agentclientprotocol/sdk";
 import { PermissionMeta } from "./meta.ts";
 import type { ToolCall } from "./model/model.ts";
@@ -11,12 +11,12 @@ import type { SessionClient } from "./updates.ts";
 
 export interface PermitWorld {
   mode(): Mode;
-  /** The client's rules, then those of answers that hold for the session; the latter are added. */
+  /** The client's rules, then those that answers added for the rest of the session. */
   rules: Rule[];
   client: SessionClient;
 }
 
-/** A call that a tool has looked at. */
+/** A call that its tool has prepared. */
 export interface ReadyCall {
   toolCallId: string;
   call: ToolCall;
@@ -26,13 +26,13 @@ export interface ReadyCall {
 
 export interface Refusal {
   status: "failed" | "denied" | "cancelled";
-  /** For the model to read. */
+  /** The text that the model reads. */
   text: string;
 }
 
 export const cancelledCall: Refusal = { status: "cancelled", text: "cancelled by the user" };
 
-/** The call, perhaps with another input than the model's, or why it may not act. */
+/** Returns the call, perhaps with the input that a person gave instead, or why it may not act. */
 export async function permit(
   ready: ReadyCall,
   world: PermitWorld,
@@ -57,7 +57,7 @@ export async function permit(
   if (signal.aborted) return { refusal: cancelledCall };
   const { outcome, _meta } = answer;
   const { input, message } = PermissionMeta.safeParse(_meta?.["offshoot"]).data ?? {};
-  // By kind, as every answer of the protocol is to be read; "cancelled" has none.
+  // The protocol defines answers by the kind of the option; "cancelled" has none.
   const kind =
     outcome.outcome === "selected"
       ? permissionOptions.find(({ optionId }) => optionId === outcome.optionId)?.kind
@@ -74,7 +74,7 @@ function denied(why: string): { refusal: Refusal } {
   return { refusal: { status: "denied", text: `denied${why}` } };
 }
 
-/** What a person wrote instead of the model is looked at just as closely. */
+/** Prepares the input that a person gave as strictly as the model's. */
 async function prepareChanged(
   ready: ReadyCall,
   input: unknown,

@@ -13,7 +13,7 @@ export interface ProcessGroup {
   readonly child: ChildProcessByStdio<Writable | null, Readable, Readable>;
   /** Whether any process of it may still run. */
   isAlive(): Promise<boolean>;
-  /** TERM, then KILL after the grace. Resolves when nothing of it is left, within about 3 s. */
+  /** Sends TERM, then KILL after the grace. Resolves when no process is left, within about 3 s. */
   end(): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ const markName = "OFFSHOOT_COMMAND";
 /** A line for the shell of the platform, or a program with its arguments. */
 export type CommandLine = { command: string } | { program: string; args: readonly string[] };
 
-/** `environment` is all that it gets. Without `input` its stdin is empty. */
+/** `environment` is the whole environment of the command. Without `input` its stdin is empty. */
 export function startGroup(task: {
   line: CommandLine;
   input?: "pipe";

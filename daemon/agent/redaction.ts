@@ -1,29 +1,29 @@
-/** Keeps keys out of everything that the agent says, writes or hands on. */
+/** Removes keys from everything that the agent says, writes or passes on. */
 
 export interface Redaction {
   /** The text with every known key replaced. */
   redact(text: string): string;
-  /** The same for a text that goes on: without an end that may be the beginning of a key. */
+  /** Redacts a text that continues: leaves out an end that may be the beginning of a key. */
   redactSoFar(text: string): string;
-  /** The same for a text that comes in pieces: what may be the beginning of a key waits for more. */
+  /** Redacts a text that comes in pieces: what may be the beginning of a key waits for more. */
   inPieces(send: (text: string) => void): TextInPieces;
-  /** The same for a value of JSON, at any depth. */
+  /** Redacts a JSON value at any depth. */
   redactValue<Value>(value: Value): Value;
-  /** The environment without the variables that hold keys: for commands and servers. */
+  /** The environment for commands and servers, without the variables that hold keys. */
   environmentWithoutKeys(): Record<string, string>;
-  /** Also takes the variable of this name for a key. */
+  /** Treats the variable of this name as a key, too. */
   addKeyName(name: string): void;
-  /** Also knows this key, which is in no variable. */
+  /** Adds a key that is in no variable. */
   addKey(key: string): void;
 }
 
 export interface TextInPieces {
   push(piece: string): void;
-  /** There is no more: sends what still waited. */
+  /** The text is complete: sends the rest. */
   end(): void;
 }
 
-/** Shorter values are no keys, and replacing them would spoil texts. */
+/** Shorter values are not keys, and replacing them would spoil texts. */
 const shortestKey = 8;
 const looksLikeKey = /(_API_KEY|_APIKEY|_AUTH_TOKEN)$/i;
 
@@ -81,7 +81,7 @@ export function createRedaction(environment: NodeJS.ProcessEnv): Redaction {
   };
 }
 
-/** How many characters at the end of the text are the first ones of the key, but not all of it. */
+/** The number of characters at the end of the text that begin the key without completing it. */
 function lengthOfOpenEnd(text: string, key: string): number {
   let length = Math.min(text.length, key.length - 1);
   while (length > 0 && !text.endsWith(key.slice(0, length))) length -= 1;

@@ -1,8 +1,8 @@
-/** Tells a client that loads a session what was said in it, as the protocol wants it. */
+/** Sends the texts of a session to a client that loads the session, as the protocol demands. */
 import type { ModelMessage } from "ai";
 import type { SessionClient } from "./updates.ts";
 
-/** Texts only: what the tools did then can be read in them, and calls of old are over. */
+/** Only texts are sent: they say what the tools did, and past calls are over. */
 export function replayConversation(messages: readonly ModelMessage[], client: SessionClient): void {
   for (const { role, content } of messages) {
     if (role !== "user" && role !== "assistant") continue;

@@ -1,4 +1,4 @@
-/** The errors of a prompt as they go over the wire. */
+/** The errors of a prompt as errors of the protocol. */
 import { RequestError } from "@agentclientprotocol/sdk";
 import { TypedError, messageOf } from "./runErrors.ts";
 

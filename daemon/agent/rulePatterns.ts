@@ -1,11 +1,11 @@
-/** What the pattern of a permission rule stands for. Pure. */
+/** Matches the patterns of permission rules. Pure. */
 import picomatch from "picomatch";
 import type { ToolKind } from "@agentclientprotocol/sdk";
 import type { Permissions } from "../../protocol/config.ts";
 
 type Decision = NonNullable<Permissions["rules"]>[number]["decision"];
 
-/** What joins commands or puts one into another: what allows the first does not allow the next. */
+/** Whatever joins commands or nests one in another: allowing the first does not allow the next. */
 const joinsCommands = /[;&|`\n<>]|\$\(/;
 
 /**

@@ -1,8 +1,8 @@
-/** The errors of a prompt, typed as the core knows them. Nothing here loads any SDK. */
+/** The errors of a prompt, with the codes of the core. Imports no SDK. */
 import { retryableCodes } from "../../protocol/session.ts";
 import type { RunError, RunErrorCode } from "../../protocol/session.ts";
 
-/** An error with a type. The message is for people; nobody decides by it. */
+/** An error with a code. The message is for people; no code decides by it. */
 export class TypedError extends Error {
   readonly code: RunErrorCode;
   readonly retryAfterMs: number | undefined;
@@ -18,7 +18,7 @@ export class TypedError extends Error {
     return (retryableCodes as readonly RunErrorCode[]).includes(this.code);
   }
 
-  /** As the core has it, without the message. */
+  /** The fields of the core's `RunError` without the message. */
   get facts(): Omit<RunError, "message"> {
     const { code, retryable, retryAfterMs } = this;
     return { code, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };

@@ -1,4 +1,4 @@
-/** One session of the agent: its conversation, its tools, and the prompt that runs. */
+/** One session of the agent: its conversation, its tools, and the running prompt. */
 import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -31,22 +31,25 @@ import { createUsageCount } from "./usage.ts";
 export interface AgentSession {
   mode(): Mode;
   setMode(mode: Mode): void;
-  /** Rejects with a RequestError. One at a time. */
+  /** Works on a prompt, one at a time. Rejects with a RequestError. */
   prompt(text: string): Promise<PromptResponse>;
-  /** Whether the running prompt takes the message. */
+  /** Gives a message to the running prompt; false where none runs. */
   inject(text: string): boolean;
-  /** Whether there is a prompt that will end before its next turn; its answer says `paused`. */
+  /**
+   * Ends the running prompt before its next turn, with `paused` in its answer; false where none
+   * runs.
+   */
   pause(): boolean;
-  /** Ends the running prompt; its answer says `cancelled`. */
+  /** Ends the running prompt, with `cancelled` as its answer. */
   cancel(): void;
-  /** Cancels, and ends every process. */
+  /** Cancels the running prompt and ends every process of the session. */
   close(): Promise<void>;
 }
 
 export interface SessionParts {
   cwd: string;
   meta: SessionMeta;
-  /** Empty where none is chosen: then prompts are refused. */
+  /** Empty where no model is chosen: then prompts are refused. */
   modelName: string;
   messages: ModelMessage[];
   scratchDir: string;
@@ -62,7 +65,7 @@ export interface SessionParts {
 interface RunningPrompt {
   cancel: AbortController;
   injected: string[];
-  /** It ends before its next turn. */
+  /** Whether the prompt ends before its next turn. */
   isPausing: boolean;
   done: Promise<unknown>;
 }
@@ -110,13 +113,13 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
       isSaved = await saved.then(
         () => true,
         (error: unknown) => {
-          // A full disk is no reason to end what works; the next turn tries again.
+          // A full disk does not end the prompt; the next turn saves again.
           if (isSaved) client.notice("warning", `${notSaved}: ${messageOf(error)}`);
           return false;
         },
       );
     };
-    // An empty one goes on with the conversation as it is, as after a pause.
+    // An empty prompt continues the conversation unchanged, as after a pause.
     if (text !== "") addPrompt(text, messages);
     await save();
     const model = createModel({ ...parts, name: parts.modelName });
@@ -210,9 +213,9 @@ export async function createAgentSession(parts: SessionParts): Promise<AgentSess
 }
 
 const notSaved =
-  "The conversation cannot be written to disk, so a run after a crash would not know the latest of it";
+  "The conversation cannot be written to disk, so after a crash its latest part would be missing";
 
-/** Names are exact, or end with `*`. Without a list every tool is wanted. */
+/** A name is exact or ends with `*`. Without a list every tool is wanted. */
 function isWanted(names: readonly string[] | undefined): (tool: Tool) => boolean {
   if (names === undefined) return () => true;
   return ({ name }) =>
@@ -221,7 +224,7 @@ function isWanted(names: readonly string[] | undefined): (tool: Tool) => boolean
     );
 }
 
-/** A server that does not start must not hold a cancel up. */
+/** A server that does not start must not delay a cancel. */
 async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const stop = () => reject(signal.reason);

@@ -1,4 +1,4 @@
-/** The agent's own memory of a session: one file with its conversation, replaced as a whole. */
+/** Stores the conversation of a session in one file, which is replaced as a whole. */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelMessage } from "ai";
@@ -10,7 +10,7 @@ export interface SessionRecord {
   messages: ModelMessage[];
 }
 
-/** The messages are the SDK's own, written by us; whatever else is in the file is refused. */
+/** We wrote the messages as the SDK has them; a file with anything else is refused. */
 const SessionRecordFile = z.object({
   version: z.literal(1),
   model: z.string(),
@@ -20,11 +20,11 @@ const SessionRecordFile = z.object({
 
 export interface SessionFile {
   save(record: SessionRecord): Promise<void>;
-  /** Undefined where there is none. Rejects when it cannot be read. */
+  /** Undefined where there is no file. Rejects when the file cannot be read. */
   load(): Promise<SessionRecord | undefined>;
 }
 
-/** Ids become names of files, so they must be as we make them. */
+/** Ids become names of files, so only ids as we make them are accepted. */
 export function isSessionId(id: string): boolean {
   return /^[\w-]{1,100}$/.test(id);
 }
@@ -41,7 +41,7 @@ export function createSessionFile(folder: string, sessionId: string): SessionFil
   return {
     save(record) {
       const text = JSON.stringify({ version: 1, ...record });
-      // One after the other, since all of them go through the same name.
+      // Saves run one after the other, because all use the same temporary name.
       lastSave = lastSave.catch(() => undefined).then(() => write(text));
       return lastSave;
     },

@@ -1,8 +1,8 @@
-/** Thins out what changes faster than anybody can read. */
+/** Thins out updates that come faster than people can read. */
 
 const everyMs = 500;
 
-/** The first at once, then the latest one at most every half second. */
+/** Passes on the first value at once, then the latest one at most every half second. */
 export function throttle(send: (text: string) => void) {
   let latest: string | undefined;
   let timer: NodeJS.Timeout | undefined;

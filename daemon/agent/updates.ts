@@ -1,4 +1,7 @@
-/** What a session tells its client: `session/update` in the order of the calls, without keys. */
+/**
+ * Sends a session's updates and questions to its client, in the order of the calls and without
+ * keys.
+ */
 import { methods } from "@agentclientprotocol/sdk";
 import type {
   AgentContext,
@@ -17,9 +20,9 @@ const TurnAnswer = z.object({ granted: z.boolean() });
 
 export interface SessionClient {
   update(update: SessionUpdate): void;
-  /** A sentence for people; under `_meta.offshoot` the same as facts. */
+  /** Sends a sentence for people, with the same as `facts` under `_meta.offshoot`. */
   notice(severity: "info" | "warning" | "error", title: string, facts?: object): void;
-  /** Rejects where the client does not allow another turn of the model, or cannot be asked. */
+  /** Rejects where the client does not grant another turn of the model, or cannot be asked. */
   beginTurn(signal: AbortSignal): Promise<void>;
   /** Rejects when the signal aborts, and when the client cannot be asked. */
   askPermission(
@@ -45,7 +48,7 @@ export function createSessionClient(parts: {
 
   const update = (wanted: SessionUpdate) => {
     const clean = redaction.redactValue(wanted);
-    // It fails only when the client has gone, and then the connection's end is what counts.
+    // This fails only when the client has gone, and then the end of the connection decides.
     client
       .notify(methods.client.session.update, { sessionId, update: clean })
       .catch(() => undefined);

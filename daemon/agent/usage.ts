@@ -1,4 +1,4 @@
-/** Counts what a session uses and tells the client of every turn. */
+/** Counts what a session uses and sends the usage of every turn to the client. */
 import type { TurnUsage } from "./model/model.ts";
 import type { SessionClient } from "./updates.ts";
 
@@ -8,12 +8,12 @@ export interface UsedUp extends TurnUsage {
 }
 
 export interface UsageCount {
-  /** Tells `usage_update`: the fill of the context, and under `_meta` what this turn used. */
+  /** Sends `usage_update`: the fill of the context, and under `_meta` what this turn used. */
   addTurn(usage: TurnUsage | undefined, contextWindow: number): void;
   addToolCalls(count: number): void;
-  /** Of the session, as long as this process knows it. */
+  /** The usage of the session since this process opened it. */
   session(): UsedUp;
-  /** Since the last call of this; costUsd is absent where any turn's cost is unknown. */
+  /** The usage since the last call of this; costUsd is absent where any turn's cost is unknown. */
   takePrompt(): UsedUp;
 }
 

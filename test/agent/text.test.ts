@@ -295,7 +295,7 @@ describe("the built-in agent's prompts", () => {
     assert.equal(status, "completed");
     assert.match(
       String(rawOutput),
-      /^1\n2\n.*bytes left out; they could not be kept: .*19999\n20000/s,
+      /^1\n2\n.*bytes left out; the full text could not be stored: .*19999\n20000/s,
     );
     const warnings = session.of("notice").map(({ title }) => title);
     assert.equal(warnings.length, 1);

@@ -1,8 +1,8 @@
-/** How much a model can take in, by the family that its name shows. */
+/** The context window of a model, by the family that its name shows. */
 
 const smallestKnown = 128_000;
 
-/** Tokens; the first pattern that is found in the model's name counts. */
+/** In tokens; the first pattern that matches the model's name counts. */
 const families: readonly [pattern: RegExp, tokens: number][] = [
   [/claude/, 200_000],
   [/gemini/, 1_048_576],

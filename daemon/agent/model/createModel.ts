@@ -1,4 +1,4 @@
-/** The model of a prompt, by its name. */
+/** Creates the model of a prompt by its name. */
 import type { SessionMeta } from "../meta.ts";
 import { createRehearsal } from "../rehearsal/rehearsal.ts";
 import { contextWindowOf } from "./contextWindow.ts";
@@ -12,7 +12,7 @@ export const rehearsalProvider = "rehearsal";
 const defaultIdleMs = 300_000;
 const firstRetryMs = 1_000;
 
-/** Throws a TypedError where the name means nothing or its key is missing. */
+/** Throws a TypedError where the name is unknown or the key of its provider is missing. */
 export function createModel(parts: {
   name: string;
   meta: SessionMeta;

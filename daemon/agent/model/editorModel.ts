@@ -1,6 +1,6 @@
 /**
- * A model of an editor that is connected to the core, as a `Model`: `vscode/<id>`. The agent has no
- * way to the editor; its client asks for it.
+ * `vscode/<id>`, a model of an editor that is connected to the core, as a `Model`. The agent cannot
+ * reach the editor; the agent's client asks the editor.
  */
 import type { ModelMessage } from "ai";
 import type * as protocol from "../../../protocol/models.ts";
@@ -10,7 +10,9 @@ import type { Model, ToolCall, Turn } from "./model.ts";
 
 export const editorProvider = "vscode";
 
-/** Asks the agent's client for one turn. Rejects with the signal's reason when that is aborted. */
+/**
+ * Asks the agent's client for one turn. Rejects with the signal's reason when the signal aborts.
+ */
 export type AskEditor = (
   question: Omit<protocol.ModelQuestion, "requestId">,
   onPart: (part: protocol.ModelPart) => void,
@@ -80,7 +82,7 @@ function turnOf(text: string, calls: ToolCall[], answer: protocol.ModelAnswer): 
   };
 }
 
-/** What models of editors cannot take, such as thoughts of another model, is left out. */
+/** Leaves out what models of editors do not accept, such as thoughts of another model. */
 function wireMessage({ role, content }: ModelMessage): protocol.ModelMessage {
   const wireRole = role === "assistant" ? "assistant" : "user";
   if (typeof content === "string") {

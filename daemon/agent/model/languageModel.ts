@@ -1,6 +1,6 @@
 /**
- * A language model as a `Model`: one turn is one call of the AI SDK with one step. Tools are only
- * described to the SDK and run by the loop, so that none of them can hold the stream.
+ * A language model as a `Model`: one turn is one call of the AI SDK with one step. The SDK only
+ * gets the descriptions of tools; the loop runs them, so that no tool can block the stream.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import type { LanguageModel, LanguageModelUsage, ModelMessage, ToolSet } from "ai";
@@ -10,14 +10,17 @@ import { TypedError } from "../runErrors.ts";
 import { typeError } from "./modelErrors.ts";
 
 export interface ModelTiming {
-  /** The longest silence of the provider. */
+  /** The longest time that the provider may send nothing. */
   idleMs: number;
-  /** Doubles with every try, unless the provider says how long to wait. */
+  /**
+   * The wait before the second try. Doubles with every try, unless the provider says how long to
+   * wait.
+   */
   firstRetryMs: number;
 }
 
 const mostTries = 3;
-/** A provider that asks for more is not waited for: the error carries its wish instead. */
+/** A longer wait than this is not made here: the error carries the provider's wish instead. */
 const longestWaitMs = 60_000;
 
 export function createLanguageModel(parts: {
@@ -42,7 +45,8 @@ export function createLanguageModel(parts: {
           if (request.signal.aborted) throw request.signal.reason;
           const typed = typeError(error, now());
           const inMs = typed.retryAfterMs ?? timing.firstRetryMs * 2 ** (attempt - 1);
-          // What was said cannot be taken back, so a stream that broke is not tried again here.
+          // Text that was sent cannot be taken back, so a stream that broke off is not tried again
+          // here.
           const isLast = attempt === mostTries || said.anything || inMs > longestWaitMs;
           if (isLast || !typed.retryable) throw typed;
           request.retrying({ attempt: attempt + 1, inMs, error: typed });
@@ -54,7 +58,7 @@ export function createLanguageModel(parts: {
   };
 }
 
-/** The import costs 165 to 270 ms, so it waits for the first turn. */
+/** The import takes 165 to 270 ms, so the first turn makes it. */
 async function loadModel({
   kind,
   provider,
@@ -100,9 +104,9 @@ async function oneTry(parts: {
     maxRetries: 0,
     abortSignal: AbortSignal.any([request.signal, silence.signal]),
     providerOptions: {
-      // Keeps the conversation off the provider's disk, and our history the only one.
+      // The provider must not store the conversation: our history is the only one.
       openai: { store: false },
-      // Others cache by themselves; here a long conversation would cost ten times as much.
+      // Other providers cache by default. Without this a long conversation costs ten times as much.
       anthropic: { cacheControl: { type: "ephemeral" } },
     },
     // Without a handler the SDK prints errors to the console; the stream carries them as well.
@@ -116,7 +120,7 @@ async function oneTry(parts: {
   };
   try {
     for await (const part of call.stream) {
-      silence.heard();
+      silence.restart();
       if (part.type === "text-delta") {
         said.anything ||= part.text !== "";
         turn.text += part.text;
@@ -147,12 +151,12 @@ async function oneTry(parts: {
 }
 
 async function loadSdk() {
-  // It would print to stdout, which is the protocol.
+  // The SDK would print warnings to stdout, which carries the protocol.
   globalThis.AI_SDK_LOG_WARNINGS = false;
   return await import("ai");
 }
 
-/** Without a validator: the loop checks the input itself, and says more about what is wrong. */
+/** Describes tools without a validator: the loop checks the input and names the faults better. */
 async function describeTools({ tools }: TurnRequest): Promise<ToolSet> {
   const { jsonSchema } = await loadSdk();
   return Object.fromEntries(
@@ -163,7 +167,7 @@ async function describeTools({ tools }: TurnRequest): Promise<ToolSet> {
   );
 }
 
-/** Aborts its signal when nothing was heard for so long. */
+/** Aborts its signal when nothing came for `idleMs`. */
 function silenceGuard(idleMs: number) {
   const controller = new AbortController();
   const timer = setTimeout(() => {
@@ -174,12 +178,12 @@ function silenceGuard(idleMs: number) {
   }, idleMs);
   return {
     signal: controller.signal,
-    heard: () => void timer.refresh(),
+    restart: () => void timer.refresh(),
     end: () => clearTimeout(timer),
   };
 }
 
-/** A proxy that gives up ends the stream in good order, but in the middle of the answer. */
+/** A proxy that times out ends the stream properly, but in the middle of the answer. */
 function refuseBroken(reason: string, providerReason: string | undefined): void {
   if (reason === "error") throw new TypedError("server_error", "the provider broke the answer off");
   const isCut = reason === "interrupted" || (reason === "other" && providerReason === undefined);
@@ -197,7 +201,7 @@ function finishOf(reason: string): Turn["finish"] {
 function usageOf(usage: LanguageModelUsage): { usage?: TurnUsage } {
   const { inputTokens, outputTokens, inputTokenDetails, raw } = usage;
   if (inputTokens === undefined && outputTokens === undefined) return {};
-  // OpenRouter says what a call cost, in US dollars; nobody else does.
+  // OpenRouter reports what a call cost, in US dollars; no other provider does.
   const cost = raw?.["cost"];
   return {
     usage: {
@@ -209,7 +213,7 @@ function usageOf(usage: LanguageModelUsage): { usage?: TurnUsage } {
   };
 }
 
-/** A call whose input was no JSON has it as a string; providers take objects only. */
+/** The input of a call that was not JSON is a string here; providers accept only objects. */
 function withoutBrokenInputs(message: ModelMessage | undefined): ModelMessage | undefined {
   if (message?.role !== "assistant" || typeof message.content === "string") return message;
   const content = message.content.map((part) =>

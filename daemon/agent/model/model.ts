@@ -1,4 +1,4 @@
-/** What the loop needs of a model: one turn at a time. The rehearsal planner has this shape too. */
+/** The interface of a model: one turn at a time. The rehearsal planner implements it too. */
 import type { ModelMessage } from "ai";
 import type { TypedError } from "../runErrors.ts";
 
@@ -12,11 +12,11 @@ export interface ToolSpec {
 export interface ToolCall {
   id: string;
   name: string;
-  /** What the model wrote, parsed; a string where that was no JSON. */
+  /** What the model wrote, parsed; a string where it was not JSON. */
   input: unknown;
 }
 
-/** Of one turn. What the provider does not say is absent. */
+/** The usage of one turn. What the provider does not report is absent. */
 export interface TurnUsage {
   inputTokens: number;
   outputTokens: number;
@@ -28,17 +28,17 @@ export interface TurnRequest {
   instructions: string;
   messages: readonly ModelMessage[];
   tools: readonly ToolSpec[];
-  /** What the calls of the last turn answered as data, in their order. */
+  /** The results of the last turn's calls as data, in the order of the calls. */
   lastData: readonly unknown[];
   signal: AbortSignal;
   sayText(delta: string): void;
   sayThought(delta: string): void;
-  /** Another try of the same turn begins after a wait. */
+  /** Called before the wait that precedes another try of the same turn. */
   retrying(facts: { attempt: number; inMs: number; error: TypedError }): void;
 }
 
 export interface Turn {
-  /** What joins the conversation: the assistant's message with its calls. */
+  /** The assistant's message, with its calls, that is added to the conversation. */
   message: ModelMessage;
   text: string;
   calls: ToolCall[];
@@ -47,7 +47,7 @@ export interface Turn {
 }
 
 export interface Model {
-  /** As it is shown: provider/model. */
+  /** The name that people see: provider/model. */
   readonly name: string;
   /** In tokens. */
   readonly contextWindow: number;

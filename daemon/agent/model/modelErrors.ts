@@ -1,11 +1,16 @@
-/** Types the errors of providers: by status, by their own typed codes, by the socket's. */
+/**
+ * Types the errors of providers: by HTTP status, by the provider's own codes, by the socket's
+ * codes.
+ */
 import type { RunErrorCode } from "../../../protocol/session.ts";
 import { TypedError, messageOf } from "../runErrors.ts";
 
-/** Any error of a call, typed. Texts are cut, since some providers answer with whole pages. */
+/**
+ * Types any error of a call. Long texts are cut, because some providers answer with whole pages.
+ */
 export function typeError(error: unknown, now: number): TypedError {
   if (error instanceof TypedError) return error;
-  // The SDK wraps the last error of its own tries and errors of parsing; the cause says more.
+  // The SDK wraps errors of its own tries and of parsing; the cause says more.
   for (const candidate of chainOf(error)) {
     const code = codeOf(candidate);
     if (code !== undefined) {
@@ -28,7 +33,7 @@ const statusCodes: Record<number, RunErrorCode> = {
   529: "overloaded",
 };
 
-/** What providers call their errors, in the body of an answer or in an event of a stream. */
+/** The names that providers give errors, in the body of an answer or in an event of a stream. */
 const providerCodes: Record<string, RunErrorCode> = {
   insufficient_quota: "quota",
   billing_error: "quota",
@@ -57,7 +62,7 @@ const sdkErrors: Record<string, RunErrorCode> = {
   AI_NoSuchModelError: "invalid_request",
   AI_InvalidPromptError: "invalid_request",
   AI_UnsupportedFunctionalityError: "invalid_request",
-  // A stream that ended without its end.
+  // The stream ended too early.
   AI_InvalidResponseDataError: "network",
   AI_NoContentGeneratedError: "network",
   AI_EmptyResponseBodyError: "server_error",
@@ -97,7 +102,7 @@ interface ErrorFacts {
   message?: unknown;
 }
 
-/** The error, then whatever it wraps, nearest first. */
+/** The error, then the errors that it wraps, nearest first. */
 function chainOf(error: unknown): unknown[] {
   const chain: unknown[] = [];
   for (let next = error; next !== undefined && next !== null && chain.length < 8;) {
@@ -121,12 +126,13 @@ function codeOf(error: unknown): RunErrorCode | undefined {
     }
   }
   const { statusCode } = facts;
-  // A stream that breaks carries the 200 that it began with, and the socket's error as its cause.
+  // A stream that breaks off has the status 200 that it began with, and the socket's error as its
+  // cause.
   if (typeof statusCode === "number" && statusCode >= 400) return codeOfStatus(statusCode);
   if (typeof facts.name === "string" && Object.hasOwn(sdkErrors, facts.name)) {
     return sdkErrors[facts.name];
   }
-  // The provider was called, and neither a status nor a cause came back.
+  // The provider was called, and the error has neither a status nor a cause.
   if (facts.name === "AI_APICallError" && facts.cause === undefined) return "network";
   // What undici throws when the other side closes in the middle of a body.
   if (error instanceof TypeError && error.message === "terminated") return "network";

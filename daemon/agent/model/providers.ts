@@ -1,4 +1,4 @@
-/** Which provider a "provider/model" means, where it is, and which variable holds its key. */
+/** Finds the provider of a "provider/model", its address, and the variable that holds its key. */
 import type { Config } from "../../../protocol/config.ts";
 import { TypedError } from "../runErrors.ts";
 
@@ -9,11 +9,13 @@ export interface ChosenProvider {
   provider: string;
   modelId: string;
   baseUrl?: string;
-  /** Absent for servers that want none, as those on one's own machine. */
+  /** Absent for servers that need no key, such as those on the same machine. */
   apiKey?: string;
 }
 
-/** Known without configuration; a provider of the same name in the configuration replaces it. */
+/**
+ * Providers that are known without configuration; a configured one of the same name replaces it.
+ */
 export const knownProviders: Readonly<Record<string, ProviderConfig>> = {
   anthropic: { kind: "anthropic", apiKeyEnv: "ANTHROPIC_API_KEY" },
   openai: { kind: "openai", apiKeyEnv: "OPENAI_API_KEY" },
@@ -33,14 +35,14 @@ export const noModelIsChosen =
   "as defaultModel of the configuration or in OFFSHOOT_MODEL, and set the key of its provider; the " +
   "model rehearsal/planner needs no key";
 
-/** Other names that people use for the same key. */
+/** Other names of variables that people use for the same key. */
 const otherKeyNames: Readonly<Record<string, string[]>> = {
   GEMINI_API_KEY: ["GOOGLE_GENERATIVE_AI_API_KEY", "GOOGLE_API_KEY"],
 };
 
 /**
- * Throws a TypedError that says what to set where the provider or its key is missing. A key that is
- * given counts before those of the environment.
+ * Throws a TypedError that says what to set where the provider or its key is missing. A given key
+ * counts before the keys of the environment.
  */
 export function chooseProvider(
   name: string,

@@ -1,6 +1,6 @@
-/** What changed most often, from git. */
+/** The files that changed most often, from git. */
 
-/** Names only, of the last 300 commits, below the folder that it runs in. */
+/** Lists names only, of the last 300 commits, below the folder that the command runs in. */
 export const hotFilesCommand = "git log -n 300 --pretty=format: --name-only --relative -- .";
 
 const mostShown = 10;

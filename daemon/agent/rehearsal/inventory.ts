@@ -1,4 +1,4 @@
-/** Files as list_dir shows them, added up by language. */
+/** Adds up the files that list_dir shows, by language. */
 import { extname } from "node:path";
 import ignore from "ignore";
 import type { Reply } from "./rehearsal.ts";
@@ -41,7 +41,7 @@ const languages: Readonly<Record<string, string>> = {
 
 const neverWanted = new Set([".git", "node_modules"]);
 
-/** By the rules of the folder's own .gitignore, where it could be read. */
+/** Applies the rules of the folder's own .gitignore, where it could be read. */
 export function createIgnored(file: Reply | undefined): (path: string) => boolean {
   // The tool numbers the lines.
   const text = file === undefined || file.failed ? "" : file.text.replaceAll(/^\d+\t/gm, "");
@@ -49,7 +49,7 @@ export function createIgnored(file: Reply | undefined): (path: string) => boolea
   return (path) => rules.ignores(path);
 }
 
-/** What a listing of `folder` shows, with paths from the working folder. */
+/** The entries of a listing of `folder`, with paths from the working folder. */
 export function filesOf(
   folder: string,
   listing: string,
@@ -103,12 +103,12 @@ export function sumOfFiles(files: readonly FoundFile[]): Sum {
   return { count: files.length, bytes: files.reduce((sum, file) => sum + file.bytes, 0) };
 }
 
-/** The last line of every report, so that whoever asked for it can add it up. */
+/** The last line of every report, from which the parent of a sub-agent adds up the reports. */
 export function describeSum({ count, bytes }: Sum): string {
   return `- in all: ${count} files, ${size(bytes)}`;
 }
 
-/** What the last line of a report says; nothing where it has none. */
+/** The sum in the last line of a report; undefined where there is none. */
 export function sumOfReport(report: string): Sum | undefined {
   const [, count, number, unit] = /- in all: (\d+) files, ([\d.]+) (B|KiB|MiB)$/.exec(report) ?? [];
   if (count === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Which plan a prompt means, and the small ones among them. */
+/** Chooses the plan of a prompt, and holds the small plans. */
 import type { Plan, PlanWorld } from "./rehearsal.ts";
 import { hotFiles, hotFilesCommand } from "./hotFiles.ts";
 import { surveyArea, surveyRepository } from "./survey.ts";
@@ -84,7 +84,7 @@ function patternOf(text: string): string {
   return /[\w./-]*\*[\w./*{},-]*/.exec(text)?.[0] ?? "**/*";
 }
 
-/** Lines of an answer without the notes in brackets that tools put around them. */
+/** The lines of a result without the notes in brackets that tools add. */
 export function matchesOf(text: string): string[] {
   return text.split("\n").filter((line) => line !== "" && !line.startsWith("["));
 }

@@ -1,13 +1,13 @@
 /**
- * The provider "rehearsal": no language model, but a planner with fixed plans that does useful work
- * with the real tools. It needs no key and no network, and shows everything that an agent does.
+ * The provider "rehearsal" is a planner with fixed plans that does useful work with the real tools.
+ * It is no language model, needs no key and no network, and shows all that an agent does.
  */
 import type { ModelMessage } from "ai";
 import type { Model, ToolCall, Turn, TurnRequest } from "../model/model.ts";
 import { textOfOutput } from "../conversation.ts";
 import { choosePlan } from "./plans.ts";
 
-/** One turn of a plan: what it says, and the calls that it wants the results of. */
+/** One turn of a plan: its text and its calls. */
 export interface PlanStep {
   say: string;
   calls: { name: string; input: object }[];
@@ -16,11 +16,11 @@ export interface PlanStep {
 export interface Reply {
   text: string;
   failed: boolean;
-  /** The answer as data, where the tool has it. */
+  /** The result as data, where the tool provides that. */
   data?: unknown;
 }
 
-/** Yields its turns, gets the results of each, and returns its last words. */
+/** Yields turns, gets the results of each, and returns its last text. */
 export type Plan = Generator<PlanStep, string, Reply[]>;
 
 export interface PlanWorld {
@@ -32,12 +32,12 @@ export function createRehearsal(): Model {
   let answered = 0;
   let lastId = 0;
 
-  /** Goes on with the plan, or begins the one for the next message; undefined without either. */
+  /** Continues the plan, or begins the plan of the next message; undefined without either. */
   const advance = (request: TurnRequest): PlanStep | string | undefined => {
     const replies = current === undefined ? [] : lastReplies(request);
     if (current === undefined) {
       const users = request.messages.filter(({ role }) => role === "user");
-      // What came before this prompt was answered by another turn of the conversation.
+      // Earlier prompts of the conversation were answered before.
       answered = answered === 0 ? users.length - 1 : answered;
       const next = users[answered];
       if (next === undefined) return undefined;

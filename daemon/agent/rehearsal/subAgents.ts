@@ -1,4 +1,4 @@
-/** Hands tasks to sub-agents of the same kind and waits for what they say. */
+/** Gives tasks to sub-agents of the same kind and waits for their reports. */
 import * as z from "zod";
 import type { PlanStep, Reply } from "./rehearsal.ts";
 
@@ -7,7 +7,7 @@ interface Task {
   prompt: string;
 }
 
-/** What the sub-agent tools answer as data, as far as it counts here. */
+/** The fields that are used here of what the sub-agent tools answer as data. */
 const AgentState = z.object({
   id: z.string(),
   status: z.string(),
@@ -23,10 +23,10 @@ const Listed = z.object({
   ),
 });
 
-/** A wait answers after 45 s at the latest, so this is about an hour. */
+/** A wait returns after 45 s at the latest, so this is about an hour. */
 const mostWaits = 80;
 
-/** A report for each task, in their order; one that failed says so. */
+/** Returns a report for each task, in order; the report of a failed task says so. */
 export function* delegate(
   say: string,
   tasks: readonly Task[],
@@ -62,7 +62,7 @@ export function* delegate(
     const id = ids[index];
     if (id === undefined) return `## ${title}\nNot done: ${spawns[index]?.text ?? ""}`;
     const report = ended.get(id) ?? "Not ended yet.";
-    // A report that succeeded has a heading of its own.
+    // The report of a completed task has a heading of its own.
     return report.includes("\n## ") || report.startsWith("## ") ? report : `## ${title}\n${report}`;
   });
 }

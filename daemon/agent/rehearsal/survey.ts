@@ -15,10 +15,10 @@ import type { Plan, PlanStep, PlanWorld, Reply } from "./rehearsal.ts";
 import { delegate } from "./subAgents.ts";
 
 const todoPattern = "\\b(TODO|FIXME)\\b";
-/** Folders that one agent lists itself. */
+/** The most folders that one agent lists itself. */
 const mostFolders = 150;
 const mostAreas = 8;
-/** An area with so many folders gives them to sub-agents of its own. */
+/** An area with at least this many folders gives them to sub-agents of its own. */
 const manyFolders = 5;
 
 export function* surveyRepository(world: PlanWorld): Plan {
@@ -116,7 +116,7 @@ function canDelegate(world: PlanWorld): boolean {
   return world.has("spawn_agent") && world.has("wait_agent");
 }
 
-/** Goes through folders, all of one depth in one turn. */
+/** Walks folders, all of one depth in one turn. */
 function* listFolders(
   first: readonly string[],
   isIgnored: (path: string) => boolean,
@@ -140,7 +140,7 @@ function* listFolders(
   return { files, isWhole: depth.length === 0 };
 }
 
-/** By the .gitignore of the working folder, where the listing shows one. */
+/** Applies the .gitignore of the working folder, where the listing shows one. */
 function* readIgnored(
   listing: Reply | undefined,
 ): Generator<PlanStep, (path: string) => boolean, Reply[]> {

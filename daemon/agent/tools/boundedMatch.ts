@@ -1,15 +1,19 @@
-/** Matches patterns that a model wrote: one that backtracks for ever may not stop all sessions. */
+/** Matches patterns that a model wrote: one that backtracks for ever must not stop all sessions. */
 import { basename } from "node:path";
 import { createContext, Script } from "node:vm";
 import picomatch from "picomatch";
 
 const longestMatchMs = 1_000;
-/** Paths that are matched together, since each look into the context costs more than a match. */
+/**
+ * The number of paths that are matched together, because entering the context costs more than a
+ * match.
+ */
 const pathsAtOnce = 500;
 
 /**
- * Finds the texts that an expression matches, by their indexes. In a context of its own, because
- * only there a time-out can end it; then it throws what the model can act on.
+ * Returns the indexes of the texts that an expression matches. The match runs in a context of its
+ * own, because only there a time-out can end it; after a time-out this throws a sentence for the
+ * model.
  */
 export function createMatcher(expression: RegExp): (texts: readonly string[]) => number[] {
   const sandbox: { expression: RegExp; texts: readonly string[]; found: number[] } = {
@@ -36,7 +40,7 @@ export function createMatcher(expression: RegExp): (texts: readonly string[]) =>
   };
 }
 
-/** Those of the paths that a glob matches, in their order. Without `/` it is for names only. */
+/** Returns the paths that a glob matches, in their order. A glob without `/` matches names. */
 export async function* matchingPaths(
   glob: string,
   paths: AsyncIterable<string>,

@@ -73,7 +73,7 @@ function outputTool({ commands }: ToolWorld): Tool {
         .nonnegative()
         .max(longestLookMs)
         .optional()
-        .describe("wait this long for its end first; 0"),
+        .describe("wait this long for its end first; default: 0"),
     }),
     prepare: ({ handle, waitMs = 0 }) => ({
       title: `Output of ${handle}`,
@@ -88,7 +88,7 @@ function stopTool({ commands }: ToolWorld): Tool {
   return defineTool({
     name: "command_stop",
     description: "Ends a background command with all its processes.",
-    // It ends only what this session was allowed to start.
+    // No permission is needed: this ends only what the session was allowed to start.
     kind: "think",
     input: z.object({ handle: z.string() }),
     prepare: ({ handle }) => ({

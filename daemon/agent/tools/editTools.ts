@@ -1,4 +1,4 @@
-/** The tools that change files: edit_file and write_file. Both show what they do as a diff. */
+/** The tools that change files: edit_file and write_file. Both show their change as a diff. */
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { ToolCallContent } from "@agentclientprotocol/sdk";
@@ -16,7 +16,9 @@ export function editTools(world: ToolWorld): Tool[] {
 
 type Queue = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
-/** Two edits of one file in one turn must not overwrite each other. */
+/**
+ * Edits of one file run one after the other, so that two in one turn do not overwrite each other.
+ */
 function createQueue(): Queue {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
@@ -42,9 +44,9 @@ function editFileTool({ confinement }: ToolWorld, oneByOne: Queue): Tool {
     kind: "edit",
     input: z.object({
       path: z.string().min(1),
-      oldText: z.string().min(1).describe("what is there now"),
-      newText: z.string().describe("what shall be there instead"),
-      all: z.boolean().optional().describe("replace every place; false"),
+      oldText: z.string().min(1).describe("the text to replace"),
+      newText: z.string().describe("the text to put there"),
+      all: z.boolean().optional().describe("replace every occurrence; default: false"),
     }),
     async prepare({ path, oldText, newText, all = false }) {
       const file = await confinement.inside(path);
@@ -59,7 +61,7 @@ function editFileTool({ confinement }: ToolWorld, oneByOne: Queue): Tool {
         content: diffContent(file, before, after),
         act: () =>
           oneByOne(async () => {
-            // Time may have passed while somebody was asked.
+            // The file may have changed while a person was asked.
             const current = await readText(file, shown);
             const changed = applyEdit(current, edit, shown);
             await writeFile(file, changed);
@@ -105,7 +107,7 @@ function writeFileTool({ confinement }: ToolWorld, oneByOne: Queue): Tool {
   });
 }
 
-/** Throws where the text is not there, is there more than once, or nothing would change. */
+/** Throws where the text is missing, occurs more than once, or nothing would change. */
 function applyEdit(text: string, { oldText, newText, all }: Edit, shown: string): string {
   if (oldText === newText) throw new Error("oldText and newText are the same");
   const pieces = text.split(oldText);
@@ -119,7 +121,7 @@ function applyEdit(text: string, { oldText, newText, all }: Edit, shown: string)
   return pieces.join(newText);
 }
 
-/** Why a text that looks right was not found. */
+/** Explains why a text that looks right was not found. */
 function hintFor(text: string, wanted: string): string {
   if (text.includes("\r\n") && text.includes(wanted.replaceAll("\n", "\r\n"))) {
     return ": its lines end with \\r\\n";
@@ -140,12 +142,12 @@ async function readText(file: string, shown: string): Promise<string> {
 async function readTextIfThere(file: string, shown: string): Promise<string | undefined> {
   const facts = await stat(file).catch(() => undefined);
   if (facts === undefined) return undefined;
-  if (!facts.isFile()) throw new Error(`${shown} is no file`);
+  if (!facts.isFile()) throw new Error(`${shown} is not a file`);
   if (facts.size > biggestFile) throw new Error(`${shown} is too big: ${facts.size} bytes`);
   const bytes = await readFile(file);
   const text = bytes.toString("utf8");
   if (bytes.includes(0) || !Buffer.from(text).equals(bytes)) {
-    throw new Error(`${shown} is no text in UTF-8`);
+    throw new Error(`${shown} is not text in UTF-8`);
   }
   return text;
 }

@@ -1,4 +1,4 @@
-/** The tool that reads an address of the web, and nothing on this machine or its link. */
+/** The tool that reads an address of the web, but nothing on this machine or its local link. */
 import { lookup as systemLookup } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { request as httpRequest } from "node:http";
@@ -43,7 +43,7 @@ export function fetchTool({ allowLocalFetch }: ToolWorld): Tool {
 
 function parseAddress(url: string, base?: URL): URL {
   const address = URL.parse(url, base?.href);
-  if (address === null) throw new Error(`"${url}" is no address`);
+  if (address === null) throw new Error(`"${url}" is not an address`);
   if (address.protocol === "http:" || address.protocol === "https:") return address;
   throw new Error(`only http and https can be fetched, not ${address.protocol}`);
 }
@@ -69,7 +69,9 @@ async function fetchText(first: URL, allowLocal: boolean, signal: AbortSignal): 
   }
 }
 
-/** Addresses are checked where the connection is made, so that no second answer of DNS counts. */
+/**
+ * Addresses are checked where the connection is made, so that a second answer of DNS has no effect.
+ */
 function get(address: URL, allowLocal: boolean, signal: AbortSignal): Promise<IncomingMessage> {
   const host = address.hostname.replace(/^\[|\]$/g, "");
   if (!allowLocal && isIP(host) !== 0 && isLocal(host)) throw refusal(host);
@@ -116,7 +118,7 @@ async function readBody(response: IncomingMessage): Promise<{ text: string; isCu
   return { text: body.toString("utf8"), isCut: bytes > mostBytes };
 }
 
-/** Good enough to read; no attempt at layout. */
+/** The text of a page, readable but without its layout. */
 function textOfHtml(html: string): string {
   return html
     .replaceAll(/<(script|style|noscript|svg|head)\b[\s\S]*?<\/\1\s*>/gi, " ")

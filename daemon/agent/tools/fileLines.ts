@@ -6,11 +6,11 @@ const lineEnd = "\n".charCodeAt(0);
 /** The bytes of a line without its end. */
 export interface FileLine {
   bytes: Buffer;
-  /** The line is longer than `bytes`. */
+  /** Whether the line is longer than `bytes`. */
   isCut: boolean;
 }
 
-/** No more than `mostBytes` of a line are kept, so that one of 700 MB takes no memory. */
+/** Keeps at most `mostBytes` of a line, so that a line of 700 MB takes no memory. */
 export async function* fileLines(file: string, mostBytes: number): AsyncGenerator<FileLine> {
   let line: FileLine = { bytes: Buffer.alloc(0), isCut: false };
   const chunks: AsyncIterable<Buffer> = createReadStream(file, { highWaterMark: 256 * 1024 });

@@ -1,4 +1,4 @@
-/** The tool that searches file contents: by ripgrep where it is installed, else by a walk. */
+/** The tool that searches file contents: with ripgrep where it is installed, else by a walk. */
 import { spawn } from "node:child_process";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { delimiter, join } from "node:path";
@@ -13,9 +13,9 @@ const longestLine = 500;
 const biggestFileMb = 4;
 
 interface Found {
-  /** As path:line:text. */
+  /** Lines as path:line:text. */
   lines: string[];
-  /** Number of files that are too big to be searched. */
+  /** The number of files that were too big to be searched. */
   tooBig: number;
 }
 
@@ -23,7 +23,7 @@ interface Search {
   pattern: string;
   ignoreCase: boolean;
   include: string | undefined;
-  /** Absolute. */
+  /** An absolute path. */
   place: string;
   signal: AbortSignal;
 }
@@ -37,7 +37,7 @@ export function grepTool({ confinement, environment }: ToolWorld): Tool {
     kind: "search",
     input: z.object({
       pattern: z.string().min(1).describe("regular expression"),
-      path: z.string().optional().describe("file or folder; the working folder"),
+      path: z.string().optional().describe("file or folder; default: the working folder"),
       include: z.string().optional().describe("only files that match this glob, such as *.ts"),
       ignoreCase: z.boolean().optional(),
     }),
@@ -96,7 +96,7 @@ async function searchByRipgrep(program: string, search: Search): Promise<Found> 
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject).once("close", resolve);
   });
-  // 0: found, 1: nothing found, 2: a fault, perhaps with some files only.
+  // Exit codes: 0 found, 1 nothing found, 2 a fault, perhaps with some files only.
   if (exitCode === 2 && lines.length === 0) throw new Error(fault.trim().slice(0, 1_000));
   return { lines, tooBig: 0 };
 }
@@ -108,7 +108,7 @@ async function searchByWalk(search: Search): Promise<Found> {
     expression = new RegExp(pattern, ignoreCase ? "iu" : "u");
   } catch (error) {
     const { message } = error as Error;
-    throw new Error(`the pattern is no regular expression: ${message}`, { cause: error });
+    throw new Error(`the pattern is not a regular expression: ${message}`, { cause: error });
   }
   const facts = await stat(place).catch(() => undefined);
   if (facts === undefined) throw new Error(`there is no file or folder ${place}`);

@@ -1,21 +1,21 @@
-/** A tool of an MCP server as a tool of ours. */
+/** A tool of an MCP server as a `Tool`. */
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Tool } from "./tool.ts";
 
-/** A tool may wait for people or sub-agents; the server's own bound is the one that counts. */
+/** A tool may wait for people or sub-agents, so only the server bounds its time. */
 const longestCallMs = 3_600_000;
 
 export function mcpTool(parts: {
-  /** The server, which may have to be started first. */
+  /** Returns the server, which may have to be started first. */
   client: () => Promise<Client>;
   server: string;
   remoteName: string;
-  /** As the model knows it, and as clients do. */
+  /** The name for the model, and the name for clients. */
   name: string;
   shownName: string;
   description: string;
   inputSchema: object;
-  /** The server itself asks whoever has to be asked. */
+  /** The server asks for permission itself. */
   decidesItself: boolean;
 }): Tool {
   const { client, server: serverName, remoteName, decidesItself, ...described } = parts;
@@ -45,7 +45,7 @@ export function mcpTool(parts: {
   };
 }
 
-/** What a call of ours is about, for people. */
+/** The title of a call of Offshoot's own tools. */
 function titleOf(name: string, input: Record<string, unknown>): string {
   const { title, prompt, message, ids } = input;
   const many = Array.isArray(ids) ? `${ids.length} sub-agent${ids.length === 1 ? "" : "s"}` : "";

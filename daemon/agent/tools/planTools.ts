@@ -38,11 +38,11 @@ export interface Skill {
   file: string;
 }
 
-/** Skills of all folders, the nearest of each name. What cannot be read is left out. */
+/** The skills of all folders, the nearest of each name. Unreadable ones are left out. */
 export async function findSkills(folders: readonly string[]): Promise<Skill[]> {
   const found = new Map<string, Skill>();
   for (const folder of folders) {
-    // A folder that is not there is as good as empty.
+    // A missing folder counts as empty.
     const names: string[] = await readdir(folder).catch(() => []);
     for (const name of names.toSorted((one, other) => (one < other ? -1 : 1))) {
       const file = join(folder, name, "SKILL.md");
@@ -67,7 +67,7 @@ async function readSkill(file: string, folderName: string): Promise<Skill | unde
   }
 }
 
-/** Undefined where there are no skills, so that no model is told of a tool without use. */
+/** Undefined where there are no skills, so that no model sees a useless tool. */
 export function skillTool(skills: readonly Skill[]): Tool | undefined {
   if (skills.length === 0) return undefined;
   const list = skills.map(({ name, description }) => `${name}: ${description}`).join("\n");

@@ -11,7 +11,7 @@ import { walkFiles } from "./walk.ts";
 
 const mostLines = 2_000;
 const longestLine = 2_000;
-/** A character takes four bytes at most. */
+/** A character takes at most four bytes. */
 const mostLineBytes = 4 * longestLine;
 const mostPaths = 1_000;
 
@@ -27,7 +27,7 @@ function readFileTool({ confinement }: ToolWorld): Tool {
       `At most ${mostLines} lines at once; use offset and limit for the rest.`,
     kind: "read",
     input: z.object({
-      path: z.string().min(1).describe("from the working folder, or absolute"),
+      path: z.string().min(1).describe("relative to the working folder, or absolute"),
       offset: z.number().int().positive().optional().describe("first line, counted from 1"),
       limit: z.number().int().positive().optional().describe("number of lines"),
     }),
@@ -56,7 +56,7 @@ async function readLines(wanted: {
   const facts = await stat(file).catch(() => undefined);
   if (facts === undefined) throw new Error(`there is no file ${shown}`);
   if (facts.isDirectory()) throw new Error(`${shown} is a folder: use list_dir`);
-  if (!facts.isFile()) throw new Error(`${shown} is no regular file`);
+  if (!facts.isFile()) throw new Error(`${shown} is not a regular file`);
   if (await isBinary(file)) throw new Error(`${shown} is a binary file of ${facts.size} bytes`);
   const lines: string[] = [];
   let number = 0;
@@ -84,7 +84,7 @@ function shownLine({ bytes, isCut }: FileLine): string {
 
 function isUtf8({ bytes, isCut }: FileLine): boolean {
   try {
-    // A cut may go through a character, which is then taken for one of which more is to come.
+    // A cut may split a character, so the decoder treats the text as one that continues.
     new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: isCut });
     return true;
   } catch {
@@ -108,7 +108,7 @@ function listDirTool({ confinement }: ToolWorld): Tool {
     description: "Lists a folder: folders end with /, files have their size in bytes.",
     kind: "read",
     input: z.object({
-      path: z.string().optional().describe("from the working folder, which is the default"),
+      path: z.string().optional().describe("relative to the working folder; default: that folder"),
     }),
     async prepare({ path = "." }) {
       const folder = await confinement.readable(path);
@@ -151,7 +151,7 @@ function globTool({ confinement }: ToolWorld): Tool {
     kind: "search",
     input: z.object({
       pattern: z.string().min(1),
-      path: z.string().optional().describe("folder to look in; the working folder"),
+      path: z.string().optional().describe("folder to look in; default: the working folder"),
     }),
     async prepare({ pattern, path = "." }) {
       const folder = await confinement.inside(path);

@@ -21,22 +21,22 @@ export interface ToolWorld {
 /** What one call may use while it runs. */
 export interface CallContext {
   signal: AbortSignal;
-  /** Shows what the call has put out so far; may be called often. */
+  /** Shows the output of the call so far; may be called often. */
   showOutput(text: string): void;
 }
 
-/** A call that was looked at and is ready to be asked about. Nothing has been changed yet. */
+/** A call whose input was checked and that can be decided on. Nothing has been changed yet. */
 export interface PreparedCall {
   /** Readable, one line. */
   title: string;
   /** Path, command line or address that permission rules match. */
   subject?: string;
   locations?: ToolCallLocation[];
-  /** What to show a person who has to decide, such as a diff. */
+  /** What a person who decides sees, such as a diff. */
   content?: ToolCallContent[];
-  /** True where rules and modes have no say, because somebody else decides. */
+  /** Whether rules and modes do not apply, because the tool's server decides. */
   needsNoPermission?: boolean;
-  /** Does it. A rejection is what the model gets to read. */
+  /** Executes the call. The model reads the message of a rejection. */
   act(context: CallContext): Promise<ToolOutput>;
 }
 
@@ -44,15 +44,15 @@ export interface ToolOutput {
   text: string;
   /** Shown instead of the text, such as a diff. */
   content?: ToolCallContent[];
-  /** The same as data, where a tool has it; models get the text. */
+  /** The result as data, where the tool provides that; models get the text. */
   data?: unknown;
-  /** The call was carried out and what it did went wrong, such as a command that failed. */
+  /** The call was executed and failed, such as a command with an exit code. */
   failed?: boolean;
 }
 
 export interface Tool {
   name: string;
-  /** As clients and rules know it, where models have a shorter one. */
+  /** The name for clients and rules, where models use a shorter one. */
   readonly shownName?: string;
   description: string;
   kind: ToolKind;
@@ -62,7 +62,7 @@ export interface Tool {
   prepare(input: unknown): Promise<PreparedCall>;
 }
 
-/** A tool whose input is checked by a zod schema, with every fault named. */
+/** Creates a tool whose input a zod schema checks, with every fault named. */
 export function defineTool<Schema extends z.ZodObject>(definition: {
   name: string;
   description: string;

@@ -1,19 +1,22 @@
-/** Goes through the files of a folder, without what .gitignore files leave out. */
+/** Walks the files of a folder, without what .gitignore files exclude. */
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import ignore from "ignore";
 import type { Ignore } from "ignore";
 
-/** Left out even where no .gitignore names them. */
+/** Folders that are excluded even where no .gitignore names them. */
 const neverWanted = new Set([".git", "node_modules", ".hg", ".svn"]);
 
 interface IgnoreRules {
-  /** Path of the folder from the root of the walk, with `/` at the end, or empty. */
+  /** The path of the folder from the root of the walk, with `/` at the end, or empty. */
   folder: string;
   rules: Ignore;
 }
 
-/** Paths of files from `root`, with `/`, sorted within each folder. Links are not followed. */
+/**
+ * Yields the paths of files from `root`, with `/`, sorted within each folder. Links are not
+ * followed.
+ */
 export async function* walkFiles(
   root: string,
   signal: AbortSignal,
@@ -22,7 +25,7 @@ export async function* walkFiles(
 ): AsyncGenerator<string> {
   signal.throwIfAborted();
   const rules = [...outerRules, ...(await readRules(root, folder))];
-  // A folder that may not be read is as good as empty.
+  // An unreadable folder counts as empty.
   const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => []);
   entries.sort((one, other) => (one.name < other.name ? -1 : 1));
   for (const entry of entries) {
@@ -39,7 +42,7 @@ async function readRules(root: string, folder: string): Promise<IgnoreRules[]> {
   return text === "" ? [] : [{ folder, rules: ignore().add(text) }];
 }
 
-/** The file that is nearest to the path has the last word. */
+/** The .gitignore that is nearest to the path decides. */
 function isIgnored(path: string, rules: readonly IgnoreRules[]): boolean {
   for (const { folder, rules: own } of rules.toReversed()) {
     const { ignored, unignored } = own.test(path.slice(folder.length));
