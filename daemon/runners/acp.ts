@@ -1,6 +1,7 @@
 /**
  * The runner for agents that speak the Agent Client Protocol. An outside agent has a process of its
- * own for each run, which ends with the run; `hosts` can give runs a shared one instead.
+ * own for each run, which ends with the run; runs of the built-in agent share the processes of
+ * `hosts`.
  */
 import { spawn as spawnProcess } from "node:child_process";
 import type { RunError } from "../../protocol/session.ts";
@@ -18,28 +19,31 @@ import type { Processes } from "./processes.ts";
 import { failure } from "./programStart.ts";
 import type { Paused, RunContext, RunOutcome, Runner } from "./runner.ts";
 
-/** Agents' processes that serve many runs. */
+/** Processes of the agent that serve many runs. */
 export interface AcpHosts {
-  /** A host for one run, or why there is none. */
+  /** Leases a host for one run, or returns why there is none. */
   acquire(context: RunContext): Promise<HostLease | RunError>;
 }
 
 export interface HostLease {
   readonly connection: AcpConnection;
-  /** Sent to Offshoot's own agent when the session is opened, under `_meta.offshoot`. */
+  /** What the agent gets under `_meta.offshoot` when the session is opened. */
   readonly sessionMeta: Json;
-  /** Why a run failed whose host has gone. */
+  /** The error of a run whose host has ended. */
   crash(): Promise<RunError>;
-  /** The run is over. One that did not end its turn when it was told to makes its host suspect. */
+  /**
+   * Ends the lease. A host that did not end the turn after a cancel is checked, and replaced if it
+   * does not answer.
+   */
   release(how: "ended" | "hung" | "gone"): Promise<void>;
 }
 
 interface Parts {
   processes: Processes;
   log: Log;
-  /** For agents of the kind "model". */
+  /** Runs agents of the kind "model". */
   hosts?: AcpHosts;
-  /** That of node:child_process. */
+  /** `spawn` of node:child_process. */
   spawn?: typeof spawnProcess;
 }
 
@@ -47,7 +51,7 @@ interface Parts {
 export function acpRunner({ processes, log, hosts, spawn = spawnProcess }: Parts): Runner {
   const parts: SessionParts = { processes, log, spawn };
   return {
-    // The prompt of an outside agent is one turn to us, however many calls of a model it takes.
+    // The prompt of an outside agent counts as one turn, however many calls of a model it takes.
     canPause: ({ runner }) => runner.kind === "model",
     async run(context) {
       const { runner } = context.profile;
@@ -83,7 +87,7 @@ async function runWithOwnProcess(
     }
     await context.ended(outcome, end.how === "ended" ? agent.leave() : undefined);
     await agent.drained();
-    // Whatever text came until now belongs to the answer.
+    // Text that came until now belongs to the result.
     if (outcome.status === "completed") outcome = end.outcome();
     return outcome;
   } finally {
@@ -92,12 +96,12 @@ async function runWithOwnProcess(
   }
 }
 
-/** An agent that has ended its turn when it was told to is given a moment to end by itself. */
+/** How long an agent that ended its turn after a cancel may take to exit by itself. */
 function politeMs({ grace }: RunContext): number {
   return Math.min(grace.termAfterMs, 500);
 }
 
-/** Speaks with the agent until the run is over, or the agent has gone. */
+/** Works on the run's prompts until the run is over or the agent has ended. */
 async function converse(
   agent: AgentProcess,
   context: RunContext,
@@ -106,22 +110,22 @@ async function converse(
   const { input, output } = agent;
   const opening = openAcpConnection({
     ...{ input, output, log },
-    strays: "toTheFirstSession",
-    noise: createNoise(context),
+    unroutedUpdates: "toTheFirstSession",
+    nonJsonLine: createLineNotes(context),
   });
   let connection: AcpConnection | undefined;
   try {
     connection = await untilAborted(opening, context.signal);
   } catch (err) {
     const answer = err instanceof AcpError ? errorOfAnswer(err, undefined) : undefined;
-    log.info({ err, runId: context.runId }, "An agent could not be spoken to.");
+    log.info({ err, runId: context.runId }, "The connection to an agent could not be opened.");
     return unopened({ status: "error", error: answer ?? (await agent.crash("neverSpoke")) });
   }
   if (connection === undefined) return unopened({ status: "aborted" });
   return runAcpSession(connection, context, { log, ...parts });
 }
 
-/** The end of a conversation that never began. */
+/** The end of a run whose session was never opened. */
 function unopened(outcome: RunOutcome): AcpSessionEnd {
   return {
     how: outcome.status === "aborted" ? "hung" : "ended",
@@ -159,17 +163,17 @@ async function runOnHost(
   return end.how === "paused" && !context.signal.aborted ? { status: "paused" } : outcome;
 }
 
-const maxNoiseLines = 20;
-const maxNoiseLength = 500;
+const maxNotedLines = 20;
+const maxNotedLength = 500;
 
-/** Lines on stdout that are no messages are shown, the first of them; a protocol is no log. */
-function createNoise({ emit }: RunContext): (line: string) => void {
+/** Notes for the first lines on stdout that are not messages. */
+function createLineNotes({ emit }: RunContext): (line: string) => void {
   let lines = 0;
   return (line) => {
     lines += 1;
-    if (lines > maxNoiseLines) return;
-    const more = lines === maxNoiseLines ? " (further ones are not shown)" : "";
-    const text = `The agent wrote a line that is no message${more}: ${labelOf(line.slice(0, maxNoiseLength))}`;
+    if (lines > maxNotedLines) return;
+    const more = lines === maxNotedLines ? " (further ones are not shown)" : "";
+    const text = `The agent wrote a line that is not a message${more}: ${labelOf(line.slice(0, maxNotedLength))}`;
     emit({ type: "note", level: "warning", text });
   };
 }

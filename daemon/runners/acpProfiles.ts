@@ -72,7 +72,7 @@ export const builtInAcpProfiles: AgentProfile[] = known.map(
   }),
 );
 
-/** One sentence for people who do not have the program of one of these agents. */
+/** One sentence that says how to install the program of one of these agents. */
 export function howToGet(command: string): string | undefined {
   return known.find((one) => one.command === command)?.howToGet;
 }

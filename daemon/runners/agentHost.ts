@@ -1,7 +1,7 @@
 /**
- * The processes of the built-in agent, which the core starts when one is needed, shares between
- * runs, and replaces when it dies or answers no more. A host that goes ends its runs, which their
- * supervision begins again in the next one; it never ends the core.
+ * The processes of the built-in agent: the core starts one when a run needs it, shares it between
+ * runs, and replaces it when it dies or stops answering. The end of a host ends its runs, which
+ * their supervision restarts in the next host; it never ends the core.
  */
 import { createRedaction } from "../agent/redaction.ts";
 import { keyNamesOf, noModelIsChosen } from "../agent/model/providers.ts";
@@ -10,7 +10,7 @@ import type { RunError, Session } from "../../protocol/session.ts";
 import type { AcpHosts, HostLease } from "./acp.ts";
 import type { AcpConnection } from "./acp/connection.ts";
 import { toAgent } from "./acp/names.ts";
-import { untilAborted, untilLate } from "./waiting.ts";
+import { untilAborted, withTimeout } from "./waiting.ts";
 import { startHost, type HostParts, type HostProcess } from "./agentHost/hostProcess.ts";
 import { sessionMetaOf } from "./agentHost/sessionMeta.ts";
 import { agentError } from "./formats/agentErrors.ts";
@@ -20,20 +20,20 @@ import { withEditorModels } from "./agentHost/editorTurns.ts";
 import type { RunContext } from "./runner.ts";
 
 export interface AgentHosts extends AcpHosts {
-  /** Ends all hosts and lets nobody start another one. */
+  /** Ends all hosts and prevents new ones. */
   stop(): Promise<void>;
 }
 
 export interface AgentHostsParts extends Omit<HostParts, "redact"> {
-  /** Those of the user's configuration, as they are now. */
+  /** The providers of the user's current configuration. */
   providers: () => Config["providers"];
   /** The model where nothing else names one. */
   defaultModel: () => string | undefined;
-  /** What the configuration of whoever spawned the session says of these. */
+  /** The configuration that the session inherited from its spawn. */
   setup: (sessionId: string) => Setup | undefined;
   /** Keys that clients gave, by provider. */
   apiKeys: () => Readonly<Record<string, string>>;
-  /** Those of editors that are connected. */
+  /** The models of connected editors. */
   editorModels: Pick<EditorModels, "complete">;
   /** The model of the nearest session above that works with the built-in agent. */
   inheritedModel: (session: Session) => string | undefined;
@@ -43,19 +43,19 @@ export interface AgentHostsParts extends Omit<HostParts, "redact"> {
 }
 
 export interface HostTiming {
-  /** A host is looked at this often: whether it answers, and whether anybody needs it. */
+  /** How often a host is checked: whether it answers, and whether a run needs it. */
   lookEveryMs: number;
-  /** It is ended when it has left a question unanswered for so many looks. */
+  /** A host is replaced when a ping stays unanswered for this many checks. */
   mostUnanswered: number;
-  /** It is let go when nobody has needed it for so many looks. */
+  /** A host is ended when no run needed it for this many checks. */
   mostIdle: number;
 }
 
-/** About 20 seconds without an answer; a minute without a run. */
+/** 20 seconds without an answer; a minute without a run. */
 const usualTiming: HostTiming = { lookEveryMs: 5_000, mostUnanswered: 4, mostIdle: 12 };
 /** Ending the commands that a session left takes up to 3 s. */
 const closeTakesMs = 5_000;
-/** Any answer will do, also that the agent knows no such method. */
+/** Any answer counts, also that the agent does not know the method. */
 const ping = "_offshoot/ping";
 const closeSession = "session/close";
 const closedItsOutput = "closed its output and was ended";
@@ -104,11 +104,11 @@ export function createAgentHosts(parts: AgentHostsParts): AgentHosts {
     if (!model) return agentError("invalid_request", noModelIsChosen);
     const host = await untilAborted((current ??= begin()), context.signal);
     if (host === undefined)
-      return agentError("aborted", "The run ended before its agent was there.");
+      return agentError("aborted", "The run ended before its agent had started.");
     if ("code" in host) return host;
-    // It was let go, or died, in the same moment.
-    if (!host.take()) return await acquire(context);
-    return lend(host, context, { ...parts, model });
+    // The host ended at the same moment.
+    if (!host.acquire()) return await acquire(context);
+    return lease(host, context, { ...parts, model });
   }
 
   return {
@@ -123,14 +123,14 @@ export function createAgentHosts(parts: AgentHostsParts): AgentHosts {
 
 interface SharedHost {
   readonly process: HostProcess;
-  /** One more run needs it; false when it takes no more. */
-  take(): boolean;
-  give(): void;
-  /** Whether it answers within the time. */
+  /** Counts one more run; false when the host takes no more. */
+  acquire(): boolean;
+  release(): void;
+  /** Whether the host answers within the time. */
   answers(ms: number): Promise<boolean>;
-  /** No other run gets it any more. */
+  /** Gives the host to no other run. */
   retire(): void;
-  /** The same, and it is ended for this reason. */
+  /** Retires the host and ends it, for this reason. */
   replace(why: string): Promise<void>;
 }
 
@@ -172,24 +172,24 @@ function shareHost(process: HostProcess, timing: HostTiming, forget: () => void)
 
   return {
     process,
-    take() {
+    acquire() {
       if (process.connection.isClosed()) void replace(closedItsOutput);
       if (isRetired) return false;
       users += 1;
       return true;
     },
-    give: () => void (users -= 1),
+    release: () => void (users -= 1),
     async answers(ms) {
       const answered = ask().then(() => true);
-      return (await untilLate(answered, ms)) ?? false;
+      return (await withTimeout(answered, ms)) ?? false;
     },
     retire,
     replace,
   };
 }
 
-/** What one run gets of a host: its connection, in which the run's session is closed at the end. */
-function lend(
+/** The lease of one run: the host's connection, in which the run's session is closed at the end. */
+function lease(
   host: SharedHost,
   context: RunContext,
   parts: AgentHostsParts & { model: string },
@@ -197,7 +197,7 @@ function lend(
   const { process } = host;
   const { connection } = process;
   let sessionId: string | undefined;
-  /** It may be open before this settles, and then it has begun to start servers. */
+  /** The session may open before this settles, and by then the agent starts servers. */
   let opening: Promise<unknown> | undefined;
   let isReleased = false;
   const { model } = parts;
@@ -213,9 +213,9 @@ function lend(
     }),
   };
 
-  /** Resolves when the session has ended all that it started, or is not there. */
+  /** Closes the session, if it was opened; resolves when all that it started has ended. */
   const close = async (): Promise<"closed"> => {
-    // A run may have given up on it while it was being opened.
+    // The run may have ended while the session was being opened.
     await opening;
     if (sessionId !== undefined) {
       await connection.request(closeSession, { sessionId }).catch((err: unknown) => {
@@ -228,7 +228,7 @@ function lend(
   const open: AcpConnection["request"] = async (method, params, onResult) => {
     if (isReleased) throw new Error("the run has ended");
     if (method !== toAgent.newSession) return await connection.request(method, params, onResult);
-    // An agent that begins anew does not know what was said before.
+    // The agent does not know what was said before in a session that it opens anew.
     const history = await parts.history(session.id);
     const more = { _meta: { offshoot: { ...sessionMeta, history } } };
     return await connection.request(method, { ...params, ...more }, onResult);
@@ -256,16 +256,16 @@ function lend(
     crash: () => process.crash(),
     async release(how) {
       isReleased = true;
-      host.give();
-      // It may still run, but cannot be spoken to any more.
+      host.release();
+      // The process may still run, but its connection is closed.
       if (how === "gone") return host.replace(closedItsOutput);
       const { killAfterMs } = context.grace;
       const isOpening = opening !== undefined;
       const closing = close();
-      if (how === "ended" && (await untilLate(closing, closeTakesMs))) return;
-      // What it starts while it is being opened must not outlive the run.
-      const opened = isOpening ? untilLate(closing, killAfterMs) : undefined;
-      // A session may be slow and still the host do well, which others work on.
+      if (how === "ended" && (await withTimeout(closing, closeTakesMs))) return;
+      // What the session starts while it is being opened must not outlive the run.
+      const opened = isOpening ? withTimeout(closing, killAfterMs) : undefined;
+      // A slow session does not mean that the host is stuck, which serves other runs.
       const [isWell] = await Promise.all([host.answers(killAfterMs), opened]);
       if (isWell) return;
       await host.replace("did not answer when a run was to end, and was ended");

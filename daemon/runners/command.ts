@@ -1,6 +1,6 @@
 /**
- * The runner `command`: an agent that is a program. What it prints becomes events, and what its
- * format says of its end, or with `text` its exit code, the outcome.
+ * The runner `command`: an agent that is a program. Its output becomes events; the outcome is the
+ * result line of its format, or with `text` its exit code.
  */
 import { spawn as spawnProcess } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -20,13 +20,13 @@ import type { Processes } from "./processes.ts";
 import { failure, faultOfFolder, startProgram } from "./programStart.ts";
 import type { ProgramStart } from "./programStart.ts";
 import { endProgram } from "./programEnd.ts";
-import { untilAborted, untilLate } from "./waiting.ts";
+import { untilAborted, withTimeout } from "./waiting.ts";
 import type { RunContext, RunOutcome, Runner } from "./runner.ts";
 
-/** How long a pipe may stay open and silent after the run has ended, in somebody's hands unknown. */
+/** How long a pipe may stay open and silent after the run's processes have ended. */
 const silentPipeMs = 2000;
 
-/** How long a program may stay, silent, after the result line of its format. */
+/** How long a program may stay silent, without an exit, after the result line of its format. */
 const defaultLingerMs = 30_000;
 
 interface Parts {
@@ -66,7 +66,9 @@ async function supervise(
   const exited = new Promise<Exit>((tell) => {
     child.once("exit", (exitCode, signal) => tell([exitCode, signal]));
   });
-  child.on("error", (err) => log.warn({ err, runId: context.runId }, "A program misbehaved."));
+  child.on("error", (err) =>
+    log.warn({ err, runId: context.runId }, "A program's process had an error."),
+  );
   const main = processes.identify(child.pid ?? 0);
   if (main) context.processStarted(main);
   context.setActivity({ kind: "process", label: labelOf(commandLine(command)) });
@@ -80,21 +82,21 @@ async function supervise(
   try {
     const isOver = reading.over.then(() => "over" as const);
     const first = await untilAborted(Promise.race([exited, isOver]), context.signal);
-    // What ended in the same moment as it was told to has not ended by itself.
+    // A program that ended just when the run was aborted has not ended by itself.
     const end = context.signal.aborted ? undefined : first;
     const exit = end === "over" ? undefined : end;
     if (end) {
       if (exit && reading.needsAllOutput) await untilClosed(readers);
       await context.ended(reading.outcome(exit));
     } else {
-      if (reading.interrupt()) await untilLate(exited, context.grace.termAfterMs);
+      if (reading.interrupt()) await withTimeout(exited, context.grace.termAfterMs);
       await endProgram({ child, main, context, processes, log });
     }
     await untilClosed(readers);
     for (const reader of readers) reader.stop();
     outcome = end ? reading.outcome(exit) : { status: "aborted", ...kept(reading.result()) };
     if (exit && exit[0] !== 0 && outcome.status === "completed") {
-      const text = "The program said that it had succeeded, and then did not end well.";
+      const text = "The program reported success and then ended with an error.";
       context.emit({ type: "note", level: "warning", text });
     }
     return outcome;
@@ -105,7 +107,7 @@ async function supervise(
   }
 }
 
-/** Chooses what becomes of the output, and gives the program its input. */
+/** Chooses how the output is read, and writes the program's input. */
 function openReading(
   child: ChildProcess,
   command: Command,
@@ -128,11 +130,11 @@ function openReading(
 }
 
 interface Reader {
-  /** The stream has ended and all of it was given out. */
+  /** Whether the stream has ended and all of it was emitted. */
   readonly closed: Promise<void>;
-  /** What was read waits for the store. */
+  /** Whether what was read waits for the store. */
   isWaiting(): boolean;
-  /** Gives out what is held; nothing more is read. */
+  /** Emits what is held and stops reading. */
   stop(): void;
 }
 
@@ -154,7 +156,7 @@ function readOutput(
         waiting = false;
       }
     } catch (err) {
-      if (!stopped) log.warn({ err, runId: context.runId }, "A program's output broke off.");
+      if (!stopped) log.warn({ err, runId: context.runId }, "Reading a program's output failed.");
     }
     if (!stopped) lines.flush();
   };
@@ -170,7 +172,7 @@ function readOutput(
   };
 }
 
-/** Waits for the pipes to close, but not for ever on one that is held open and silent. */
+/** Waits until the pipes close or have been silent for a while. */
 async function untilClosed(readers: readonly Reader[]): Promise<void> {
   const closed = Promise.all(readers.map((reader) => reader.closed)).then(() => "closed");
   const stepMs = 100;
@@ -180,7 +182,7 @@ async function untilClosed(readers: readonly Reader[]): Promise<void> {
     const state = await Promise.race([closed, step]);
     clearTimeout(timer);
     if (state === "closed") return;
-    // A slow store is no fault of the pipe.
+    // A pipe that waits for the store is not silent.
     if (!readers.some((reader) => reader.isWaiting())) leftMs -= stepMs;
   }
 }
@@ -188,9 +190,9 @@ async function untilClosed(readers: readonly Reader[]): Promise<void> {
 function inputOf(child: ChildProcess, { program }: ProgramStart, log: Log): ProgramInput {
   const { stdin } = child;
   stdin?.on("error", (err: NodeJS.ErrnoException) => {
-    // A program need not read what it is given.
+    // A program need not read its input.
     if (err.code !== "EPIPE" && err.code !== "ECONNRESET") {
-      log.warn({ err, program }, "A program's input broke off.");
+      log.warn({ err, program }, "Writing a program's input failed.");
     }
   });
   return {
@@ -203,7 +205,7 @@ function inputOf(child: ChildProcess, { program }: ProgramStart, log: Log): Prog
   };
 }
 
-/** A program with the part of the profile that says how to run it. */
+/** A program with its runner of the profile. */
 type Command = ProgramStart & { readonly runner: CommandRunner };
 
 async function prepare(context: RunContext): Promise<Command | RunError> {
@@ -236,14 +238,14 @@ async function prepare(context: RunContext): Promise<Command | RunError> {
   }
 }
 
-/** Puts the agent's instructions and the prompt where the profile wants to have them. */
+/** Puts the agent's instructions and the prompt where the profile says. */
 async function placePrompt(
   runner: CommandRunner,
   context: RunContext,
 ): Promise<Pick<ProgramStart, "program" | "args" | "input">> {
   const { profile, prompt, runDir, session } = context;
   const earlier = runner.resumeArgs === undefined ? undefined : context.remembered["sessionId"];
-  // A program that goes on with its own conversation has its instructions already.
+  // A program that continues its own conversation has its instructions already.
   const instructions = earlier === undefined ? profile.prompt : undefined;
   const text = instructions ? `${instructions}\n\n${prompt}` : prompt;
   let argument = text;

@@ -2,12 +2,12 @@
 import { delimiter } from "node:path";
 
 /**
- * What a run's program gets of the environment that the core was started with; a name that ends in
- * `*` stands for every name that begins so. Upper and lower case are the same on Windows only.
- * Anything else, such as a key of a model provider, has to be named in the agent's `env`.
+ * The variables that a run's program gets of the core's environment. A name that ends in `*` stands
+ * for every name that begins so; case counts except on Windows. Any other variable, such as a key
+ * of a model provider, has to be named in the agent's `env`.
  */
 export const allowedVariables: readonly string[] = [
-  // who and where
+  // user and place
   "PATH",
   "HOME",
   "USER",
@@ -27,7 +27,7 @@ export const allowedVariables: readonly string[] = [
   "COLORTERM",
   "NO_COLOR",
   "FORCE_COLOR",
-  // the way out: agents of keys, proxies, certificates
+  // network: key agents, proxies, certificates
   "SSH_AUTH_SOCK",
   "GPG_TTY",
   "HTTP_PROXY",
@@ -46,7 +46,7 @@ export const allowedVariables: readonly string[] = [
   "WAYLAND_DISPLAY",
   "XAUTHORITY",
   "DBUS_SESSION_BUS_ADDRESS",
-  // what programs on Windows do not start without
+  // required by programs on Windows
   "ALLUSERSPROFILE",
   "APPDATA",
   "COMMONPROGRAMFILES*",
@@ -71,12 +71,12 @@ export const allowedVariables: readonly string[] = [
   "WINDIR",
 ];
 
-/** The marks by which a run's processes are found. No profile can change them. */
+/** The variables by which a run's processes are found. No profile can change them. */
 export const markVariables = ["OFFSHOOT_RUN", "OFFSHOOT_SESSION", "OFFSHOOT_STATE_DIR"] as const;
 
 /**
  * The allowed part of `base`, the marks of the run, and `binDir` as the last folder of PATH, so
- * that the program can call `offshoot` and by that become a parent.
+ * that the program can call `offshoot` to spawn children.
  */
 export function runEnvironment(parts: {
   base: NodeJS.ProcessEnv;
@@ -95,7 +95,7 @@ export function runEnvironment(parts: {
   return environment;
 }
 
-/** What of an environment runs may get. */
+/** The variables of an environment that runs may get. */
 export function allowedPart(environment: NodeJS.ProcessEnv): Record<string, string> {
   const allowed: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {

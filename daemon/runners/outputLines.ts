@@ -1,32 +1,31 @@
-/** Makes texts of the bytes that a program writes: a line each, as far as that is reasonable. */
+/** Turns the bytes that a program writes into texts, one per line within bounds. */
 
 import { stripVTControlCharacters } from "node:util";
 
-/** No text has more bytes of UTF-8 than this. */
+/** The most bytes of UTF-8 in one text. */
 export const maxTextBytes = 64 * 1024;
 
-/** Of a chunk with more lines than this, as many as fit go into one text. */
+/** In a chunk with more lines than this, a text holds as many lines as fit. */
 const maxLinesPerChunk = 100;
 
-/** The beginning of a line is given out this long after it came, even if the line is not complete. */
+/** The beginning of an incomplete line is emitted after this time. */
 const partialAfterMs = 100;
 
 export interface OutputLines {
   write(chunk: Uint8Array): void;
-  /** The stream has ended: gives out what is still held. */
+  /** Ends the stream: emits what is still held. */
   flush(): void;
 }
 
-/** Calls back once after a time; what it returns calls that off. */
+/** Calls back once after a time; returns a function that cancels the call. */
 export type StartTimer = (callback: () => void, ms: number) => () => void;
 
 /**
- * The texts joined are the stream, decoded as UTF-8 with invalid bytes replaced: line ends are
- * kept, and no character is cut, also not between two chunks or texts. Holds at most 64 KiB and
- * one chunk.
+ * The joined texts are the stream, decoded as UTF-8 with invalid bytes replaced: line ends are
+ * kept, and no character is split between chunks or texts. At most 64 KiB and one chunk are held.
  */
 export function outputLines(
-  give: (text: string) => void,
+  emit: (text: string) => void,
   startTimer: StartTimer = realTimer,
 ): OutputLines {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -42,21 +41,21 @@ export function outputLines(
   const take = (text: string) => {
     const linesEnd = text.lastIndexOf("\n") + 1;
     if (linesEnd > 0) {
-      for (const piece of linesOf(held + text.slice(0, linesEnd))) give(piece);
+      for (const piece of linesOf(held + text.slice(0, linesEnd))) emit(piece);
       hold(text.slice(linesEnd));
     } else {
       held += text;
     }
     while (!fits(held)) {
       const end = fittingEnd(held);
-      give(held.slice(0, end));
+      emit(held.slice(0, end));
       hold(held.slice(end));
     }
     if (held !== "") {
       stopTimer ??= startTimer(() => {
         const text_ = held;
         hold("");
-        give(text_);
+        emit(text_);
       }, partialAfterMs);
     }
   };
@@ -67,12 +66,14 @@ export function outputLines(
       take(decoder.decode());
       const rest = held;
       hold("");
-      if (rest !== "") give(rest);
+      if (rest !== "") emit(rest);
     },
   };
 }
 
-/** Cuts complete lines into texts: one for each, or as many as fit where there are very many. */
+/**
+ * Cuts complete lines into texts: one per line, or as many lines as fit where there are very many.
+ */
 function* linesOf(lines: string): Generator<string> {
   const together = hasManyLines(lines);
   for (let start = 0; start < lines.length;) {
@@ -103,7 +104,7 @@ function fits(text: string): boolean {
 const encoder = new TextEncoder();
 const measure = new Uint8Array(maxTextBytes);
 
-/** How much of the text fits: `encodeInto` stops before a character that does not, and never in one. */
+/** How much of the text fits: `encodeInto` stops before a character that does not fit. */
 function fittingEnd(text: string): number {
   return encoder.encodeInto(text, measure).read;
 }
@@ -119,7 +120,7 @@ export function endOfText(maxBytes: number): { add(text: string): void; text(): 
   return {
     add(text) {
       kept += text;
-      // A unit of a string has at least one byte, so this many units are always enough.
+      // A unit of a string has at least one byte, so this many units are enough.
       if (kept.length > 4 * maxBytes) kept = kept.slice(-maxBytes);
     },
     text() {
@@ -131,12 +132,12 @@ export function endOfText(maxBytes: number): { add(text: string): void; text(): 
   };
 }
 
-/** In UTF-8 every byte of a character but the first one looks so. */
+/** Every byte of a character in UTF-8 except the first has this form. */
 function isInsideCharacter(byte: number | undefined): boolean {
   return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
-/** A label for people: the last line of a text that is not empty, on one line and not long. */
+/** A label for people: the last non-empty line of a text, cut to a bound. */
 export function labelOf(text: string): string {
   const lines = stripVTControlCharacters(text.slice(-4000)).split(/[\r\n]+/);
   const line = lines.findLast((candidate) => candidate.trim() !== "") ?? "";
@@ -149,7 +150,7 @@ export function labelOf(text: string): string {
 
 const maxLabelCharacters = 120;
 
-/** Says what the last output was, now and then: a label is for people, and output may be fast. */
+/** Reports the last output at intervals, because output may be fast and people read it. */
 export function activityLabel(
   tell: (label: string) => void,
   startTimer: StartTimer = realTimer,

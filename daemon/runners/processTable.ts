@@ -22,40 +22,40 @@ export interface ProcessRecord {
 export interface ProcessEntry extends ProcessRecord {
   readonly parentPid: number;
   readonly groupId: number;
-  /** The session of the terminal's sense; where that is not to be had, the group. */
+  /** The session id of the operating system; the group where there is none. */
   readonly sessionId: number;
-  /** Ended, and only waiting for its parent to ask how. */
+  /** A zombie: ended, but not yet reaped by its parent. */
   readonly ended: boolean;
-  /** The marks in its environment, where it has them and they can be read. */
+  /** The marks in its environment, where there are any and they can be read. */
   readonly runId: string | undefined;
   readonly stateDir: string | undefined;
 }
 
-/** Which processes are meant: all of these together, and every descendant of theirs. */
+/** Selects processes: all of these, and every descendant of them. */
 export interface Wanted {
-  /** Whatever carries the mark of this run. */
+  /** Every process with the mark of this run. */
   readonly runId?: string;
-  /** Whatever carries the mark of any run of the core with this state folder. */
+  /** Every process with the mark of any run of the core with this state folder. */
   readonly stateDir?: string;
   /** These processes, with the sessions and groups that they lead or led. */
   readonly records?: readonly ProcessRecord[];
 }
 
 export interface ProcessSource {
-  /** All processes. Rejects when the system cannot say just now. */
+  /** Reads all processes. Rejects when the system cannot list them at the moment. */
   scan(): Promise<ProcessEntry[]>;
   /** The process that has this number now. */
   identify(pid: number): ProcessRecord | undefined;
   /**
-   * Whether exactly this process still runs; where only its number can be asked, whether that is
-   * taken. Undefined when the system cannot say just now, for want of a file descriptor.
+   * Whether this same process still runs; where only the number can be checked, whether that is
+   * taken. Undefined when the system cannot say, for lack of a file descriptor.
    */
   runs(record: ProcessRecord): boolean | undefined;
   /** False for a record from before the machine was started: its number means nothing now. */
   canExist(record: ProcessRecord): boolean;
 }
 
-/** One look at all processes, made for quick answers. */
+/** A snapshot of all processes with indexes. */
 export interface ProcessTable {
   /** Never our own process, nor an ancestor of ours, nor one that has ended. */
   of(wanted: Wanted): ProcessEntry[];
@@ -75,7 +75,7 @@ export function processTable(
   const byGroup = Map.groupBy(entries, (entry) => entry.groupId);
   const untouchable = ownLine(byPid, ownPid);
 
-  /** What a leader leads or led; nothing when its number belongs to somebody else by now. */
+  /** What a leader leads or led; nothing when its number belongs to another process by now. */
   const ledBy = (record: ProcessRecord) => {
     const holder = byPid.get(record.pid);
     if (holder && holder.startTime !== record.startTime) return [];
@@ -115,14 +115,14 @@ export function processTable(
   };
 }
 
-/** Our own process and its ancestors, and the first process in any case. */
+/** Our own process, its ancestors, and always the first process. */
 function ownLine(byPid: ReadonlyMap<number, ProcessEntry>, ownPid: number): Set<number> {
   const line = new Set([0, 1]);
   for (let pid = ownPid; !line.has(pid); pid = byPid.get(pid)?.parentPid ?? 0) line.add(pid);
   return line;
 }
 
-/** How often one look begins anew where there are new processes all the time. */
+/** How often a snapshot is extended while new processes appear. */
 const maxRounds = 10;
 
 export function processSource(platform: NodeJS.Platform = process.platform): ProcessSource {
@@ -147,7 +147,7 @@ function linuxSource(): ProcessSource {
       file = openSync(path, "r");
       return buffer.toString("latin1", 0, readSync(file, buffer, 0, buffer.length, 0));
     } catch (error) {
-      // Without descriptors or memory left nobody may conclude that the process has ended.
+      // A lack of descriptors or memory does not mean that the process has ended.
       if (means(error, "EMFILE", "ENFILE", "ENOMEM")) throw error;
       return "";
     } finally {
@@ -169,15 +169,15 @@ function linuxSource(): ProcessSource {
       sessionId: Number(field(6)),
       // A program whose first thread has ended looks like a zombie while its others still run.
       ended: "ZX".includes(field(3)) && Number(field(20)) <= 1,
-      // "0" where there is none or we must not read it.
+      // "0" where there is none or reading it is not permitted.
       hasEnvironment: field(50) !== "0",
       where: `${field(22)} ${field(50)} ${field(51)}`,
     };
   };
 
   /**
-   * One may end while we look that has just started another one, so we look again until there are
-   * no new ones: otherwise those that hand over fast enough would never be there.
+   * A process may end during the snapshot after starting another one, so the reading is repeated
+   * until no new ones appear: otherwise processes that hand over fast enough would never be found.
    */
   const look = () => {
     const marks: typeof marksByPid = new Map();
@@ -195,7 +195,7 @@ function linuxSource(): ProcessSource {
         let own = marksByPid.get(pid);
         if (own?.where !== where) {
           const environment = hasEnvironment ? read(`/proc/${pid}/environ`) : "";
-          // It may just be ending, or executing another program: the next round knows.
+          // The process may be ending or executing another program; the next round shows which.
           const isUnsure = environment === "" && !entry.ended && !unsure.has(pid);
           if (isUnsure) {
             unsure.add(pid);

@@ -20,11 +20,11 @@ import type {
 export type { ProcessRecord, Wanted } from "./processTable.ts";
 
 export interface Processes {
-  /** The process that has this number now, if one has. */
+  /** The process that has this number now, if any. */
   identify(pid: number): ProcessRecord | undefined;
-  /** What is alive of these processes; never our own process nor an ancestor of ours. */
+  /** Returns the live processes among these; never our own process or an ancestor of it. */
   find(wanted: Wanted): Promise<ProcessRecord[]>;
-  /** What a run left behind: `find` by the run's mark and by its main process. */
+  /** Ends what a run left behind: `find` names the run's mark and its main process. */
   leftBehind(runId: string, main?: ProcessRecord): Promise<ProcessRecord[]>;
   /**
    * Ends them: TERM, and after `killAfterMs` KILL, at once with 0. Resolves as soon as a look
@@ -52,7 +52,7 @@ const lookEveryMs = 25;
 const shareOfTime = 8;
 const burstMs = 150;
 
-/** Bounds of the last resort: looks that only stop, kills, and the wait after each of those. */
+/** Bounds for KILL: snapshots that only stop processes, kills, and the wait after each kill. */
 const maxStops = 6;
 const maxKills = 4;
 const killTakesMs = 500;
@@ -91,7 +91,7 @@ export function createProcesses(parts: { log: Log; source?: ProcessSource }): Pr
   return processes;
 }
 
-/** TERM to everything, also to what appears meanwhile. Says whether anything is still there. */
+/** Sends TERM to every process, also to new ones. Returns whether any is left. */
 async function terminate(pursuit: Pursuit, killAfterMs: number): Promise<boolean> {
   const deadline = performance.now() + killAfterMs;
   const told = new Set<string>();
@@ -101,7 +101,7 @@ async function terminate(pursuit: Pursuit, killAfterMs: number): Promise<boolean
     const untold = found.filter((entry) => !told.has(keyOf(entry)));
     for (const entry of untold) told.add(keyOf(entry));
     pursuit.signal(untold, "SIGTERM");
-    // What is stopped hears it only when it goes on.
+    // A stopped process handles TERM only after CONT.
     pursuit.signal(untold, "SIGCONT");
     await pursuit.gone(found, deadline);
   }
@@ -109,8 +109,8 @@ async function terminate(pursuit: Pursuit, killAfterMs: number): Promise<boolean
 }
 
 /**
- * KILL, but stop everything first and look again until nothing new appears: what is stopped cannot
- * fork, and what is killed no longer shows who its children were.
+ * Stops every process until no new ones appear, then sends KILL: a stopped process cannot fork, and
+ * a killed one no longer shows who its children were.
  */
 async function kill(pursuit: Pursuit): Promise<ProcessRecord[]> {
   let stopped = new Set<string>();
@@ -133,7 +133,7 @@ async function kill(pursuit: Pursuit): Promise<ProcessRecord[]> {
 }
 
 interface Pursuit {
-  /** What is alive now of all that was ever found. */
+  /** The live processes among all that were ever found. */
   look(): Promise<ProcessEntry[]>;
   signal(entries: readonly ProcessEntry[], signal: NodeJS.Signals): void;
   /** Resolves when none of them runs any more, at the latest at `deadline`. */
@@ -160,7 +160,8 @@ function createPursuit(parts: {
     },
 
     signal(entries, signal) {
-      // A group is told at once, so that it cannot fork in between, but only when all of it is meant.
+      // A group gets the signal as a whole, so that it cannot fork in between, if all of it is
+      // meant.
       const groups = table?.wholeGroups(entries) ?? new Set();
       const toldGroups = new Set<number>();
       for (const entry of entries) {
@@ -185,7 +186,10 @@ function createPursuit(parts: {
   };
 }
 
-/** What has ended meanwhile is no fault, and what may not be told is found again by the next look. */
+/**
+ * A process that has ended meanwhile is not a fault; one that cannot be signalled is in the next
+ * snapshot.
+ */
 function send(target: number, signal: NodeJS.Signals): void {
   const onWindows = process.platform === "win32";
   if (onWindows && signal !== "SIGKILL" && signal !== "SIGTERM") return;
@@ -233,7 +237,7 @@ function sharedLook(source: ProcessSource): () => Promise<ProcessTable> {
   };
 }
 
-/** A core that has just run out of file descriptors gets some back when the next run ends. */
+/** A core that has run out of file descriptors gets some back when a run ends. */
 async function patient<Value>(attempt: () => Promise<Value>): Promise<Value> {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -1,4 +1,4 @@
-/** Starts a program, and says in words that a person can act on why it could not be started. */
+/** Starts a program, or explains in words that a person can act on why it could not be started. */
 import type { ChildProcess, spawn as spawnProcess } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:fs";
@@ -13,11 +13,13 @@ export interface ProgramStart {
   /** Absolute; `faultOfFolder` found nothing wrong with it. */
   readonly cwd: string;
   readonly environment: Record<string, string>;
-  /** For its stdin, which is empty and closed without. Writing it is up to the caller. */
+  /** Text for stdin, which the caller writes. Without it, stdin is empty and closed. */
   readonly input: string | undefined;
 }
 
-/** A group and session of its own keeps the program away from our terminal, and us from its signals. */
+/**
+ * A group and session of its own separate the program from our terminal, and us from its signals.
+ */
 export async function startProgram(
   spawn: typeof spawnProcess,
   command: ProgramStart,
@@ -66,7 +68,7 @@ async function whyNotFound(command: ProgramStart): Promise<string> {
   const { program, cwd } = command;
   const path = await findProgram(command);
   if (path) {
-    // The system says the same when the interpreter that a script names is not there.
+    // The system reports the same error when the interpreter of a script is missing.
     return `The program ${path} cannot run: the interpreter in its first line does not exist${await firstLine(path)}.`;
   }
   if (isPath(program))
@@ -107,7 +109,7 @@ function isPath(program: string): boolean {
   return program.includes("/") || program.includes(sep);
 }
 
-/** A sentence, when it is no folder that one can work in; a start in it would blame the program. */
+/** A sentence where the folder cannot be worked in; a start in it would blame the program. */
 export async function faultOfFolder(path: string): Promise<string | undefined> {
   try {
     if (!(await stat(path)).isDirectory()) return `The folder to run in is not a folder: ${path}`;

@@ -1,6 +1,6 @@
 /**
- * The one interface between the scheduler and whatever executes a run. The scheduler knows nothing
- * of what stands behind it; a runner knows nothing of queues, slots, the store or clients.
+ * The only interface between the scheduler and what executes a run. The scheduler knows nothing of
+ * what is behind it; a runner knows nothing of queues, slots, the store or clients.
  */
 import type { AgentProfile, PermissionMode } from "../../protocol/config.ts";
 import type { AgentEvent } from "../../protocol/events.ts";
@@ -14,22 +14,22 @@ export type RunOutcome =
   /** The signal was aborted and the runner has ended everything; the signal says why. */
   | { status: "aborted"; result?: string };
 
-/** The attempt has ended between two turns, since the run was to pause there. */
+/** The attempt ended between two turns, because the run was to pause there. */
 export interface Paused {
   status: "paused";
 }
 
-/** What kind of thing a tool does, as the Agent Client Protocol names it; rules go by it. */
+/** The kind of a tool, as the Agent Client Protocol names it; rules use it. */
 export type ToolKind =
   "read" | "edit" | "delete" | "move" | "search" | "execute" | "think" | "fetch" | "other";
 
-/** What an agent wants to do and may not do unasked. */
+/** A question whether the agent may do something. */
 export interface ApprovalQuestion {
   toolName: string;
   kind: ToolKind;
   /** Readable, one line. */
   title: string;
-  /** Exactly what the tool would get; a diff for edits, the command line for commands. */
+  /** The input of the tool; a diff for edits, the command line for commands. */
   input: unknown;
   toolUseId?: string;
   /** The path, command or address that rules are matched against. */
@@ -38,7 +38,7 @@ export interface ApprovalQuestion {
 
 export interface ApprovalAnswer {
   decision: "allowOnce" | "allowAlways" | "denyOnce" | "denyAlways" | "expired";
-  /** What to do instead of what was asked for. */
+  /** The input to use instead. */
   input?: unknown;
   /** Why it was denied, for the agent to read. */
   message?: string;
@@ -46,9 +46,9 @@ export interface ApprovalAnswer {
 
 /** A sub-agent that an outside agent started by itself: shown as a child session of the run. */
 export interface AdoptedChild {
-  /** The tool call that it stands for; the same id finds the same session. */
+  /** The tool call that started it; the same id finds the same session. */
   toolUseId: string;
-  /** The tool call of the sub-agent that started it; absent or unknown: the run itself. */
+  /** The tool call of the sub-agent that started this one; absent or unknown: the run itself. */
   parentToolUseId?: string;
   title: string;
   prompt: string;
@@ -83,11 +83,11 @@ export interface RunContext {
   /** The session's agent with the spawn's overrides; `profile.runner` is the runner's own part. */
   readonly profile: AgentProfile;
   readonly limits: Limits;
-  /** What counts for the session without a rule: the strictest mode on its way from the root. */
+  /** The mode that decides without a rule: the strictest one between the root and the session. */
   readonly permissionMode: PermissionMode;
   /**
-   * For an agent that does not look for them itself: skills, and the text of the nearest AGENTS.md.
-   * Those of a workspace only where it is trusted.
+   * Skills, and the text of the nearest AGENTS.md, for an agent that does not look for them itself.
+   * Those of a workspace are included only where it is trusted.
    */
   readonly skills: readonly SkillFile[];
   readonly instructions: string | undefined;
@@ -103,11 +103,11 @@ export interface RunContext {
   /** Aborted when the run has to end: end everything within the grace, then return. */
   readonly signal: AbortSignal;
 
-  /** Numbers, stores and tells an event, in the order of the calls. Never throws. */
+  /** Numbers and stores an event and notifies clients, in the order of the calls. Never throws. */
   emit(event: AgentEvent): void;
   /** Resolves when the store has caught up; wait for it before reading more from a fast agent. */
   ready(): Promise<void>;
-  /** Whether the run may take one more turn; after its last one it had better end by itself. */
+  /** Whether the run may take one more turn; after its last turn the agent should end by itself. */
   hasTurnLeft(): boolean;
   /**
    * Begins a turn of the model, which counts against the budget until `addUsage` counts it. Where
@@ -117,39 +117,42 @@ export interface RunContext {
   /** Adds to what the session and every session above it have used; over budget, the run ends. */
   addUsage(more: Partial<Usage>): void;
   /**
-   * Asks the rules and, where they say so, a person. Resolves with `expired` when the run has to
-   * end first, or when `withdrawn` is aborted. The run is shown as suspended meanwhile and keeps its
-   * slot.
+   * Decides by the rules and, where they say so, by asking a person. Resolves with `expired` when
+   * the run has to end first, or when `withdrawn` is aborted. Meanwhile the run is suspended and
+   * keeps its slot.
    */
   ask(question: ApprovalQuestion, withdrawn?: AbortSignal): Promise<ApprovalAnswer>;
   /**
-   * Messages that come while the run lives. The taker answers whether the agent gets it in this
-   * run, and calls `read` when the agent has read it and all before it: a message that it took and
-   * did not read goes to the next run.
+   * Sets the taker of messages that come during the run. The taker returns whether the agent gets
+   * the message in this run, and calls `read` when the agent has read this message and all earlier
+   * ones: a message that was taken and not read goes to the next run.
    */
   onMessage(take: (text: string, read: () => void) => "injected" | "queued"): void;
   /**
-   * `pause` is called when the run shall pause, at once where that was wanted before: return
-   * `paused` when the next turn would begin. A turn that is the last one ends the run as ever.
+   * `pause` is called when the run shall pause, at once where that was wanted before: the runner
+   * returns `paused` when the next turn would begin. A last turn ends the run as usual.
    */
   onPause(pause: () => void): void;
   /** Shows a sub-agent of an outside agent. Ended with its run at the latest. */
   adopt(child: AdoptedChild): AdoptedSession;
-  /** What the agent says of its own session; a title that the spawn gave is kept. */
+  /** Sets what the agent says of its own session; a title that the spawn gave is kept. */
   describe(facts: { title?: string; model?: string }): void;
-  /** Kept with the session over runs and restarts, such as the id that the agent gave it. */
+  /**
+   * Values that are stored with the session over runs and restarts, such as the agent's own session
+   * id.
+   */
   readonly remembered: Readonly<Record<string, string>>;
   remember(name: string, value: string): void;
   /** How to start the MCP server with the sub-agent tools, bound to this session. */
   readonly toolServer: { command: string; args: string[]; env: Record<string, string> };
-  /** What the run does now, for people; it rides on the heartbeats. */
+  /** Sets what the run does now, for people; sent with the heartbeats. */
   setActivity(activity: Activity): void;
-  /** Call once per process of the run, so that a later core can end it. */
+  /** Called once per process of the run, so that a later core can end it. */
   processStarted(process: ProcessRecord): void;
   /**
-   * Call when the program or turn has ended by itself, with what came of it: from here on a cancel
-   * comes too late. Ends whatever the run left behind, then resolves. `leaving` settles when the
-   * agent has ended what it could by itself; nothing is looked for before.
+   * Called with the outcome when the program or turn has ended by itself: from here on a cancel
+   * comes too late. Ends what the run left behind, then resolves. `leaving` settles when the agent
+   * has ended what it could by itself; nothing is searched for before.
    */
   ended(outcome: RunOutcome, leaving?: Promise<unknown>): Promise<void>;
 }
@@ -157,6 +160,6 @@ export interface RunContext {
 export interface Runner {
   /** Executes one attempt. A rejection counts as the error `internal`. */
   run(context: RunContext): Promise<RunOutcome | Paused>;
-  /** Whether an agent has turns to pause at; absent: none has. */
+  /** Whether an agent has turns to pause at; absent where no agent has. */
   readonly canPause?: (profile: AgentProfile) => boolean;
 }

@@ -1,11 +1,13 @@
-/** Waits that end: by an abort, or by time. */
+/** Waits that end with an abort or a time-out. */
 
-/** What it resolves to, or nothing when the signal is aborted first. Rejects as it does. */
+/**
+ * The value of the promise, or undefined when the signal aborts first. Rejects as the promise does.
+ */
 export async function untilAborted<Value>(
   promise: Promise<Value>,
   signal: AbortSignal,
 ): Promise<Value | undefined> {
-  // Whoever stops waiting does not hear of a rejection any more.
+  // After the abort a rejection has no listener.
   promise.catch(() => undefined);
   if (signal.aborted) return undefined;
   let giveUp = () => {};
@@ -18,8 +20,8 @@ export async function untilAborted<Value>(
   }
 }
 
-/** What it resolves to, or nothing when that takes longer. Rejects as it does. */
-export async function untilLate<Value>(
+/** The value of the promise, or undefined when that takes longer. Rejects as the promise does. */
+export async function withTimeout<Value>(
   promise: Promise<Value>,
   ms: number,
 ): Promise<Value | undefined> {

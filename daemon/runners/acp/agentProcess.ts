@@ -1,4 +1,4 @@
-/** The process of an agent that belongs to one run: its start, its stderr, its end. */
+/** The process of an agent that serves one run: its start, its stderr, its end. */
 import type { spawn as spawnProcess } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
@@ -16,18 +16,18 @@ import type { Processes } from "../processes.ts";
 import { failure, faultOfFolder, startProgram } from "../programStart.ts";
 import type { RunContext } from "../runner.ts";
 import { endProgram } from "../programEnd.ts";
-import { untilLate } from "../waiting.ts";
+import { withTimeout } from "../waiting.ts";
 
 export interface AgentProcess {
   readonly input: Writable;
   readonly output: Readable;
-  /** Why the run failed whose agent has gone. */
+  /** The error of the run whose agent has ended. */
   crash(hadSpoken: "spoke" | "neverSpoke"): Promise<RunError>;
-  /** Closes its stdin and gives it a moment to end by itself, then TERM. */
+  /** Closes stdin, waits a moment for the exit, then sends TERM. */
   leave(): Promise<void>;
-  /** Ends it and everything that it started; `politeMs` after its stdin was closed. */
+  /** Closes stdin and, after `politeMs`, ends the process and all that it started. */
   end(politeMs: number): Promise<void>;
-  /** All that it wrote is told, or nobody waits for it any more. */
+  /** Resolves when all output was emitted, or is no longer awaited. */
   drained(): Promise<void>;
 }
 
@@ -39,11 +39,11 @@ interface Parts {
   log: Log;
 }
 
-/** How long an agent that has done its work may take to end, before TERM and after it. */
+/** How long an agent that has done its work may take to exit, before TERM and again after TERM. */
 const leaveMs = 500;
-/** How long a pipe may stay open after the processes have ended, in somebody's hands unknown. */
+/** How long a pipe may stay open after the known processes have ended. */
 const drainMs = 2000;
-/** After its exit, an agent's output is read for as long as this when others hold it open. */
+/** How long output is read after the agent's exit while other processes hold it open. */
 const afterExitMs = 500;
 
 export async function startAgent(parts: Parts): Promise<AgentProcess | RunError> {
@@ -60,13 +60,13 @@ export async function startAgent(parts: Parts): Promise<AgentProcess | RunError>
       ...context.environment,
       ...Object.fromEntries(own.filter(([name]) => !isMark(name))),
     },
-    // Empty, and left open: it is what the agent is spoken to by.
+    // Stdin is left open and empty: the protocol's messages go there.
     input: "",
   });
   return "code" in started ? withHowToGet(started, runner.command) : watch(started, parts);
 }
 
-/** Of an agent that is known the words of its own makers help more than those of the system. */
+/** The instructions of a known agent's makers help more than the system's message. */
 function withHowToGet(fault: RunError, command: string): RunError {
   const how = fault.code === "command_not_found" ? howToGet(command) : undefined;
   return how === undefined ? fault : { ...fault, message: `${fault.message} ${how}` };
@@ -85,14 +85,14 @@ function watch(child: ChildProcess, parts: Parts): AgentProcess {
   const exited = new Promise<Exit>((tell) => {
     child.once("exit", (exitCode, signal) => tell([exitCode, signal]));
   });
-  child.on("error", (err) => log.warn({ err, runId }, "An agent misbehaved."));
+  child.on("error", (err) => log.warn({ err, runId }, "An agent's process had an error."));
   stdin.on("error", (err) => log.debug({ err, runId }, "An agent takes no more input."));
   const lastWords = endOfText(1024);
   const errors = readErrors(stderr, context, log, (text) => lastWords.add(text));
   const outputClosed = new Promise<void>((tell) => stdout.once("close", tell));
-  // Who holds the pipes of a dead agent open must not keep the run from ending.
+  // A process that holds the pipes of a dead agent open must not delay the end of the run.
   void exited.then(async () => {
-    await untilLate(outputClosed, afterExitMs);
+    await withTimeout(outputClosed, afterExitMs);
     stdout.destroy();
   });
 
@@ -100,8 +100,8 @@ function watch(child: ChildProcess, parts: Parts): AgentProcess {
     input: stdin,
     output: stdout,
     async crash(hadSpoken) {
-      const exit = await untilLate(exited, leaveMs);
-      await untilLate(errors.closed, afterExitMs);
+      const exit = await withTimeout(exited, leaveMs);
+      await withTimeout(errors.closed, afterExitMs);
       const words = labelOf(lastWords.text());
       const how = exit ? describeExit(exit) : "closed its output";
       const said = words === "" ? "" : `: ${words}`;
@@ -118,18 +118,18 @@ function watch(child: ChildProcess, parts: Parts): AgentProcess {
     },
     async leave() {
       stdin.end();
-      if (await untilLate(exited, leaveMs)) return;
+      if (await withTimeout(exited, leaveMs)) return;
       child.kill("SIGTERM");
-      await untilLate(exited, leaveMs);
+      await withTimeout(exited, leaveMs);
     },
     async end(politeMs) {
       stdin.end();
-      await untilLate(exited, politeMs);
+      await withTimeout(exited, politeMs);
       await endProgram({ child, main, context, processes, log });
     },
     async drained() {
       const closed = Promise.all([errors.closed, outputClosed]);
-      await untilLate(closed, drainMs);
+      await withTimeout(closed, drainMs);
       stdout.destroy();
       errors.stop();
       stdin.destroy();
@@ -137,7 +137,7 @@ function watch(child: ChildProcess, parts: Parts): AgentProcess {
   };
 }
 
-/** What an agent writes to stderr is told as it is; never faster than it can be stored. */
+/** Emits what an agent writes to stderr, never faster than the store can take. */
 function readErrors(
   stderr: Readable,
   context: RunContext,
@@ -157,7 +157,7 @@ function readErrors(
         await context.ready();
       }
     } catch (err) {
-      if (!isStopped) log.debug({ err, runId: context.runId }, "An agent's stderr broke off.");
+      if (!isStopped) log.debug({ err, runId: context.runId }, "Reading an agent's stderr failed.");
     }
     if (!isStopped) lines.flush();
   };

@@ -1,4 +1,4 @@
-/** What Offshoot does for an agent as its client: permissions, files, terminals. */
+/** Answers an agent's requests to its client: permissions, files, terminals. */
 import type { spawn as spawnProcess } from "node:child_process";
 import { createConfinement } from "../../agent/confinement.ts";
 import { ownMethods } from "../../agent/ownMethods.ts";
@@ -14,7 +14,9 @@ import type { ToolCallFacts } from "./toolCalls.ts";
 import type { Updates } from "./updates.ts";
 
 export interface ClientSide {
-  /** Answers a request of the agent. `updates` are those of the session that it was made in. */
+  /**
+   * Answers a request of the agent. `updates` belong to the session that the request was made in.
+   */
   answer(updates: Updates, method: string, params: Json): Promise<object>;
   close(): void;
 }
@@ -24,24 +26,29 @@ interface Parts {
   processes: Processes;
   spawn: typeof spawnProcess;
   log: Log;
-  /** Output of a terminal, for the tool call that shows it. */
+  /** Called with output of a terminal, for the tool call that shows the terminal. */
   terminalOutput: (terminalId: string, text: string) => void;
 }
 
-/** A text in a question explains it to people, and is not what the tool has put out. */
+/**
+ * The tool call of a question. Text in a question is an explanation for people, not output of the
+ * tool.
+ */
 function askedCall(params: Json): Json {
   const { content, ...call } = objectIn(params, "toolCall");
   const changes = listIn({ content }, "content").filter(({ type }) => type === "diff");
   return changes.length === 0 ? call : { ...call, content: changes };
 }
 
-/** What was allowed and not done yet, at most. */
+/** The most changes and commands that were allowed and not done yet. */
 const maxAllowed = 1000;
 
 export async function createClientSide(parts: Parts): Promise<ClientSide> {
   const { context } = parts;
   const confinement = await createConfinement(context.cwd, context.runDir);
-  /** Changes and commands that were allowed as part of a tool call: doing them is not asked again. */
+  /**
+   * Changes and commands that were allowed as part of a tool call and need no second permission.
+   */
   const allowed: string[] = [];
   const takeAllowed = (what: string) => {
     const index = allowed.indexOf(what);
@@ -86,7 +93,8 @@ export async function createClientSide(parts: Parts): Promise<ClientSide> {
     const facts = { ...call };
     const { decision, input, message } = await ask(question);
     if (decision === "expired") return { outcome: { outcome: "cancelled" } };
-    // Only Offshoot's own agent can do something else instead: to others that is a "no".
+    // Only Offshoot's own agent can use another input; for other agents a changed input means a
+    // denial.
     const isOwn = parts.context.profile.runner.kind === "model";
     const isChanged = input !== undefined && !isOwn;
     const effective = isChanged ? "denyOnce" : decision;

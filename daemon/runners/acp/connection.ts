@@ -1,8 +1,9 @@
 /**
- * A connection to an agent that speaks the Agent Client Protocol; it may serve many sessions.
+ * A connection to an agent that speaks the Agent Client Protocol. One connection may serve many
+ * sessions.
  *
- * Requests and answers go through the protocol's SDK. Updates do not: it handles messages
- * concurrently, so they are taken from the stream and handed on as they come, in their order.
+ * Requests and answers go through the protocol's SDK. Updates do not, because the SDK handles
+ * messages concurrently: they are taken from the stream and passed on in their order.
  */
 import type { Readable, Writable } from "node:stream";
 import type { AnyMessage } from "@agentclientprotocol/sdk";
@@ -20,7 +21,7 @@ import {
   toClient,
 } from "./names.ts";
 
-/** What an agent said of itself. Anything that it did not say is empty. */
+/** What an agent said of itself. What the agent did not say is empty. */
 export interface AgentFacts {
   readonly name: string;
   readonly title: string;
@@ -28,9 +29,9 @@ export interface AgentFacts {
   readonly authMethods: readonly Json[];
 }
 
-/** Whoever takes what the agent says in one session. */
+/** The receiver of what the agent says in one session. */
 export interface SessionSide {
-  /** Must not wait: the next update is on its heels. */
+  /** Takes an update. Must not wait, because the next update follows at once. */
   update(update: Json): void;
   /** Answers a request of the agent. Throws `AcpError`. */
   answer(method: string, params: Json): Promise<object>;
@@ -45,9 +46,12 @@ export interface AcpConnection {
    * connection ends. `onResult` is called before anything is read that follows the answer.
    */
   request(method: string, params: object, onResult?: (result: Json) => void): Promise<Json>;
-  /** What cannot be sent any more is lost. */
+  /** Sends a notification; a notification to an agent that has ended is lost. */
   notify(method: string, params: object): void;
-  /** What came for the session before is handed on at once. Answers how to detach it. */
+  /**
+   * Routes the session to this side, including what came earlier. Returns a function that detaches
+   * the side.
+   */
   attach(sessionId: string, side: SessionSide): () => void;
   isClosed(): boolean;
 }
@@ -57,12 +61,12 @@ export interface ConnectionParts {
   input: Writable;
   output: Readable;
   /**
-   * What to do with an update for a session that nobody knows: an agent that serves one run only
-   * means that run, one that serves many has made a mistake.
+   * What becomes of an update for an unknown session: an agent that serves one run means that run;
+   * for an agent that serves many it is a fault.
    */
-  strays: "toTheFirstSession" | "drop";
-  /** A line of stdout that is no message. */
-  noise: (line: string) => void;
+  unroutedUpdates: "toTheFirstSession" | "drop";
+  /** Called with a line of stdout that is not a message. */
+  nonJsonLine: (line: string) => void;
   log: Log;
 }
 
@@ -73,22 +77,22 @@ const knownMethods: readonly string[] = [
   ownMethods.beginTurn,
 ];
 
-/** Updates that are kept for sessions whose id is not known yet. */
+/** The most updates that are kept for sessions whose id is not known yet. */
 const maxHeld = 1000;
 
-/** Opens the connection and says hello. Rejects as `request` does. */
+/** Opens the connection and initializes it. Rejects as `request` does. */
 export async function openAcpConnection(parts: ConnectionParts): Promise<AcpConnection> {
   const { input, output, log } = parts;
-  // Loading the SDK takes a tenth of a second, which a core without such agents need not spend.
+  // The import takes 100 ms, which a core without such agents saves.
   const sdk = await import("@agentclientprotocol/sdk");
-  const routes = createRoutes(parts.strays);
+  const routes = createRoutes(parts.unroutedUpdates);
   const asked = new Set<unknown>();
   const resultTakers = new WeakMap<object, (result: Json) => void>();
   const pending = new Map<unknown, (result: Json) => void>();
 
-  let give: ReadableStreamDefaultController<AnyMessage> | undefined;
+  let incoming: ReadableStreamDefaultController<AnyMessage> | undefined;
   const readable = new ReadableStream<AnyMessage>({
-    start: (controller) => void (give = controller),
+    start: (controller) => void (incoming = controller),
   });
   const writable = new WritableStream<AnyMessage>({
     write(message) {
@@ -107,12 +111,12 @@ export async function openAcpConnection(parts: ConnectionParts): Promise<AcpConn
       return;
     }
     if (!("method" in message)) {
-      // The SDK would complain of these on the core's stderr.
-      if (!asked.delete(message["id"])) return parts.noise(JSON.stringify(message));
+      // The SDK would report such answers on the core's stderr.
+      if (!asked.delete(message["id"])) return parts.nonJsonLine(JSON.stringify(message));
       if (isJson(message["result"])) pending.get(message["id"])?.(message["result"]);
       pending.delete(message["id"]);
     }
-    if (!connection.signal.aborted) give?.enqueue({ ...message, jsonrpc: "2.0" } as AnyMessage);
+    if (!connection.signal.aborted) incoming?.enqueue({ ...message, jsonrpc: "2.0" } as AnyMessage);
   };
 
   const connection = sdk
@@ -125,7 +129,7 @@ export async function openAcpConnection(parts: ConnectionParts): Promise<AcpConn
         if (error instanceof AcpError) {
           throw new sdk.RequestError(error.code, error.message, error.data);
         }
-        // A fault of ours, of which the agent hears no more than that there is one.
+        // The fault is ours: the agent only gets an internal error.
         log.error({ err: error, method }, "An agent's request could not be answered.");
         throw error;
       }
@@ -134,12 +138,12 @@ export async function openAcpConnection(parts: ConnectionParts): Promise<AcpConn
 
   readMessageLines(output, {
     message: takeMessage,
-    noise: parts.noise,
+    nonJsonLine: parts.nonJsonLine,
     ready: () => routes.ready(),
   })
     .then(() => connection.close(new Error("The agent has closed its output.")))
     .catch((error: unknown) => {
-      log.warn({ err: error }, "An agent's output broke off.");
+      log.warn({ err: error }, "Reading an agent's output failed.");
       connection.close(error);
     });
 
@@ -166,7 +170,7 @@ export async function openAcpConnection(parts: ConnectionParts): Promise<AcpConn
     request,
     notify: (method, params) => {
       connection.agent.notify(method, params).catch((error: unknown) => {
-        log.debug({ err: error, method }, "An agent could not be told something.");
+        log.debug({ err: error, method }, "An agent could not be notified.");
       });
     },
     attach: (sessionId, side) => routes.attach(sessionId, side),
@@ -192,22 +196,22 @@ function factsOf(hello: Json): AgentFacts {
   };
 }
 
-/** An agent that has gone, or reads nothing any more, is found out by its exit and not here. */
+/** A failed write is not handled here: the exit of the agent ends its runs. */
 function writeLine(input: Writable, line: string): Promise<void> {
   return new Promise((done, fail) => {
     input.write(`${line}\n`, (error) => (error ? fail(error) : done()));
   });
 }
 
-/** Brings to each session what the agent says in it. */
-function createRoutes(strays: ConnectionParts["strays"]) {
+/** Routes the agent's updates and requests to their sessions. */
+function createRoutes(unroutedUpdates: ConnectionParts["unroutedUpdates"]) {
   const sides = new Map<string, SessionSide>();
   const touched = new Set<SessionSide>();
   let held: { sessionId: string; update: Json }[] = [];
 
   function sideOf(sessionId: string): SessionSide | undefined {
     const [first] = sides.values();
-    return sides.get(sessionId) ?? (strays === "toTheFirstSession" ? first : undefined);
+    return sides.get(sessionId) ?? (unroutedUpdates === "toTheFirstSession" ? first : undefined);
   }
 
   function update(params: Json): void {

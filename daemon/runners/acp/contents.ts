@@ -1,8 +1,8 @@
-/** Texts of what agents send as content: messages, outputs of tools, changes of files. */
+/** Turns the content that agents send into text: messages, outputs of tools, changes of files. */
 import { createTwoFilesPatch } from "diff";
 import { isJson, listIn, objectIn, textIn, type Json } from "../formats/json.ts";
 
-/** What can be read of one content block; other kinds are named. */
+/** The text of one content block; a kind without text is named. */
 export function textOfBlock(block: Json): string {
   switch (block["type"]) {
     case "text":
@@ -23,7 +23,7 @@ export function textOfBlock(block: Json): string {
 export interface FileChange {
   path: string;
   newText: string;
-  /** As `diff -u` writes it. */
+  /** A change as `diff -u` writes it. */
   diff: string;
 }
 
@@ -33,7 +33,7 @@ export interface ToolContent {
   terminalIds: string[];
 }
 
-/** What an update of a tool call carries; nothing where it carries no content at all. */
+/** The content of an update of a tool call; undefined where the update has no content field. */
 export function toolContentOf(update: Json): ToolContent | undefined {
   if (!Array.isArray(update["content"])) return undefined;
   const content: ToolContent = { text: "", changes: [], terminalIds: [] };
@@ -50,7 +50,7 @@ export function toolContentOf(update: Json): ToolContent | undefined {
   return content;
 }
 
-/** A diff of large texts that have little in common takes for ever: then it is not made. */
+/** The longest time for a diff. Large texts with little in common would take for ever. */
 const diffTimeoutMs = 200;
 
 export function changeOf(path: string, oldText: unknown, newText: unknown): FileChange {

@@ -1,4 +1,4 @@
-/** Files as an agent reads and writes them through its client: inside the session's folder only. */
+/** Reads and writes files for an agent, inside the session's folder only. */
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Confinement } from "../../agent/confinement.ts";
@@ -7,7 +7,7 @@ import type { ApprovalAnswer, ApprovalQuestion } from "../runner.ts";
 import { changeOf } from "./contents.ts";
 import { AcpError, errorCodes } from "./names.ts";
 
-/** A larger file, in bytes, is not given to an agent. */
+/** In bytes. A larger file is not read for an agent. */
 const maxFileBytes = 32 * 1024 * 1024;
 
 export interface Files {
@@ -18,7 +18,9 @@ export interface Files {
 interface Parts {
   confinement: Confinement;
   ask: (question: ApprovalQuestion) => Promise<ApprovalAnswer>;
-  /** Whether the very same change was allowed just before, as part of a tool call; it counts once. */
+  /**
+   * Whether the same change was allowed before as part of a tool call. Each permission counts once.
+   */
   isAllowed: (path: string, newText: string) => boolean;
 }
 
@@ -74,7 +76,7 @@ export function createFiles({ confinement, ask, isAllowed }: Parts): Files {
   };
 }
 
-/** Throws when the answer is no permission; also for a changed input, which cannot be passed on. */
+/** Throws unless the answer allows the change as it is; a changed input cannot be passed on. */
 export function refuseUnlessAllowed({ decision, input, message }: ApprovalAnswer): void {
   const isAllowed = decision === "allowOnce" || decision === "allowAlways";
   if (isAllowed && input === undefined) return;
@@ -100,7 +102,7 @@ async function textOf(path: string): Promise<string> {
   }
 }
 
-/** `line` counts from 1. */
+/** Cuts a text to `limit` lines from `line`, which counts from 1. */
 function partOf(text: string, line: number | undefined, limit: number | undefined): string {
   if (line === undefined && limit === undefined) return text;
   const lines = text.split(/(?<=\n)/);

@@ -1,15 +1,15 @@
-/** Reads messages, one per line of JSON, from whatever an agent writes to its stdout. */
+/** Reads messages, one JSON object per line, from an agent's stdout. */
 import type { Readable } from "node:stream";
 import { isJson, type Json } from "../formats/json.ts";
 
-/** A longer line, in bytes, ends the connection: nobody says so much in one message. */
+/** In bytes. A longer line ends the connection. */
 export const maxLineBytes = 64 * 1024 * 1024;
 
 export interface LineTaker {
   message(message: Json): void;
-  /** A line that is no JSON object, such as a warning that went to the wrong stream. */
-  noise(line: string): void;
-  /** What was read has to be stored before more is read. */
+  /** Called with a line that is not a JSON object, such as a warning on the wrong stream. */
+  nonJsonLine(line: string): void;
+  /** Resolves when more may be read. */
   ready(): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export async function readMessageLines(output: Readable, taker: LineTaker): Prom
   if (size > 0) take(Buffer.alloc(0));
 }
 
-/** Where a message begins that follows, on the same line, something that was written without end. */
+/** The beginning of a message that follows other output on the same line. */
 const messageStart = '{"jsonrpc"';
 
 function takeLine(line: string, taker: LineTaker): void {
@@ -53,7 +53,7 @@ function takeLine(line: string, taker: LineTaker): void {
   if (message) return taker.message(message);
   const start = line.indexOf(messageStart, 1);
   const late = start < 0 ? undefined : parsed(line.slice(start));
-  taker.noise(late ? line.slice(0, start) : line);
+  taker.nonJsonLine(late ? line.slice(0, start) : line);
   if (late) taker.message(late);
 }
 

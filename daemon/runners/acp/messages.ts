@@ -1,6 +1,6 @@
 /**
- * What comes for an agent while it works on a prompt. An outside agent gets messages as its next
- * prompt; Offshoot's own gets them at its next turn, and can pause there.
+ * Delivers messages to an agent that works on a prompt. An outside agent gets them as its next
+ * prompt; Offshoot's own agent gets them at its next turn, and can pause there.
  */
 import { isJson, objectIn, type Json } from "../formats/json.ts";
 import type { RunContext } from "../runner.ts";
@@ -8,22 +8,22 @@ import type { AcpConnection } from "./connection.ts";
 import { toAgent } from "./names.ts";
 
 export interface Messages {
-  /** A prompt of the session is under way from here on. */
+  /** Called when a prompt of the session was sent. */
   promptSent(): void;
-  /** The agent has said something: an outside one has read its prompt. */
+  /** Called when the agent says something: an outside agent has read its prompt by then. */
   heard(): void;
-  /** The prompt was answered; `meta` is what Offshoot's own agent says of that besides. */
+  /** Called when the prompt was answered; `meta` is the answer's `_meta.offshoot`. */
   promptEnded(meta: Json): Promise<void>;
-  /** The next prompt of the run; where there is none, nothing more is taken. */
+  /** Returns the next prompt of the run. Without one, no more messages are taken. */
   next(): string | undefined;
-  /** What was not read by now is left to the next run. */
+  /** Leaves messages that were not read to the next run. */
   close(): void;
 }
 
 interface Message {
   text: string;
   read: () => void;
-  /** `given`: it is part of the prompt that is under way. */
+  /** Whether the message is part of the current prompt. */
   state: "waiting" | "given";
 }
 
@@ -40,7 +40,7 @@ export function createMessages(parts: {
   let isClosed = false;
   let shallPause = false;
 
-  /** Asks Offshoot's own agent for something beside the prompt; answers its `_meta.offshoot`. */
+  /** Sends Offshoot's own agent a request beside the prompt and returns its `_meta.offshoot`. */
   async function askBeside(text: string, meta: { inject: true } | { pause: true }): Promise<Json> {
     const prompt = [{ type: "text", text }];
     const params = { sessionId, prompt, _meta: { offshoot: meta } };
@@ -50,14 +50,14 @@ export function createMessages(parts: {
   function inject(message: Message): void {
     message.state = "given";
     const asked: Promise<void> = askBeside(message.text, { inject: true }).then((meta) => {
-      // The prompt was just over.
+      // The prompt had just ended.
       if (meta["injected"] !== true) message.state = "waiting";
       injecting.delete(asked);
     });
     injecting.add(asked);
   }
 
-  /** The agent has read what it was given, but for the last ones. */
+  /** Reports that the agent read all messages it was given, except the last `unread`. */
   function readGiven(unread: number): void {
     const given = messages.filter(({ state }) => state === "given");
     const read = given.slice(0, Math.max(0, given.length - unread));
@@ -108,7 +108,7 @@ export function createMessages(parts: {
   };
 }
 
-/** What Offshoot's own agent says in an answer besides what the protocol knows. */
+/** The `_meta.offshoot` of an answer of Offshoot's own agent. */
 export function metaOf(answer: unknown): Json {
   return isJson(answer) ? objectIn(objectIn(answer, "_meta"), "offshoot") : {};
 }

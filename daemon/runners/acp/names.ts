@@ -1,6 +1,6 @@
 /**
- * The names of the Agent Client Protocol, version 1, that the runner relies on, and what it says of
- * itself. Those of sub-agents are not part of the stable protocol and changed lately: here only.
+ * The names of the Agent Client Protocol, version 1, that the runner uses, and what it says of
+ * itself.
  */
 import { VERSION } from "../../version.ts";
 
@@ -8,7 +8,7 @@ export const protocolVersion = 1;
 
 export const clientInfo = { name: "offshoot", title: "Offshoot", version: VERSION };
 
-/** What an agent may ask of Offshoot: files and commands of the session's folder, and to be heard. */
+/** What an agent may ask of Offshoot: files and commands of the session's folder, and notices. */
 export const clientCapabilities = {
   fs: { readTextFile: true, writeTextFile: true },
   terminal: true,
@@ -25,7 +25,7 @@ export const toAgent = {
   prompt: "session/prompt",
   cancel: "session/cancel",
   setMode: "session/set_mode",
-  /** Of agents that are older than configuration options. */
+  /** For agents without configuration options. */
   setModel: "session/set_model",
   setConfigOption: "session/set_config_option",
 } as const;
@@ -51,10 +51,10 @@ export const errorCodes = {
   resourceNotFound: -32002,
 } as const;
 
-/** Under these the runner finds its agent's own session, and what that had cost, in a later run. */
+/** Keys under which a later run finds the agent's own session. */
 export const remembered = { sessionId: "acpSessionId", agent: "acpAgent" } as const;
 
-/** An answer to an agent that is an error; also what an agent answered with one. */
+/** An error that an agent is answered with, or that an agent answered with. */
 export class AcpError extends Error {
   readonly code: number;
   readonly data: unknown;

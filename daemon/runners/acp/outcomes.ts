@@ -1,4 +1,4 @@
-/** How a run ended, from what its agent answered; by types and codes, never by the words of a text. */
+/** Decides how a run ended from what its agent answered: by types and codes, never by a text. */
 import { RunErrorCode, retryableCodes, type RunError } from "../../../protocol/session.ts";
 import { agentError, codeOfStatus } from "../formats/agentErrors.ts";
 import { isJson, numberIn, objectIn, textIn, type Json } from "../formats/json.ts";
@@ -8,7 +8,7 @@ import type { RunOutcome } from "../runner.ts";
 import type { AgentFacts } from "./connection.ts";
 import { AcpError, errorCodes } from "./names.ts";
 
-/** By the stop reason in the answer to a prompt. */
+/** The outcome by the stop reason in the answer to a prompt. */
 export function outcomeOfAnswer(
   answer: Json,
   agent: string,
@@ -43,11 +43,11 @@ export function outcomeOfAnswer(
   }
 }
 
-/** By the error that a request was answered with. */
+/** The error of a run by the error that a request was answered with. */
 export function errorOfAnswer(error: AcpError, facts: AgentFacts | undefined): RunError {
   const agent = facts?.title ?? "The agent";
   const data = isJson(error.data) ? error.data : {};
-  // What Offshoot's own agent says is typed as the core knows it.
+  // Errors of Offshoot's own agent carry the codes of the core.
   const own = RunErrorCode.safeParse(data["code"]).data;
   if (error.code === errorCodes.authRequired && facts !== undefined && own === undefined) {
     return agentError("auth", authMessage(facts));
@@ -65,7 +65,7 @@ export function errorOfAnswer(error: AcpError, facts: AgentFacts | undefined): R
   };
 }
 
-/** One side did not understand the other. */
+/** Codes which say that one side did not understand the other. */
 const protocolFaults = [-32700, -32600, errorCodes.methodNotFound, errorCodes.invalidParams];
 
 function codeOfError(code: number, data: Json): RunErrorCode {
@@ -79,7 +79,7 @@ function codeOfError(code: number, data: Json): RunErrorCode {
   return protocolFaults.includes(code) ? "protocol_error" : "internal";
 }
 
-/** What a person has to do, in the agent's own names for the ways to sign in. */
+/** Says how to sign in, in the agent's own names for its ways to sign in. */
 function authMessage({ title, authMethods }: AgentFacts): string {
   const ways = authMethods.map((method) => {
     const name = textIn(method, "name", "id") ?? "";
@@ -94,8 +94,9 @@ function authMessage({ title, authMethods }: AgentFacts): string {
 }
 
 /**
- * Some agents end their turn well after nothing but errors of their model's provider, which they
- * tell as text. The outcome stays as the agent has it; what looks so is said aloud.
+ * Some agents complete their turn after nothing but errors of their model's provider, which they
+ * send as text. The outcome stays as the agent has it; a note says that the text looks like an
+ * error.
  */
 export function doubtOf(
   said: { text: string; toolCalls: number },

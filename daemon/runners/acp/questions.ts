@@ -1,4 +1,7 @@
-/** Puts what an agent wants to do as a question to the core, and its answer back to the agent. */
+/**
+ * Turns an agent's request for permission into a question to the core, and the answer into an
+ * option.
+ */
 import { textIn, isJson, type Json } from "../formats/json.ts";
 import { labelOf } from "../outputLines.ts";
 import type { ApprovalAnswer, ApprovalQuestion } from "../runner.ts";
@@ -6,7 +9,7 @@ import type { ToolCallFacts } from "./toolCalls.ts";
 
 const pathNames = ["file_path", "filePath", "absolute_path", "abs_path", "path"];
 
-/** `shown` writes a path as rules have it. */
+/** `shown` writes a path as rules do. */
 export function questionOf(call: ToolCallFacts, shown: (path: string) => string): ApprovalQuestion {
   const { id, name, kind, title } = call;
   const subject = subjectOf(call, shown);
@@ -20,7 +23,7 @@ export function questionOf(call: ToolCallFacts, shown: (path: string) => string)
   };
 }
 
-/** By its first line: what follows must not hide what it begins with. */
+/** The first line of a title, so that later lines cannot hide it. */
 function titleOf(text: string): string {
   const [first = "", ...others] = text.trim().split(/\s*\n\s*/);
   return others.length === 0 ? labelOf(first) : `${labelOf(first)} …`;
@@ -50,7 +53,7 @@ function subjectOf(
   return path === undefined ? undefined : shown(path);
 }
 
-/** The command line in a tool's input, where it has one. */
+/** The command line in a tool's input, where there is one. */
 export function commandOf(input: unknown): string | undefined {
   if (!isJson(input)) return undefined;
   const { command } = input;
@@ -58,16 +61,16 @@ export function commandOf(input: unknown): string | undefined {
   if (!Array.isArray(command) || !command.every((word) => typeof word === "string")) {
     return undefined;
   }
-  // `bash -lc "line"` is what agents make of a line that they want to have run.
+  // Agents wrap a command line as `bash -lc "line"`.
   const [, option, line] = command;
   return command.length === 3 && /^-\w*c$/.test(option ?? "") ? line : command.join(" ");
 }
 
 /**
- * The option that does what was answered, found by its kind; nothing where there is none.
+ * Finds the option that fits the answer by its kind; undefined where there is none.
  *
- * Offshoot keeps the rules itself, where they can be seen and removed: an agent that was told
- * "always" would not ask again. So "once" is chosen where the agent has it.
+ * Offshoot keeps rules itself, where people can see and remove them: an agent that gets "always"
+ * does not ask again. So "once" is chosen where the agent offers it.
  */
 export function optionFor(
   options: readonly Json[],

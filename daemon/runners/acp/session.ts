@@ -1,6 +1,6 @@
 /**
- * One run in one session of an agent: opens the session, gives it the prompt, tells what comes, and
- * ends the turn politely when the run has to end. Knows nothing of the agent's process.
+ * One run in one session of an agent: opens the session, sends the prompt, emits what comes, and
+ * cancels the turn when the run has to end. Knows nothing of the agent's process.
  */
 import type { spawn as spawnProcess } from "node:child_process";
 import type { Log } from "../../log.ts";
@@ -18,26 +18,26 @@ import { openSession } from "./setUp.ts";
 import { createSubAgents, type SubAgents } from "./subAgents.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 import { createTurnUsage, type TurnUsage } from "./usage.ts";
-import { untilAborted, untilLate } from "../waiting.ts";
+import { untilAborted, withTimeout } from "../waiting.ts";
 
 export interface SessionParts {
   processes: Processes;
   spawn: typeof spawnProcess;
   log: Log;
-  /** Facts for Offshoot's own agent, sent when the session is opened. */
+  /** What Offshoot's own agent gets under `_meta.offshoot` when the session is opened. */
   sessionMeta?: Json;
 }
 
 export interface AcpSessionEnd {
   /**
-   * `hung`: the agent did not end its turn in time although it was told to. `gone`: the connection
-   * ended first, and whoever knows the process has to say why. `paused`: between two turns, since
-   * the run was to pause.
+   * `hung`: the agent did not end its turn in time after a cancel. `gone`: the connection ended
+   * first; the caller, who knows the process, says why. `paused`: between two turns, because the
+   * run was to pause.
    */
   readonly how: "ended" | "hung" | "gone" | "paused";
-  /** How it ended, with all of the text that has come so far. */
+  /** The outcome, with all text that has come so far. */
   outcome(): RunOutcome;
-  /** Nothing more is expected: ends what is still open. */
+  /** Ends what is still open; nothing more is expected. */
   close(outcome: RunOutcome): void;
 }
 
@@ -81,7 +81,7 @@ interface Talk {
   close: (outcome: RunOutcome) => void;
 }
 
-/** Puts together whoever listens and answers in the session. */
+/** Creates the parts that receive and answer in the session. */
 async function createTalk(
   connection: AcpConnection,
   context: RunContext,
@@ -140,7 +140,7 @@ interface TurnEnd {
   how: AcpSessionEnd["how"];
 }
 
-/** The prompt, and whatever messages come while it is worked on. */
+/** Sends the prompt, then the messages that came meanwhile. */
 async function converse(talk: Talk): Promise<TurnEnd> {
   const { connection, context } = talk;
   const warn = (text: string) => context.emit({ type: "note", level: "warning", text });
@@ -189,7 +189,7 @@ async function takeTurn(
     answer = await untilAborted(asked, context.signal);
     if (answer === undefined) {
       connection.notify(toAgent.cancel, { sessionId });
-      answer = await untilLate(asked, context.grace.termAfterMs);
+      answer = await withTimeout(asked, context.grace.termAfterMs);
     }
     if (answer !== undefined) await messages.promptEnded(metaOf(answer));
   } catch (error) {
@@ -217,7 +217,7 @@ async function takeTurn(
   return { outcome, how: answer === undefined ? "hung" : "ended" };
 }
 
-/** Offshoot's own agent ends its prompt between two turns when it was asked to. */
+/** Whether Offshoot's own agent ended its prompt between two turns, as it was asked to. */
 function isPaused(answer: Json | undefined, { profile }: RunContext): boolean {
   return profile.runner.kind === "model" && metaOf(answer)["paused"] === true;
 }
@@ -238,7 +238,9 @@ function tellTurn(talk: Talk, answer: Json | undefined, outcome: RunOutcome): vo
   if (doubt !== undefined) context.emit({ type: "note", level: "warning", text: doubt });
 }
 
-/** What the agent answered with; anything else means that it is gone, which is not known here. */
+/**
+ * The outcome of an error answer. Any other error means that the agent has ended, and is thrown.
+ */
 function failureOf(error: unknown, { facts }: AcpConnection): RunOutcome {
   if (!(error instanceof AcpError)) throw error;
   return { status: "error", error: errorOfAnswer(error, facts) };

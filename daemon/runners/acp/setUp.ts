@@ -8,18 +8,18 @@ import { AcpError, errorCodes, remembered, toAgent } from "./names.ts";
 
 export interface OpenedSession {
   sessionId: string;
-  /** It knows nothing of the conversation so far. */
+  /** Whether the agent's session is new and knows nothing of the conversation so far. */
   isNew: boolean;
 }
 
 interface Parts {
   connection: AcpConnection;
   context: RunContext;
-  /** Facts for Offshoot's own agent. */
+  /** What Offshoot's own agent gets under `_meta.offshoot`. */
   sessionMeta: Json | undefined;
-  /** Called with the id as soon as it is known, before anything else is read. */
+  /** Called with the session's id before anything else is read. */
   attach: (sessionId: string) => void;
-  /** Between these two the agent tells again what was told in earlier runs. */
+  /** Called before and after the agent sends again what it sent in earlier runs. */
   replay: { begin(): void; end(): void };
   warn: (text: string) => void;
 }
@@ -62,7 +62,7 @@ async function fresh({ connection, attach }: Parts, params: object) {
   return { session: { sessionId, isNew: true }, answer };
 }
 
-/** Nothing where there is no earlier session, or the agent cannot go on with it. */
+/** Undefined where there is no earlier session, or the agent cannot continue it. */
 async function continued(parts: Parts, params: object) {
   const { connection, context, attach, replay, warn } = parts;
   const { facts } = connection;
@@ -93,7 +93,7 @@ async function continued(parts: Parts, params: object) {
   }
 }
 
-/** Only in a way that needs no person: a key that the agent's environment holds already. */
+/** Signs in only in a way that needs no person: by a key in the agent's environment. */
 async function signIn({ facts, request }: AcpConnection, context: RunContext): Promise<boolean> {
   const own = context.profile.runner.kind === "acp" ? context.profile.runner.env : undefined;
   const environment: Record<string, string> = { ...context.environment, ...own };
@@ -169,7 +169,9 @@ interface Choice {
   request: (sessionId: string, value: string) => [method: string, params: object];
 }
 
-/** Newer agents have options in categories, older ones a list for models and one for modes. */
+/**
+ * Newer agents have options in categories; older ones have a list of models and a list of modes.
+ */
 function choiceOf(answer: Json, category: "model" | "mode"): Choice | undefined {
   const option = listIn(answer, "configOptions").find((one) => one["category"] === category);
   const configId = option && textIn(option, "id");

@@ -1,6 +1,6 @@
 /**
- * Sub-agents that an agent announces as sessions of its own: each is shown as an adopted child. A
- * sub-agent that had come to rest and works again is taken up again.
+ * Shows each sub-agent that an agent announces as a session of its own as an adopted child. A
+ * sub-agent that was idle and works again is adopted again.
  */
 import { objectIn, textIn, type Json } from "../formats/json.ts";
 import { agentError } from "../formats/agentErrors.ts";
@@ -10,7 +10,7 @@ import type { AcpConnection, SessionSide } from "./connection.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 
 export interface SubAgents {
-  /** An update that was sent in the parent's session. */
+  /** Takes an update that was sent in the parent's session. */
   take(update: Json): void;
   end(outcome: RunOutcome): void;
 }
@@ -18,7 +18,7 @@ export interface SubAgents {
 interface Parts {
   context: FormatContext;
   connection: AcpConnection;
-  /** The session that announces them; absent for the run's own. */
+  /** The session that announced the sub-agent; absent for the run's own session. */
   parentId?: string;
   answer: (updates: Updates, method: string, params: Json) => Promise<object>;
   ready: () => Promise<void>;
@@ -54,7 +54,7 @@ export function createSubAgents(parts: Parts): SubAgents {
       setActivity: () => undefined,
     };
     const below = createSubAgents({ ...parts, context: own, parentId: id });
-    // A sub-agent's use is told with that of the turn that it works for.
+    // The usage of a sub-agent comes with the usage of the turn that it works for.
     const updates = createUpdates({ context: own, subAgent: below.take, usage: () => undefined });
     Object.assign(child, { adopted, updates, below });
     return updates;

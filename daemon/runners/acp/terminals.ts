@@ -1,4 +1,4 @@
-/** Commands that an agent runs through its client: processes of the run, like the agent itself. */
+/** Runs commands for an agent: they are processes of the run, like the agent itself. */
 import type { spawn as spawnProcess } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import type { Confinement } from "../../agent/confinement.ts";
@@ -18,7 +18,7 @@ export interface Terminals {
   waitForExit(params: Json): Promise<object>;
   kill(params: Json): Promise<object>;
   release(params: Json): Promise<object>;
-  /** Reads nothing more; the processes end with the run. */
+  /** Stops reading output; the processes end with the run. */
   close(): void;
 }
 
@@ -29,9 +29,12 @@ interface Parts {
   spawn: typeof spawnProcess;
   log: Log;
   ask: (question: ApprovalQuestion) => Promise<ApprovalAnswer>;
-  /** Whether this command line was allowed just before, as part of a tool call; it counts once. */
+  /**
+   * Whether this command line was allowed before as part of a tool call. Each permission counts
+   * once.
+   */
   isAllowed: (commandLine: string) => boolean;
-  /** Output as it comes, for the tool call that shows the terminal. */
+  /** Called with output, for the tool call that shows the terminal. */
   told: (terminalId: string, text: string) => void;
 }
 
@@ -45,9 +48,9 @@ interface Terminal {
   exited: Promise<void>;
 }
 
-/** Bytes of output that are kept of a terminal, also where the agent wants more. */
+/** The most bytes of output that are kept per terminal, also where the agent wants more. */
 const maxOutputBytes = 1024 * 1024;
-/** Terminals that an agent may hold at the same time. */
+/** The most terminals that an agent may hold at the same time. */
 const maxTerminals = 100;
 
 export function createTerminals(parts: Parts): Terminals {
@@ -104,10 +107,13 @@ export function createTerminals(parts: Parts): Terminals {
         void context.ready().then(() => stream.resume());
       });
       stream?.on("end", () => lines.flush());
-      stream?.on("error", (err) => log.debug({ err }, "A terminal's output broke off."));
+      stream?.on("error", (err) => log.debug({ err }, "Reading a terminal's output failed."));
     }
-    child.on("error", (err) => log.warn({ err, runId: context.runId }, "A terminal misbehaved."));
-    // "close" and not "exit": the output has to be complete; but not when it is held open for ever.
+    child.on("error", (err) =>
+      log.warn({ err, runId: context.runId }, "A terminal's process had an error."),
+    );
+    // "close" means that the output is complete; "exit" counts after a while, for pipes that are
+    // held open.
     child.once("exit", (exitCode, signal) => {
       const end = () => {
         clearTimeout(late);
@@ -184,7 +190,7 @@ export function createTerminals(parts: Parts): Terminals {
   };
 }
 
-/** Without arguments the command is a line for a shell: most agents send such. */
+/** A command without arguments is a line for a shell, as most agents send it. */
 function programOf(command: string, args: readonly string[]) {
   if (args.length > 0) return { program: command, args };
   return process.platform === "win32"
@@ -192,7 +198,7 @@ function programOf(command: string, args: readonly string[]) {
     : { program: "/bin/sh", args: ["-c", command] };
 }
 
-/** What `sh -c LINE` runs is the line. */
+/** The line in `sh -c LINE`. */
 function commandLineOf(command: string, args: readonly string[]): string {
   const [option, line] = args;
   const isShell = args.length === 2 && /^-\w*c$/.test(option ?? "") && line !== undefined;

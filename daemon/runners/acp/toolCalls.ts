@@ -1,6 +1,6 @@
 /**
- * The tool calls of one session of an agent, put together from what comes of them, in whatever
- * order: an update may come before its call, lack any of its fields, or come after the end.
+ * Assembles the tool calls of one session of an agent from updates in any order: an update may come
+ * before its call, lack any of its fields, or come after the end.
  */
 import type { AgentEvent } from "../../../protocol/events.ts";
 import { listIn, numberIn, objectIn, textIn, isJson, type Json } from "../formats/json.ts";
@@ -10,7 +10,7 @@ import { toolContentOf, type FileChange, type ToolContent } from "./contents.ts"
 
 type Location = NonNullable<Extract<AgentEvent, { type: "tool.completed" }>["locations"]>[number];
 
-/** What is known so far. */
+/** What is known of a call so far. */
 export interface ToolCallFacts {
   readonly id: string;
   name: string;
@@ -22,21 +22,23 @@ export interface ToolCallFacts {
 }
 
 export interface ToolCalls {
-  /** Takes a call or an update of one, also as part of a permission request. */
+  /** Takes a call or an update of a call, also as part of a permission request. */
   upsert(update: Json): ToolCallFacts | undefined;
-  /** The agent goes on with it: what is to be known before the start is known. */
+  /**
+   * Emits the start of the call: the agent continues with it, so no more fields precede the start.
+   */
   start(id: string): void;
-  /** The output of a terminal that is shown in a call. */
+  /** Takes output of a terminal that is shown in a call. */
   terminalOutput(terminalId: string, text: string): void;
   locationsOf(id: string): Location[];
-  /** The turn has ended well: calls that were under way and never said that they had ended have. */
+  /** Completes the calls that are still open when a turn ended well. */
   settle(): void;
 }
 
 interface Call extends ToolCallFacts {
   parentId: string | undefined;
   state: "announced" | "started" | "ended";
-  /** The agent said that it runs, or what came of it. */
+  /** Whether the agent said that the call runs, or how it ended. */
   wasUnderWay: boolean;
   text: string;
   rawOutput: unknown;
@@ -53,9 +55,9 @@ const kinds: readonly ToolKind[] = [
   "fetch",
 ];
 
-/** Calls of one session that are kept in mind, the oldest of the ended ones go first. */
+/** The most calls that are remembered per session; the oldest ended ones are dropped first. */
 const maxCalls = 10_000;
-/** Output of a terminal that nobody has put into a call yet, in characters. */
+/** In characters: the most output that is kept of terminals which no call shows yet. */
 const maxEarlyOutput = 64 * 1024;
 
 export function createToolCalls(narration: Narration): ToolCalls {
@@ -77,10 +79,10 @@ export function createToolCalls(narration: Narration): ToolCalls {
       narration.toolOutput(call.id, earlyOutput.get(terminalId) ?? "");
       earlyOutput.delete(terminalId);
     }
-    // Some show what the call is for until it has put out something.
+    // Some agents show the purpose of the call until it has output.
     const isPurpose = isJson(call.input) && call.input["description"] === content.text;
     if (content.text === "" || isPurpose) return;
-    // Content stands for all content so far; most agents let it grow.
+    // The content replaces earlier content; with most agents it grows.
     const isMore = content.text.startsWith(call.text);
     narration.toolOutput(call.id, isMore ? content.text.slice(call.text.length) : content.text);
     call.text = content.text;
@@ -151,7 +153,7 @@ function isWorth({ text, changes, terminalIds }: ToolContent): boolean {
   return text !== "" || changes.length > 0 || terminalIds.length > 0;
 }
 
-/** Agents announce a call while its input is still being written; that is worth waiting for. */
+/** Agents announce a call while its input is still being written; the start waits for the input. */
 function hasFields(input: unknown): boolean {
   if (isJson(input)) return Object.keys(input).length > 0;
   return input !== undefined && input !== null;
@@ -181,8 +183,8 @@ function takeFacts(call: Call, update: Json): void {
 }
 
 /**
- * Codex shows a call of an MCP server's tool as one of its own, and asks for it by a form. Rules
- * and people know such tools by the names that other agents give them.
+ * Codex shows a call of an MCP server's tool as a tool of its own, and asks for permission by a
+ * form. Rules and people know such tools by the names that other agents use.
  */
 function mcpCallIn(rawInput: unknown): { name: string | undefined; input: unknown } | undefined {
   if (!isJson(rawInput)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * What an agent says in one session, as events: of the run itself, or of a sub-agent that the agent
- * has announced. Everything is told in the order of its arrival.
+ * Turns what an agent says in one session into events of the run, or of a sub-agent that the agent
+ * announced, in the order of arrival.
  */
 import { AgentEvent } from "../../../protocol/events.ts";
 import type { FormatContext } from "../formats/format.ts";
@@ -14,22 +14,22 @@ export interface Updates {
   readonly narration: Narration;
   readonly toolCalls: ToolCalls;
   take(update: Json): void;
-  /** A turn begins: what it says is counted anew. */
+  /** Called when a turn begins; `said` starts anew. */
   turnStarted(): void;
-  /** The turn was answered; what comes later still belongs to it. */
+  /** Called when the turn was answered; what comes later still belongs to the turn. */
   turnEnded(how: "well" | "badly"): void;
-  /** What the turn has come to so far. */
+  /** What the turn has said and done so far. */
   said(): { text: string; toolCalls: number; denials: number };
-  /** A person or a rule did not let the agent make this call. */
+  /** Called when a person or a rule denied this call. */
   denied(toolUseId: string): void;
   end(outcome: RunOutcome): void;
 }
 
 interface Parts {
   context: FormatContext;
-  /** Announces a sub-agent, or tells how it is. */
+  /** Takes an update that announces a sub-agent or says how it is. */
   subAgent: (update: Json) => void;
-  /** What the agent says that its session has used. */
+  /** Takes an update of what the agent's session has used. */
   usage: (update: Json) => void;
 }
 
@@ -99,7 +99,7 @@ export function createUpdates({ context, subAgent, usage }: Parts): Updates {
     if (text !== "") narration.run.emit({ type: "note", level, text });
   }
 
-  /** A notice of Offshoot's own agent that its model is asked again carries the facts of that. */
+  /** Emits a notice. Offshoot's own agent adds the facts of a retry, which become the event. */
   function notice(update: Json): void {
     const own = objectIn(objectIn(update, "_meta"), "offshoot");
     const retry = AgentEvent.safeParse({ ...objectIn(own, "retry"), type: "retry" });
@@ -133,7 +133,7 @@ export function createUpdates({ context, subAgent, usage }: Parts): Updates {
   };
 }
 
-/** Agents that show their sub-agents' tool calls among their own name the call that they belong to. */
+/** The parent of an update, from agents that show tool calls of sub-agents among their own. */
 function parentOf(update: Json): string | undefined {
   return textIn(objectIn(objectIn(update, "_meta"), "claudeCode"), "parentToolUseId");
 }

@@ -1,21 +1,21 @@
 /**
- * What agents say that they have used, in one meaning. They mean different things by the same
- * field; what is not known is not guessed, and stays absent.
+ * Counts what agents say that they have used. Agents mean different things by the same field; what
+ * is not known stays absent.
  */
 import type { Usage } from "../../../protocol/session.ts";
 import { listIn, numberIn, objectIn, textIn, isJson, type Json } from "../formats/json.ts";
 import { minus, sinceEarlierRuns, type Spent } from "../formats/usageLedger.ts";
 import type { RunContext } from "../runner.ts";
 
-/** What the usage in the answer to a prompt stands for. */
+/** What the usage in the answer to a prompt covers. */
 type Meaning =
   /** All calls of the model in the turn, as the protocol has it. */
   | "turn"
   /** Everything since the agent's session began. */
   | "session"
-  /** The last call of the model only: how much the turn used cannot be known from it. */
+  /** Only the last call of the model: the usage of the turn stays unknown. */
   | "lastCall"
-  /** Told as it is used, in updates of Offshoot's own. */
+  /** Nothing: Offshoot's own agent sends its usage in updates. */
   | "inUpdates";
 
 /** By the name that the agent gives itself. */
@@ -26,9 +26,9 @@ const meanings: readonly [RegExp, Meaning][] = [
 ];
 
 export interface TurnUsage {
-  /** An update; it tells the fill of the context, which nobody pays for, and perhaps a price. */
+  /** Takes an update, which has the fill of the context and perhaps a price. */
   update(update: Json): void;
-  /** The answer to a prompt; answers what this turn used, as far as that is known. */
+  /** Takes the answer to a prompt. Returns what this turn used, as far as that is known. */
   answered(answer: Json): Spent | undefined;
 }
 
@@ -41,7 +41,7 @@ export function createTurnUsage(
   let counted: Spent = {};
   let costSoFar: number | undefined;
 
-  /** Totals of the agent's session, less what was counted before. */
+  /** The totals of the agent's session less what was counted before. */
   const settle = (total: Spent): Spent => {
     const inThisRun = sinceEarlier(total);
     const more = minus(inThisRun, counted);
@@ -90,8 +90,8 @@ function tokensOf(answer: Json): Spent | undefined {
 }
 
 /**
- * Some agents count cached tokens among the input and some beside it; the total shows which. The
- * total also tells whether thoughts were counted beside the output.
+ * Some agents count cached tokens as input and some beside it; the total shows which. The total
+ * also shows whether thoughts were counted beside the output.
  */
 function tokensOfUsage(usage: Json): Spent {
   const input = numberIn(usage, "inputTokens") ?? 0;

@@ -1,11 +1,11 @@
-/** What the built-in agent asks its client of one session beside the protocol: an editor's models. */
+/** Answers the built-in agent's requests for turns of an editor's models, in one session. */
 import type { EditorModels } from "../../editorModels.ts";
 import { ModelQuestion } from "../../../protocol/models.ts";
 import { ownMethods } from "../../agent/ownMethods.ts";
 import type { AcpConnection, SessionSide } from "../acp/connection.ts";
 import { objectIn, textIn, type Json } from "../formats/json.ts";
 
-/** The session's side, which also answers for editors. */
+/** Extends the session's side with these requests. */
 export function withEditorModels(
   side: SessionSide,
   parts: {

@@ -1,7 +1,7 @@
 /**
- * The process of the built-in agent: its start, its last words, its end. It serves many runs and so
- * carries the mark of none; it has one of its own, by which also a later core finds it and whatever
- * it started for several runs, such as MCP servers that they share.
+ * The process of the built-in agent: its start, its last output, its end. The process serves many
+ * runs and so carries no run's mark; by a mark of its own a later core finds it and what it started
+ * for several runs, such as shared MCP servers.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -9,7 +9,7 @@ import type { Readable } from "node:stream";
 import type { RunError } from "../../../protocol/session.ts";
 import type { Log } from "../../log.ts";
 import { openAcpConnection, type AcpConnection } from "../acp/connection.ts";
-import { untilAborted, untilLate } from "../waiting.ts";
+import { untilAborted, withTimeout } from "../waiting.ts";
 import { agentError } from "../formats/agentErrors.ts";
 import type { Exit } from "../formats/format.ts";
 import { describeExit, exitFacts } from "../formats/reading.ts";
@@ -18,50 +18,50 @@ import type { Processes } from "../processes.ts";
 import { startProgram } from "../programStart.ts";
 
 /**
- * Megabytes of JavaScript that an agent host may hold. A leak then ends the host and its runs,
- * which begin again in a new one, and not the machine.
+ * Megabytes of heap that an agent host may use. A leak then ends the host, whose runs restart in a
+ * new one, and does not fill the machine.
  */
 export const mostHostHeapMb = 2_048;
 
-/** A host that has not said hello by then never will. */
+/** How long a host may take to answer `initialize`. */
 const helloTakesMs = 30_000;
-/** How long a host may take for its leave when its stdin was closed: it ends its commands first. */
+/** How long a host may take to exit after its stdin was closed: it ends its commands first. */
 const leaveMs = 5_000;
 const killAfterMs = 1_000;
-/** After its exit its output is read for as long as this, when others hold it open. */
+/** How long output is read after the host's exit while other processes hold it open. */
 const afterExitMs = 500;
 
 export interface HostProcess {
-  /** Its mark: the OFFSHOOT_RUN of its environment. */
+  /** The OFFSHOOT_RUN of the host's environment. */
   readonly mark: string;
   readonly pid: number;
   readonly connection: AcpConnection;
-  /** Settles with the process's end, however that came. */
+  /** Settles when the process has exited, for whatever reason. */
   readonly exited: Promise<Exit>;
-  /** Why a run failed that was on this host when it went. */
+  /** The error of a run that used this host when it ended. */
   crash(): Promise<RunError>;
-  /** Closes its stdin, upon which it ends by itself, and ends whatever is left after a while. */
+  /** Closes stdin, so that the host exits, and after a while ends what is left. */
   leave(): Promise<void>;
-  /** Ends it and all of its own at once. The sentence is what its runs are told as the reason. */
+  /** Kills the host and all that it started. `why` completes the sentence of its runs' error. */
   kill(why: string): Promise<void>;
 }
 
 export interface HostParts {
-  /** How to call `offshoot` itself: a Node, its options, the entry. */
+  /** The command line of `offshoot` itself: Node, its options, the entry. */
   selfCommand: readonly string[];
-  /** All of the core's: the agent reads the keys of its providers from it. */
+  /** The core's whole environment: the agent reads the keys of providers from it. */
   environment: NodeJS.ProcessEnv;
   /** The core's state folder. */
   stateDir: string;
   processes: Processes;
-  /** Takes the keys of providers out of a text. */
+  /** Removes the keys of providers from a text. */
   redact: (text: string) => string;
   log: Log;
 }
 
 /**
- * Starts a host and says hello to it; answers why there is none where that fails. Nobody wants it
- * any more when `unwanted` is aborted.
+ * Starts a host and opens its connection; returns why there is none where that fails. Aborting
+ * `unwanted` gives the host up.
  */
 export async function startHost(
   parts: HostParts,
@@ -86,19 +86,20 @@ export async function startHost(
   const watched = watch(child, { ...parts, mark });
   const hello = openAcpConnection({
     ...{ input: watched.stdin, output: watched.stdout, log },
-    strays: "drop",
-    noise: (line) => log.debug({ line: labelOf(line) }, "an agent host wrote no message"),
+    unroutedUpdates: "drop",
+    nonJsonLine: (line) =>
+      log.debug({ line: labelOf(line) }, "an agent host wrote a line that is not a message"),
   });
   const tooLate = AbortSignal.any([unwanted, AbortSignal.timeout(helloTakesMs)]);
   try {
     const connection = await untilAborted(hello, tooLate);
     if (connection !== undefined) return { ...watched.process, connection };
   } catch (err) {
-    log.warn({ err }, "an agent host could not be spoken to");
-    // One that ends by itself says more than that.
-    await untilLate(watched.process.exited, afterExitMs);
+    log.warn({ err }, "the connection to an agent host could not be opened");
+    // The host's own exit explains more than the broken connection.
+    await withTimeout(watched.process.exited, afterExitMs);
   }
-  await watched.process.kill("could not be spoken to after its start, and was ended");
+  await watched.process.kill("did not answer after its start, and was ended");
   return await watched.process.crash();
 }
 
@@ -120,19 +121,19 @@ function watch(child: ChildProcess, parts: HostParts & { mark: string }) {
   const exited = new Promise<Exit>((tell) => {
     child.once("exit", (exitCode, signal) => tell([exitCode, signal]));
   });
-  child.on("error", (err) => log.warn({ err, pid }, "an agent host misbehaved"));
+  child.on("error", (err) => log.warn({ err, pid }, "an agent host's process had an error"));
   stdin.on("error", (err) => log.debug({ err, pid }, "an agent host takes no more input"));
   stderr.setEncoding("utf8").on("data", (text: string) => lastWords.add(text));
   const closed = Promise.all([closeOf(stdout), closeOf(stderr)]);
   void exited.then(async () => {
-    // Who holds the pipes of a dead host open must not keep its runs from ending.
-    await untilLate(closed, afterExitMs);
+    // A process that holds the pipes of a dead host open must not delay the end of its runs.
+    await withTimeout(closed, afterExitMs);
     for (const stream of [stdin, stdout, stderr]) stream.destroy();
   });
 
   const describeEnd = (exit: Exit | undefined) => {
     const text = redact(lastWords.text());
-    // What the engine writes then ends with addresses that help nobody.
+    // The engine's own output about it ends with addresses that help nobody.
     if (text.includes("heap out of memory")) return `needed more than ${mostHostHeapMb} MB`;
     const words = labelOf(text);
     const how = exit ? describeExit(exit) : "closed its output";
@@ -145,12 +146,12 @@ function watch(child: ChildProcess, parts: HostParts & { mark: string }) {
         killAfterMs: killedBecause === undefined ? killAfterMs : 0,
       });
     } catch (err) {
-      log.error({ err, pid }, "the processes of an agent host could not be looked for");
+      log.error({ err, pid }, "the processes of an agent host could not be searched for");
     }
     child.kill("SIGKILL");
     await exited;
   };
-  // Whatever it shared between runs goes with it, also when it went by itself.
+  // Whatever the host shared between runs ends with it, also when the host exited by itself.
   void exited.then(() => (ending ??= endAll()));
 
   const host: Omit<HostProcess, "connection"> = {
@@ -158,14 +159,14 @@ function watch(child: ChildProcess, parts: HostParts & { mark: string }) {
     pid,
     exited,
     async crash() {
-      const exit = await untilLate(exited, 2 * afterExitMs);
-      await untilLate(closed, 2 * afterExitMs);
+      const exit = await withTimeout(exited, 2 * afterExitMs);
+      await withTimeout(closed, 2 * afterExitMs);
       const message = `The process of the built-in agent ${killedBecause ?? describeEnd(exit)}`;
       return agentError("runner_crashed", message, exit ? exitFacts(exit) : {});
     },
     async leave() {
       stdin.end();
-      await untilLate(exited, leaveMs);
+      await withTimeout(exited, leaveMs);
       await (ending ??= endAll());
     },
     async kill(why) {

@@ -1,4 +1,4 @@
-/** What the built-in agent keeps on disk of sessions: removed with them. */
+/** Removes the files that the built-in agent keeps of sessions. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isSessionId } from "../../agent/sessionFile.ts";
@@ -17,7 +17,7 @@ export async function removeAgentSessions(
   const folder = agentFolder(stateDir);
   for (const record of records) {
     const id = record.remembered?.[remembered.sessionId];
-    // Outside agents have ids of their own making, and their files elsewhere.
+    // Outside agents make ids of their own and keep their files elsewhere.
     if (record.session.runner !== "model" || id === undefined || !isSessionId(id)) continue;
     await rm(join(folder, `${id}.json`), { force: true });
     await rm(join(folder, "scratch", id), { recursive: true, force: true });

@@ -1,4 +1,6 @@
-/** What the built-in agent is told of a run when its session is opened: pure. */
+/**
+ * What the built-in agent gets under `_meta.offshoot` when the session of a run is opened. Pure.
+ */
 import type { SessionMeta } from "../../agent/meta.ts";
 import type { Config } from "../../../protocol/config.ts";
 import type { RunContext } from "../runner.ts";
@@ -18,7 +20,7 @@ export interface MetaFacts {
 export function sessionMetaOf(context: RunContext, facts: MetaFacts): SessionMeta {
   const { profile, limits, session, environment, permissionMode, skills, instructions } = context;
   const { runner, prompt } = profile;
-  // No more than the one that is needed.
+  // Only the key that is needed.
   const apiKey = facts.apiKeys[facts.model.split("/")[0] ?? ""];
   const tools = runner.kind === "model" ? runner.tools : undefined;
   const { OFFSHOOT_SESSION: _ofThisRun, ...shared } = environment;
@@ -28,11 +30,13 @@ export function sessionMetaOf(context: RunContext, facts: MetaFacts): SessionMet
     ...(tools !== undefined && { tools }),
     permissions: {
       mode: permissionMode,
-      // The core decides about every call: it knows the rules of the whole tree and asks people.
+      // The core decides about every call, because it knows the rules of the whole tree and asks
+      // people.
       rules: [{ tool: "*", decision: "ask" }],
     },
     grantsTurns: true,
-    // All other bounds are the core's: it counts for the whole tree, and time is its watchdog's.
+    // The core holds all other bounds: it counts for the whole tree, and its watchdog bounds the
+    // time.
     ...(limits.maxTurns !== undefined && { limits: { maxTurns: limits.maxTurns } }),
     ...(facts.providers !== undefined && { providers: facts.providers }),
     ...(apiKey !== undefined && { apiKey }),

@@ -1,4 +1,4 @@
-/** Makes typed errors of what agents say of their failures. */
+/** Types the errors that agents report. */
 import { retryableCodes, type RunError, type RunErrorCode } from "../../../protocol/session.ts";
 
 export function agentError(
@@ -21,7 +21,7 @@ export function codeOfStatus(status: number | undefined): RunErrorCode | undefin
   return status >= 500 ? "server_error" : "invalid_request";
 }
 
-/** In this order: a used-up quota, too, is often told with the status 429. */
+/** The order counts: a used-up quota often has the status 429, too. */
 const sentences: readonly [RegExp, RunErrorCode][] = [
   [/usage.?limit|quota|credit balance|out of credits|billing/i, "quota"],
   [
@@ -40,8 +40,8 @@ const sentences: readonly [RegExp, RunErrorCode][] = [
 const statusInText = /(?:^|\b(?:status|error|code)\W{0,12}(?:code\W{0,3})?)([45]\d\d)\b/i;
 
 /**
- * For agents that give nothing but a sentence (codex, pi, gemini): first by the HTTP status in it,
- * then by words of theirs. What says neither is `internal`, which is not tried again.
+ * Types the error of an agent that reports only a sentence (codex, pi, gemini): by the HTTP status
+ * in the sentence, then by words. A sentence without either is `internal`, which is not retried.
  */
 export function errorOfText(message: string): RunError {
   const [, quota] = sentences[0] ?? [];

@@ -1,26 +1,26 @@
 /**
- * Speaks to a `claude` that reads lines of JSON: messages while it works, answers to its questions
- * whether it may use a tool, and the polite word to stop.
+ * Sends lines of JSON to a `claude` that reads them: messages while it works, answers to its
+ * requests for permission, and the interrupt.
  */
 import { titleOf, kindOf, subjectOf } from "./toolFacts.ts";
 import type { Format, FormatParts } from "./format.ts";
 import { objectIn, textIn, type Json } from "./json.ts";
 
 type Conversation = NonNullable<Format["conversation"]> & {
-  /** Takes a line of the conversation; false when it is none. */
+  /** Takes a line; false when the line is not part of the conversation. */
   takes(json: Json): boolean;
-  /** The model begins a message: the program had read by then what it was given before. */
+  /** Called when the model begins a message: the program has read all earlier messages by then. */
   heard(): void;
-  /** It was given something that it has not read. */
+  /** Whether the program was sent a message that it has not read. */
   hasUnread(): boolean;
 };
 
 export function claudeConversation(parts: Required<FormatParts>): Conversation {
   const { context, narration, stdin } = parts;
-  /** Questions that wait for an answer, by their id. */
+  /** Requests for permission that wait for an answer, by their id. */
   const open = new Map<string, AbortController>();
 
-  /** Messages that the program was given since the model began its last one. */
+  /** Messages that were sent since the model began its last message. */
   let unread: (() => void)[] = [];
 
   const say = (content: string) =>
@@ -32,7 +32,7 @@ export function claudeConversation(parts: Required<FormatParts>): Conversation {
     });
 
   const answer = (requestId: string, response: Json) => {
-    // A question that was withdrawn meanwhile takes no answer.
+    // A request that was withdrawn meanwhile gets no answer.
     if (!open.delete(requestId)) return;
     stdin.send({
       type: "control_response",
@@ -55,7 +55,7 @@ export function claudeConversation(parts: Required<FormatParts>): Conversation {
     };
     const reply = await context.ask(question, withdrawn);
     if (reply.decision === "allowOnce" || reply.decision === "allowAlways") {
-      // Older versions want to have the input, changed or not.
+      // Older versions require the input, changed or not.
       answer(requestId, { behavior: "allow", updatedInput: reply.input ?? input });
       return;
     }
@@ -73,7 +73,7 @@ export function claudeConversation(parts: Required<FormatParts>): Conversation {
       const withdrawn = new AbortController();
       open.set(requestId, withdrawn);
       askForTool(requestId, request, withdrawn.signal).catch((error: unknown) => {
-        answer(requestId, { behavior: "deny", message: `Nobody could be asked: ${String(error)}` });
+        answer(requestId, { behavior: "deny", message: `The request failed: ${String(error)}` });
       });
       return;
     }

@@ -1,7 +1,8 @@
 /**
- * `claude -p --output-format stream-json --verbose [--include-partial-messages]`, and what speaks
- * alike. With `--input-format stream-json --permission-prompt-tool stdio` it is used both ways.
- * https://code.claude.com/docs/en/headless and the types of @anthropic-ai/claude-agent-sdk 0.3.
+ * The format of `claude -p --output-format stream-json --verbose [--include-partial-messages]` and
+ * of programs like it; with `--input-format stream-json --permission-prompt-tool stdio` in both
+ * directions. Verified against https://code.claude.com/docs/en/headless and the types of
+ * @anthropic-ai/claude-agent-sdk 0.3.
  */
 import { claudeConversation } from "./claudeConversation.ts";
 import { claudeVerdict, type ClaudeTrouble } from "./claudeVerdict.ts";
@@ -11,22 +12,22 @@ import { contentOf, isJson, listIn, numberIn, objectIn, textIn, type Json } from
 import { parentOf, type Voice } from "./narration.ts";
 import { createUsageLedger, minus, sinceEarlierRuns, type Spent } from "./usageLedger.ts";
 
-/** Where Claude Code and those that speak like it differ. */
+/** The differences between Claude Code and programs with the same format. */
 export interface ClaudeDialect {
-  /** What one call of a model used, by the `usage` of its message. */
+  /** The usage of one call of a model, from the `usage` of its message. */
   usageOfMessage(usage: Json): Spent;
-  /** What the program has used so far, by the `usage` of its result line. */
+  /** The usage of the program so far, from the `usage` of its result line. */
   usageOfProgram(usage: Json): Spent;
   /**
-   * What the agent's session has used so far, also in earlier programs, by the result line. What
-   * this says counts instead of `usageOfProgram`.
+   * The usage of the agent's session so far, earlier programs included, from the result line. Its
+   * fields replace those of `usageOfProgram`.
    */
   usageOfSession?(result: Json): Spent;
-  /** Every message has one call of the model behind it; else every round of tool results has. */
+  /** Whether each message is one call of the model; else each round of tool results is. */
   messagesAreCalls: boolean;
 }
 
-/** Lines that tell nothing which is not told otherwise. */
+/** Lines that say nothing new. */
 const silentTypes = new Set(["keep_alive", "tool_progress", "tool_use_summary", "auth_status"]);
 const silentSubtypes = new Set([
   "status",
@@ -53,7 +54,7 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
   let verdict: RunOutcome | undefined;
   let model: string | undefined;
 
-  /** A message comes in several lines, and each says what the call has used until then. */
+  /** Counts a call. A message comes in several lines, each with the call's usage so far. */
   const countCall = (voice: Voice, message: Json) => {
     const id = textIn(message, "id") ?? calls.get(voice)?.id ?? "";
     const last = calls.get(voice);
@@ -79,10 +80,10 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
 
   const assistant = (voice: Voice, json: Json) => {
     const message = objectIn(json, "message");
-    // The program goes on after what looked like its end: a turn for a message that had waited.
+    // The program continues after its result line, with a turn for a message that had waited.
     if (voice === run) verdict = undefined;
     trouble.apiError = textIn(json, "error") ?? trouble.apiError;
-    // What the program says in place of the model has no call behind it.
+    // A text of the program itself is not a call of the model.
     if (textIn(message, "model") !== "<synthetic>") countCall(voice, message);
     for (const block of listIn(message, "content")) {
       if (block["type"] === "text") voice.message(textIn(block, "text") ?? "");
@@ -162,9 +163,9 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
     const finishReason = textIn(json, "stop_reason", "subtype") ?? "unknown";
     run.emit({ type: "turn.completed", finishReason });
     verdict = claudeVerdict.ofResult(json, trouble, run.lastText());
-    // Messages that it has read but not worked on begin another turn by themselves.
+    // Messages that the program has read but not worked on begin another turn.
     if ((numberIn(json, "queued_turn_count") ?? 0) > 0) verdict = undefined;
-    // One that it has yet to read begins another turn too, as long as its input is open.
+    // A message that the program has yet to read begins another turn too, while its input is open.
     else if (conversation?.hasUnread() !== true) stdin?.close();
   };
 
@@ -193,7 +194,7 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
   };
 }
 
-/** Claude Code counts cached input apart. */
+/** Claude Code counts cached input separately. */
 export function claudeStreamJson(parts: FormatParts): Format {
   return claudeFormat(parts, {
     messagesAreCalls: true,
@@ -202,7 +203,7 @@ export function claudeStreamJson(parts: FormatParts): Format {
     usageOfSession(result) {
       const costUsd = numberIn(result, "total_cost_usd");
       const total: Spent = costUsd === undefined ? {} : { costUsd };
-      // Older versions do not have it.
+      // Older versions have no `modelUsage`.
       const models = Object.values(objectIn(result, "modelUsage")).filter(isJson);
       if (models.length === 0) return total;
       const sum = (name: string) =>

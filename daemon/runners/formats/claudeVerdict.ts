@@ -1,17 +1,17 @@
-/** What Claude Code's own words of failure mean. */
+/** Types the failures that Claude Code reports. */
 import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
 import type { RunOutcome } from "../runner.ts";
 import { agentError, codeOfStatus, errorOfText } from "./agentErrors.ts";
 import { numberIn, objectIn, textIn, type Json } from "./json.ts";
 
-/** What was told of a trouble before the result line. */
+/** What lines before the result line said of a failure. */
 export interface ClaudeTrouble {
   /** The `error` of the last assistant line that had one. */
   apiError?: string | undefined;
   isOverQuota?: boolean;
 }
 
-/** `SDKAssistantMessageError` of its types; `unknown` is left to the other facts. */
+/** By `SDKAssistantMessageError` of the SDK's types; `unknown` is decided by the other facts. */
 const apiErrors: Readonly<Record<string, RunErrorCode>> = {
   authentication_failed: "auth",
   oauth_org_not_allowed: "auth",
@@ -33,7 +33,7 @@ const subtypes: Readonly<Record<string, RunErrorCode>> = {
 };
 
 export const claudeVerdict = {
-  /** By the result line: `is_error` may be set on one whose subtype is `success`. */
+  /** The outcome by the result line: `is_error` may be set although the subtype is `success`. */
   ofResult(result: Json, trouble: ClaudeTrouble, lastText: string): RunOutcome {
     const text = textIn(result, "result") ?? lastText;
     const subtype = textIn(result, "subtype") ?? "";
@@ -47,7 +47,7 @@ export const claudeVerdict = {
     return { status: "error", error: errorOf(result, subtype, trouble), ...kept(text) };
   },
 
-  /** By a line that tells of a retry inside the program. */
+  /** The error of a retry inside the program. */
   ofRetry(retry: Json): RunError {
     const status = numberIn(retry, "error_status");
     const name = textIn(retry, "error") ?? "unknown";

@@ -1,7 +1,7 @@
 /**
- * `codex exec --json`: a thread of turns, made of items. Verified against exec_events.rs and
- * event_processor_with_jsonl_output.rs of openai/codex and the types of @openai/codex-sdk 0.163.
- * It reads its stdin until the end, so that must be empty or closed.
+ * The format of `codex exec --json`: a thread of turns, made of items. Verified against
+ * exec_events.rs and event_processor_with_jsonl_output.rs of openai/codex and the types of
+ * @openai/codex-sdk 0.163. Codex reads its stdin until the end, so stdin must be empty or closed.
  */
 import type { RunOutcome } from "../runner.ts";
 import { errorOfText } from "./agentErrors.ts";
@@ -38,7 +38,7 @@ export function codexJson({ context, narration }: FormatParts): Format {
         return run.emit({ type: "turn.started" });
       case "turn.completed": {
         const usage = objectIn(json, "usage");
-        // These are the totals of the thread, and stay so when a later program resumes it.
+        // These are the totals of the thread, also when a later program resumes it.
         const inputTokens = numberIn(usage, "input_tokens") ?? 0;
         const cachedInputTokens = numberIn(usage, "cached_input_tokens") ?? 0;
         const outputTokens = numberIn(usage, "output_tokens") ?? 0;
@@ -54,7 +54,7 @@ export function codexJson({ context, narration }: FormatParts): Format {
         verdict = failed(textIn(objectIn(json, "error"), "message") ?? lastError ?? "turn failed");
         return;
       case "error":
-        // Also a mere "Reconnecting… 1/5": only turn.failed, or the exit, says that it was fatal.
+        // The error may be a mere "Reconnecting… 1/5": only turn.failed, or the exit, is fatal.
         lastError = textIn(json, "message") ?? "unknown error";
         return run.emit({ type: "note", level: "warning", text: lastError });
       case "item.started":
@@ -80,14 +80,16 @@ export function codexJson({ context, narration }: FormatParts): Format {
   };
 }
 
-/** Its item ids begin anew with every program, while a tool-use id is unique within a session. */
+/**
+ * Makes tool-use ids unique in the session, because the ids of items start anew with every program.
+ */
 function prefixOf({ runId, attempt }: FormatParts["context"]): string {
   return `${runId}.${attempt}.`;
 }
 
 const itemTools = ["command_execution", "file_change", "mcp_tool_call", "web_search"];
 
-/** Takes an item; answers false when it knows no such type. */
+/** Takes an item; false when its type is unknown. */
 function itemReader(prefix: string, narration: Narration) {
   const { run } = narration;
   const outputs = new Map<string, string>();
@@ -107,7 +109,9 @@ function itemReader(prefix: string, narration: Narration) {
     narration.toolCompleted(id, resultOf(item));
   };
 
-  /** A sub-agent outlives the call that starts it; later calls tell how the sub-agents fare. */
+  /**
+   * Follows sub-agents: each outlives the call that starts it, and later calls carry their states.
+   */
   const collaboration = (id: string, item: Json, isCompleted: boolean) => {
     const name = textIn(item, "tool") ?? "collab_tool_call";
     const { prompt, receiver_thread_ids: receivers } = item;
@@ -142,7 +146,7 @@ function itemReader(prefix: string, narration: Narration) {
     } else if (type === "reasoning") {
       if (isCompleted) run.reasoning(textIn(item, "text") ?? "");
     } else if (type === "error") {
-      // A warning: the turn goes on.
+      // An error item is a warning: the turn continues.
       run.emit({ type: "note", level: "warning", text: textIn(item, "message") ?? "a warning" });
     } else return false;
     return true;

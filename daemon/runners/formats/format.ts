@@ -1,6 +1,6 @@
 /**
- * The interface of a format: what the JSON lines of one kind of program mean. A format knows nothing
- * of processes; whoever runs the program knows nothing of its lines.
+ * The interface of a format, which interprets the JSON lines of one kind of program. A format knows
+ * nothing of processes; the runner knows nothing of lines.
  */
 import type { CommandRunner } from "../../../protocol/config.ts";
 import type { RunContext, RunOutcome } from "../runner.ts";
@@ -29,9 +29,9 @@ export type FormatContext = Pick<
   | "setActivity"
 >;
 
-/** The stdin of a program that is spoken to while it runs. */
+/** The stdin of a program that takes messages while it runs. */
 export interface ProgramInput {
-  /** Writes one line of JSON; false when the program takes none any more. */
+  /** Writes one line of JSON; false when stdin is closed. */
   send(message: Json): boolean;
   close(): void;
 }
@@ -39,25 +39,25 @@ export interface ProgramInput {
 export interface FormatParts {
   context: FormatContext;
   narration: Narration;
-  /** Only for a format that is used both ways. */
+  /** Only for a format with both directions. */
   stdin?: ProgramInput;
 }
 
 export interface Format {
-  /** Takes one line of stdout. May throw: then the line is told as one that was not understood. */
+  /** Takes one line of stdout. May throw: then a note shows the line. */
   line(json: Json): void;
   /**
-   * What the program itself said of its end, by the result line of its format; nothing while it has
-   * not said it. `exit` is absent when it has not exited.
+   * The outcome by the result line of the format; undefined before that line. `exit` is absent
+   * while the program runs.
    */
   verdict(exit?: Exit): RunOutcome | undefined;
-  /** Its last turn has ended and nothing more is expected but its exit. */
+  /** Whether the last turn has ended and only the exit is awaited. */
   isOver(): boolean;
-  /** Both ways only. */
+  /** Only for a format with both directions. */
   readonly conversation?: {
-    /** Says the first thing; the program answers with lines. */
+    /** Sends the prompt. */
     open(prompt: string): void;
-    /** The polite word: the turn shall end now. */
+    /** Asks the program to end its turn. */
     interrupt(): void;
   };
 }

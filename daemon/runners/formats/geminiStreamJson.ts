@@ -1,6 +1,6 @@
 /**
- * `gemini -o stream-json`: texts in pieces, tool calls, one result line. Verified against
- * packages/core/src/output/types.ts, nonInteractiveCli.ts and utils/errors.ts of
+ * The format of `gemini -o stream-json`: texts in pieces, tool calls, one result line. Verified
+ * against packages/core/src/output/types.ts, nonInteractiveCli.ts and utils/errors.ts of
  * google-gemini/gemini-cli.
  */
 import type { RunErrorCode } from "../../../protocol/session.ts";
@@ -10,7 +10,7 @@ import type { Format, FormatParts } from "./format.ts";
 import { isJson, numberIn, objectIn, textIn, type Json } from "./json.ts";
 import { createUsageLedger, type Spent } from "./usageLedger.ts";
 
-/** Names of its fatal errors; what the API answered has only a sentence. */
+/** By the names of its fatal errors. Errors of the API have only a sentence. */
 const errorTypes: Readonly<Record<string, RunErrorCode>> = {
   FatalAuthenticationError: "auth",
   FatalInputError: "invalid_request",
@@ -27,7 +27,7 @@ export function geminiStreamJson({ context, narration }: FormatParts): Format {
   let lastError: string | undefined;
   let isInTurn = false;
 
-  /** It does not say where a turn begins: it is where the model speaks again. */
+  /** Begins a turn where the model speaks again, because no line does. */
   const modelSpeaks = () => {
     if (!isInTurn) run.addUsage({ turns: 1 });
     isInTurn = true;
@@ -45,7 +45,7 @@ export function geminiStreamJson({ context, narration }: FormatParts): Format {
       return;
     }
     const error = objectIn(json, "error");
-    // Where the answer of the model was no good, the reason stands in an error line before.
+    // An earlier error line has the reason why the model's answer was unusable.
     const message = textIn(error, "message") ?? lastError ?? "The agent ended with an error.";
     const code = errorTypes[textIn(error, "type") ?? ""];
     verdict = {
@@ -66,7 +66,7 @@ export function geminiStreamJson({ context, narration }: FormatParts): Format {
         return run.emit({ type: "turn.started" });
       }
       case "message":
-        // What the user said is known already.
+        // The user's own messages are known.
         if (json["role"] === "user") return;
         modelSpeaks();
         if (json["delta"] === true) run.delta(textIn(json, "content") ?? "");
@@ -103,7 +103,7 @@ export function geminiStreamJson({ context, narration }: FormatParts): Format {
   return { line, verdict: () => verdict, isOver: () => verdict !== undefined };
 }
 
-/** Thoughts are in the total only. */
+/** Thoughts are counted only in the total. */
 function spentOf(stats: Json): Spent {
   const inputTokens = numberIn(stats, "input_tokens") ?? 0;
   const outputTokens = numberIn(stats, "output_tokens") ?? 0;

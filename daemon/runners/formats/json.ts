@@ -1,4 +1,4 @@
-/** Looks into JSON of which nobody promises anything: what has another type than expected is absent. */
+/** Reads JSON of unknown shape: a field of another type than expected counts as absent. */
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -18,7 +18,7 @@ export function listIn(json: Json, name: string): Json[] {
   return Array.isArray(value) ? value.filter(isJson) : [];
 }
 
-/** A text that is not empty. */
+/** The first text under these names that is not empty. */
 export function textIn(json: Json, ...names: readonly string[]): string | undefined {
   for (const name of names) {
     const value = json[name];
@@ -32,7 +32,7 @@ export function numberIn(json: Json, name: string): number | undefined {
   return typeof value === "number" && Number.isFinite(value) ? value : undefined;
 }
 
-/** What a tool gave back: texts of content blocks joined, anything else as it came. */
+/** The result of a tool: texts of content blocks joined, anything else unchanged. */
 export function contentOf(content: unknown): unknown {
   if (!Array.isArray(content)) return content ?? null;
   const blocks = content.filter(isJson);

@@ -1,19 +1,19 @@
-/** Cuts what a program writes into lines, and tells lines of JSON from others. */
+/** Cuts a program's output into lines and separates lines of JSON from others. */
 import { isJson, type Json } from "./json.ts";
 
-/** A longer line, in bytes, is not kept: it would be held in memory several times over. */
+/** In bytes. A longer line is dropped, because it would be in memory several times. */
 export const maxLineBytes = 8 * 1024 * 1024;
 
-/** What of such a line is shown, in bytes. */
+/** In bytes: how much of such a line is shown. */
 const shownBytes = 200;
 
 const lineEnd = 0x0a;
 
 /**
- * Gives objects to `object`, lines that are none, with their line end, to `other`, and the beginning
- * of a line that is too long to `tooLong`. Empty lines are dropped.
+ * Calls `object` with objects, `other` with other lines, line end included, and `tooLong` with the
+ * beginning of a line that is too long. Empty lines are dropped.
  */
-export function jsonLines(give: {
+export function jsonLines(taker: {
   object(json: Json): void;
   other(text: string): void;
   tooLong(beginning: string, bytes: number): void;
@@ -23,7 +23,7 @@ export function jsonLines(give: {
 
   const take = (piece: Uint8Array) => {
     bytes += piece.length;
-    // Of a line that is too long only the first pieces stay, for its beginning.
+    // Only the first pieces of a line that is too long are kept, for its beginning.
     if (bytes <= maxLineBytes) pieces.push(piece);
     else if (pieces.length > 1) pieces = pieces.slice(0, 1);
     else if (pieces.length === 0) pieces = [piece.slice(0, shownBytes)];
@@ -35,14 +35,14 @@ export function jsonLines(give: {
     pieces = [];
     bytes = 0;
     if (length > maxLineBytes) {
-      give.tooLong(line.toString("utf8", 0, shownBytes), length);
+      taker.tooLong(line.toString("utf8", 0, shownBytes), length);
       return;
     }
     const text = line.toString("utf8");
     if (text.trim() === "") return;
     const json = parsed(text);
-    if (json) give.object(json);
-    else give.other(text + end);
+    if (json) taker.object(json);
+    else taker.other(text + end);
   };
 
   return {

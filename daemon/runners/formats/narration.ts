@@ -1,6 +1,6 @@
 /**
- * Tells, as events of the run, what an agent says and does: one voice for the run itself and one for
- * each sub-agent that the agent started by itself, which is shown as an adopted child.
+ * Emits what an agent says and does as events: one voice for the run itself and one for each
+ * sub-agent that the agent started by itself, which is shown as an adopted child.
  */
 import type { AgentEvent, ToolStatus } from "../../../protocol/events.ts";
 import type { Usage } from "../../../protocol/session.ts";
@@ -16,7 +16,7 @@ export interface ToolCall {
   id: string;
   name: string;
   input: unknown;
-  /** Where the agent says them; else they are taken from the name and the input. */
+  /** Given by the agent; else taken from the name and the input. */
   title?: string;
   kind?: ToolKind;
 }
@@ -26,7 +26,7 @@ export interface ToolResult {
   output: unknown;
 }
 
-/** Says what one agent, or sub-agent, says and does. */
+/** Emits what one agent or sub-agent says and does. */
 export interface Voice {
   readonly toolUseId: string | undefined;
   emit(event: AgentEvent): void;
@@ -38,7 +38,7 @@ export interface Voice {
   /** Ends a message that came in pieces only. */
   flush(): void;
   reasoningDelta(text: string): void;
-  /** A whole thought; nothing new where it came in pieces before. */
+  /** A whole thought; dropped where it came in pieces before. */
   reasoning(text: string): void;
   /** The same id counts once. */
   toolStarted(call: ToolCall): void;
@@ -49,26 +49,26 @@ export interface Voice {
 export interface Narration {
   /** The run's own voice. */
   readonly run: Voice;
-  /** The living sub-agent that a tool call stands for, or the run where there is none. */
+  /** The voice of the live sub-agent that a tool call stands for, or of the run without one. */
   of(parentToolUseId: string | undefined): Voice;
   toolOutput(toolUseId: string, text: string): void;
-  /** Also the end of the sub-agent that the call stands for, unless it goes on in the background. */
+  /** Completes a call, and ends its sub-agent unless that continues in the background. */
   toolCompleted(toolUseId: string, result: ToolResult): void;
-  /** The agent was not allowed to make this call: it does not count as failed. */
+  /** Marks a call as denied, so that it does not count as failed. */
   denied(toolUseId: string): void;
-  /** The sub-agent does not end with the result of its tool call. */
+  /** Marks a sub-agent that does not end with the result of its tool call. */
   inBackground(toolUseId: string): void;
   childEnded(toolUseId: string, result: ToolResult): void;
-  /** A line that the format does not know: kept, as far as that is reasonable. */
+  /** Emits a line that the format does not know as a note, within bounds. */
   unknown(json: Json): void;
-  /** Nothing more comes: ends what is still open. */
+  /** Ends what is still open. */
   end(outcome: RunOutcome): void;
 }
 
 const maxNotes = 100;
 const maxNoteLength = 2000;
 
-/** Pieces of a text become a message at the latest at this length. */
+/** Pieces of a text become a message at this length at the latest. */
 const maxHeldLength = 1024 * 1024;
 
 interface Child {
@@ -121,7 +121,7 @@ export function createNarration(context: FormatContext): Narration {
 
   const completeTool = (toolUseId: string, { status, output }: ToolResult) => {
     const call = openTools.get(toolUseId);
-    // Of a call that is not known the result is told all the same, but nothing is told twice.
+    // The result of an unknown call is emitted, too, but only once.
     if (!call && knownTools.has(toolUseId)) return;
     knownTools.add(toolUseId);
     openTools.delete(toolUseId);
@@ -129,7 +129,7 @@ export function createNarration(context: FormatContext): Narration {
     (call?.voice ?? run).emit({
       type: "tool.completed",
       toolUseId,
-      // Some agents say nothing more of a call that they were not allowed.
+      // Some agents report nothing more of a denied call.
       status: status !== "completed" && deniedTools.has(toolUseId) ? "denied" : status,
       output,
       ...(locations.length > 0 && { locations }),
@@ -256,7 +256,7 @@ function endedWithParent(parent: RunOutcome): RunOutcome {
   return { status: "error", error };
 }
 
-/** The parent of a line, as the formats that have nesting name it. */
+/** The parent of a line, in formats with nesting. */
 export function parentOf(json: Json): string | undefined {
   return textIn(json, "parent_tool_use_id");
 }

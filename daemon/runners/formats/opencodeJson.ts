@@ -1,10 +1,10 @@
 /**
- * `opencode run --format json`: steps with texts and finished tool calls. Verified against
- * packages/opencode/src/cli/cmd/run.ts of opencode and the types of @opencode-ai/sdk 1.19.
+ * The format of `opencode run --format json`: steps with texts and finished tool calls. Verified
+ * against packages/opencode/src/cli/cmd/run.ts of opencode and the types of @opencode-ai/sdk 1.19.
  *
- * It has no result line: the end is a step that finishes with another reason than `tool-calls`
- * (newer versions add a line `done`). A step that is left open, or said and used nothing, is a
- * stream that died (anomalyco/opencode#26855, #31435).
+ * The format has no result line: the end is a step that finishes with another reason than
+ * `tool-calls` (newer versions add a line `done`). A step that stays open, or has no text and no
+ * usage, is a stream that broke off (anomalyco/opencode#26855, #31435).
  */
 import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
 import type { RunOutcome } from "../runner.ts";
@@ -31,7 +31,7 @@ export function opencodeJson({ context, narration }: FormatParts): Format {
     const isEmpty = !step.saidSomething && !step.usedTools && !spent.outputTokens;
     if (reason === "tool-calls" || isEmpty) return;
     verdict = verdictOf(reason, run.lastText());
-    // Some providers say `stop` together with tool calls, and another step follows.
+    // Some providers send `stop` together with tool calls, and another step follows.
     isDone = !step.usedTools;
   };
 
@@ -75,7 +75,7 @@ export function opencodeJson({ context, narration }: FormatParts): Format {
   return { line, verdict: () => verdict, isOver: () => isDone };
 }
 
-/** A call comes when it has finished; versions that tell of running ones tell the same id again. */
+/** A call comes when it has finished; versions that also send running calls repeat the id. */
 function toolUse(part: Json, narration: Narration): void {
   const id = textIn(part, "callID", "id");
   if (id === undefined) return;
@@ -123,7 +123,9 @@ function errorOf(error: Json): RunError {
   return agentError(code, message, seconds > 0 ? { retryAfterMs: seconds * 1000 } : {});
 }
 
-/** Cached input and, in newer versions, thoughts are counted apart; the total contains them. */
+/**
+ * Cached input and, in newer versions, thoughts are counted separately; the total contains them.
+ */
 function spentOf(part: Json): Spent {
   const tokens = objectIn(part, "tokens");
   const cache = objectIn(tokens, "cache");

@@ -1,7 +1,7 @@
 /**
- * `pi --mode json`: the events of its agent loop. Verified against docs/json.md, the types and
- * print-mode.js of @mariozechner/pi-coding-agent 0.73. Its exit code is 0 whatever happened, and
- * `agent_end` may be followed by a retry of its own.
+ * The format of `pi --mode json`: the events of its agent loop. Verified against docs/json.md, the
+ * types and print-mode.js of @mariozechner/pi-coding-agent 0.73. The exit code is always 0, and a
+ * retry may follow `agent_end`.
  */
 import type { RunOutcome } from "../runner.ts";
 import { agentError, errorOfText } from "./agentErrors.ts";
@@ -112,7 +112,7 @@ function toolReader(narration: Narration) {
     }
     const shown = contentOf(objectIn(json, "partialResult")["content"]);
     const before = outputs.get(id) ?? "";
-    // Long output is shown from a moving place on; then the result at the end has to do.
+    // Long output loses its beginning; then only the result at the end is emitted.
     if (typeof shown !== "string" || !shown.startsWith(before)) return;
     narration.toolOutput(id, shown.slice(before.length));
     outputs.set(id, shown);
@@ -133,7 +133,7 @@ function verdictOf(message: Json, result: string): RunOutcome {
   return { status: "completed", result };
 }
 
-/** Each message tells its own call; cached input is counted apart. */
+/** Each message has the usage of its own call; cached input is counted separately. */
 function spentOf(usage: Json): Spent {
   const read = numberIn(usage, "cacheRead") ?? 0;
   return {

@@ -1,6 +1,6 @@
 /**
- * Reads a program that prints lines of JSON. Whatever such a program prints, nothing of it is fatal:
- * only its own result line, and its exit, decide how the run ended.
+ * Reads a program that prints lines of JSON. No line is fatal: only the result line and the exit
+ * decide how the run ended.
  */
 import type { RunErrorCode } from "../../../protocol/session.ts";
 import type { Log } from "../../log.ts";
@@ -26,7 +26,7 @@ import { piJson } from "./piJson.ts";
 import { qwenStreamJson } from "./qwenStreamJson.ts";
 import { describeExit, exitFacts, kept, type Reading } from "./reading.ts";
 
-/** Every format, and how to read it. */
+/** Every format and its reader. */
 export const jsonFormats: { readonly [Name in FormatName]: (parts: FormatParts) => Format } = {
   "claude-stream-json": claudeStreamJson,
   "codex-json": codexJson,
@@ -36,7 +36,9 @@ export const jsonFormats: { readonly [Name in FormatName]: (parts: FormatParts) 
   "pi-json": piJson,
 };
 
-/** A prompt on stdin makes this format a conversation; to the others it is given as it is. */
+/**
+ * Whether a prompt on stdin makes the format a conversation; other formats get the plain prompt.
+ */
 export function isConversation(format: string, promptVia: string | undefined): boolean {
   return format === "claude-stream-json" && promptVia === "stdin";
 }
@@ -46,7 +48,7 @@ export function readJson(parts: {
   context: FormatContext;
   /** Only for a conversation. */
   stdin?: ProgramInput;
-  /** How long a program may stay silent, and not exit, after its result line. */
+  /** How long a program may stay silent, without an exit, after its result line. */
   lingerMs: number;
   log: Log;
 }): Reading {
@@ -113,7 +115,7 @@ export function readJson(parts: {
   };
 }
 
-/** The program ended and has not said how: that is never a success. */
+/** A program that ended without a result line never counts as a success. */
 function withoutVerdict(
   facts: { name: FormatName; exit: Exit | undefined; hasBegun: boolean; lastWords: string },
   lastText: string,
@@ -125,13 +127,13 @@ function withoutVerdict(
   return { status: "error", error: agentError(code, message, exitFacts(exit)), ...kept(lastText) };
 }
 
-/** What has said nothing at all was not started right, and would not be the next time. */
+/** A program that printed nothing was started wrongly, so a retry would not help. */
 function codeWithoutVerdict([exitCode]: Exit, hasBegun: boolean): RunErrorCode {
   if (exitCode === 0) return "protocol_error";
   return hasBegun || exitCode === null ? "runner_crashed" : "exit_nonzero";
 }
 
-/** Some programs never exit: after the last line of one that is over, its exit is not awaited long. */
+/** Some programs never exit, so the exit is awaited only briefly after the result line. */
 function createLinger(ms: number): {
   over: Promise<void>;
   restart(isOver: boolean): void;

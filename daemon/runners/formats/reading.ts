@@ -1,25 +1,25 @@
-/** What becomes of a program's output, whatever its format: the one thing that differs between them. */
+/** The interface of a reader of a program's output, which each format implements. */
 import type { OutputLines } from "../outputLines.ts";
 import type { RunOutcome } from "../runner.ts";
 import type { Exit } from "./format.ts";
 
 export interface Reading {
-  /** Where the bytes go that the program writes. */
+  /** Takes the bytes that the program writes. */
   readonly stdout: Pick<OutputLines, "write" | "flush">;
   readonly stderr: Pick<OutputLines, "write" | "flush">;
-  /** Resolves when the program has said that it is at its end, and then did not exit. */
+  /** Resolves when the program has printed its result line and then did not exit. */
   readonly over: Promise<void>;
-  /** What is known only once all of stdout was read: then it is waited for before the run ends. */
+  /** Whether the outcome needs all of stdout, which is then awaited before the run ends. */
   readonly needsAllOutput: boolean;
-  /** Gives the program its prompt on stdin, where it is to have it there. */
+  /** Writes the prompt to stdin, where the profile says so. */
   open(input: string | undefined): void;
-  /** Says the polite word; false where there is none. */
+  /** Asks the program to end its turn; false where the format cannot. */
   interrupt(): boolean;
-  /** How the attempt ended. `exit` is absent when the program has not exited by itself. */
+  /** The outcome of the attempt. `exit` is absent when the program has not exited by itself. */
   outcome(exit: Exit | undefined): RunOutcome;
   /** The last text so far. */
   result(): string;
-  /** Nothing more is read. */
+  /** Stops reading. */
   end(outcome: RunOutcome): void;
 }
 

@@ -1,10 +1,10 @@
-/** The format `text`: every output is an event, and the end of stdout is the result. */
+/** The format `text`: output becomes events, and the end of stdout is the result. */
 import type { RunError } from "../../../protocol/session.ts";
 import { activityLabel, endOfText, labelOf, outputLines } from "../outputLines.ts";
 import type { RunContext } from "../runner.ts";
 import { describeExit, exitFacts, kept, type Reading } from "./reading.ts";
 
-/** A run's result is this much of the end of its stdout, in bytes of UTF-8. */
+/** In bytes of UTF-8: how much of the end of stdout is the result. */
 const resultBytes = 16 * 1024;
 
 export function readText(context: Pick<RunContext, "emit" | "setActivity">): Reading {

@@ -1,10 +1,10 @@
-/** What the name and the input of a tool call tell, whichever agent made it. */
+/** Derives facts from the name and the input of a tool call of any agent. */
 import type { AgentEvent } from "../../../protocol/events.ts";
 import { labelOf } from "../outputLines.ts";
 import type { ToolKind } from "../runner.ts";
 import { isJson, listIn, numberIn, textIn, type Json } from "./json.ts";
 
-/** Names as the known agents use them, in lower case and without `_`. */
+/** The names that known agents use, in lower case and without `_`. */
 const kinds: Readonly<Record<string, ToolKind>> = {
   read: "read",
   readfile: "read",
@@ -54,7 +54,7 @@ export function subjectOf(input: unknown): string | undefined {
   return isJson(input) ? textIn(input, ...subjectNames) : undefined;
 }
 
-/** One line for people. */
+/** The title of a call, on one line. */
 export function titleOf(name: string, input: unknown): string {
   const subject = subjectOf(input);
   if (subject === undefined) return name;
@@ -79,7 +79,7 @@ export function locationsOf(name: string, input: unknown): Locations {
 
 type Plan = Extract<AgentEvent, { type: "plan" }>["entries"];
 
-/** The plan that a call writes down, if it is a call of that kind. */
+/** The plan in a call that writes one. */
 export function planOf(name: string, input: unknown): Plan | undefined {
   if (!["todowrite", "writetodos"].includes(plainName(name)) || !isJson(input)) return undefined;
   return listIn(input, "todos").flatMap((todo) => {
@@ -96,8 +96,8 @@ export function planOf(name: string, input: unknown): Plan | undefined {
 const subAgentTools = ["agent", "task", "dispatch_agent", "spawn_agent"];
 
 /**
- * What a call says of the sub-agent that it starts, if it starts one. A tool of an MCP server, such
- * as our own `spawn_agent`, has a prefix in its name and is none of these.
+ * The sub-agent that a call starts, if it starts one. A tool of an MCP server, such as our own
+ * `spawn_agent`, has a prefix in its name and does not count.
  */
 export function subAgentOf(
   name: string,

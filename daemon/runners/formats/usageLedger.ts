@@ -1,19 +1,21 @@
 /**
- * Adds up what a program used. Some agents tell it call by call, some only their total so far: a
- * total is turned into what was not counted yet, so that nothing counts twice.
+ * Adds up what a program used. Some agents report each call, some only their total so far: of a
+ * total, only what was not counted yet is added.
  */
 import type { Usage } from "../../../protocol/session.ts";
 import type { FormatContext } from "./format.ts";
 
-/** What is unknown is absent, and stays as it is. */
+/** A field that is unknown is absent and stays unchanged. */
 export type Spent = Partial<
   Pick<Usage, "inputTokens" | "outputTokens" | "cachedInputTokens" | "costUsd">
 >;
 
 export interface UsageLedger {
-  /** One more call of a model, by the run itself or by one of its sub-agents. */
+  /** Adds one call of a model, by the run itself or by one of its sub-agents. */
   add(to: Pick<FormatContext, "addUsage">, spent: Spent): void;
-  /** All that the program has used so far, sub-agents included. The rest goes to the run itself. */
+  /**
+   * Takes all that the program has used so far, sub-agents included. The rest counts for the run.
+   */
   settle(total: Spent): void;
 }
 
@@ -41,7 +43,7 @@ export function createUsageLedger(context: Pick<FormatContext, "addUsage">): Usa
   return { add, settle: (total) => add(context, minus(total, counted)) };
 }
 
-/** What is in `total` and not in `known`; a field that is unknown in `total` stays unknown. */
+/** `total` less `known`; a field that is unknown in `total` stays unknown. */
 export function minus(total: Spent, known: Spent): Spent {
   const rest: Spent = {};
   for (const field of fields) {
@@ -54,8 +56,8 @@ export function minus(total: Spent, known: Spent): Spent {
 const remembered = { session: "usageOfSession", total: "usageTotal" };
 
 /**
- * For agents whose total goes on when a later program continues their own session: takes off what
- * earlier runs had counted, and remembers the new total. A total below the old one began anew.
+ * For agents whose total continues when a later program resumes their session: subtracts what
+ * earlier runs counted, and remembers the new total. A total below the old one started anew.
  */
 export function sinceEarlierRuns(
   context: Pick<FormatContext, "remembered" | "remember">,

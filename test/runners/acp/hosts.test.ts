@@ -30,8 +30,8 @@ describe("a host that runs share", () => {
     const { stdin: input, stdout: output } = host;
     const connection = await openAcpConnection({
       ...{ input, output, log: silentLog },
-      strays: "drop",
-      noise: () => undefined,
+      unroutedUpdates: "drop",
+      nonJsonLine: () => undefined,
     });
     hosts = {
       acquire: async ({ session }) => ({

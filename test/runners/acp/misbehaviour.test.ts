@@ -174,7 +174,7 @@ describe("what ACP agents get wrong", () => {
       ],
     });
     assert.equal((await run.outcome).result, "ok");
-    assert.ok(run.notes()[0]?.endsWith("no message: Warning: something"));
+    assert.ok(run.notes()[0]?.endsWith("not a message: Warning: something"));
     assert.equal(run.notes().length, 20);
     // No agent is told that its own log could not be parsed.
     assert.deepEqual(

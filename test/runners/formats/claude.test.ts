@@ -306,7 +306,7 @@ describe("claude-stream-json, both ways", () => {
   it("denies when nobody can be asked", async () => {
     const run = talk("ask", { answer: () => Promise.reject(new Error("no store")) });
     await run.outcome;
-    assert.ok(texts(run).some((text) => text.includes("Nobody could be asked: Error: no store")));
+    assert.ok(texts(run).some((text) => text.includes("The request failed: Error: no store")));
   });
 
   it("does not answer what was withdrawn", async () => {

@@ -132,7 +132,11 @@ describe("formats of JSON lines", () => {
       it("believes the result line, and mentions a bad exit", async () => {
         const run = start("badExit");
         assert.deepEqual(await run.outcome, { status: "completed", result });
-        assert.ok(run.ofType("note").some(({ text }) => text.includes("did not end well")));
+        assert.ok(
+          run
+            .ofType("note")
+            .some(({ text }) => text.includes("reported success and then ended with an error")),
+        );
       });
 
       it("can be aborted, and closes what is open", async () => {
