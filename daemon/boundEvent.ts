@@ -3,6 +3,7 @@
  * that says where the whole text is, and the whole text becomes a blob of the session.
  */
 import { maxEventBytes, type AgentEvent } from "../protocol/events.ts";
+import type { BlobPart } from "./store/records.ts";
 
 export interface Blob {
   blobId: string;
@@ -53,4 +54,14 @@ function wholeAsBlob(event: AgentEvent, name: string): { event: AgentEvent; blob
 function wholeCharacters(text: string, length: number): string {
   const last = text.charCodeAt(length - 1);
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length);
+}
+
+/** A blob as it is stored. */
+export function blobParts(sessionId: string, { blobId, text }: Blob): BlobPart[] {
+  const parts: BlobPart[] = [];
+  for (let at = 0; at < text.length; at += blobPartLength) {
+    const part = parts.length;
+    parts.push({ sessionId, blobId, part, text: text.slice(at, at + blobPartLength) });
+  }
+  return parts;
 }

@@ -7,10 +7,11 @@ import { OffshootError } from "../protocol/errors.ts";
 import type { AgentEvent } from "../protocol/events.ts";
 import type { Completion, ParamsOf } from "../protocol/messages.ts";
 import type { Activity, Message, Session } from "../protocol/session.ts";
-import { blobPartLength, boundEvent, type Blob } from "./boundEvent.ts";
+import { blobParts, boundEvent } from "./boundEvent.ts";
 import type { News } from "./hub.ts";
 import type { RunQueue } from "./queue.ts";
-import type { BlobPart, StoredSession } from "./store/records.ts";
+import type { StoredSession } from "./store/records.ts";
+import { matches } from "./sessionFilter.ts";
 import type { Store } from "./store/sessionStore.ts";
 
 /** What changes too often to be stored: it lives with the run and is laid over what is shown. */
@@ -397,27 +398,6 @@ export function createSessionTree(parts: Parts): SessionTree {
       }
     },
   };
-}
-
-function blobParts(sessionId: string, { blobId, text }: Blob): BlobPart[] {
-  const parts: BlobPart[] = [];
-  for (let at = 0; at < text.length; at += blobPartLength) {
-    const part = parts.length;
-    parts.push({ sessionId, blobId, part, text: text.slice(at, at + blobPartLength) });
-  }
-  return parts;
-}
-
-function matches(session: Session, filter: ParamsOf<"session/list">): boolean {
-  const { rootId, parentId, status, cwd, text } = filter;
-  if (rootId !== undefined && session.rootId !== rootId) return false;
-  if (parentId !== undefined && session.parentId !== parentId) return false;
-  if (status !== undefined && !status.includes(session.status)) return false;
-  if (cwd !== undefined && session.cwd !== cwd) return false;
-  if (text === undefined) return true;
-  const result = "result" in session ? (session.result ?? "") : "";
-  const searched = `${session.title}\n${session.agent}\n${result}`.toLowerCase();
-  return searched.includes(text.toLowerCase());
 }
 
 function notFound(sessionId: string): never {
