@@ -79,7 +79,8 @@ describe("the rehearsal", () => {
   it("gives areas to sub-agents, these theirs, and folds the reports into one", async () => {
     const cwd = makeRepository();
     mkdirSync(join(cwd, "broken"));
-    const server = { name: "offshoot", command: process.execPath, args: [subAgents], env: [] };
+    const env = [{ name: "OFFSHOOT_TEST_FOLDER", value: newFolder("sub-agents") }];
+    const server = { name: "offshoot", command: process.execPath, args: [subAgents], env };
     const session = await agent.open({ cwd, mcpServers: [server], meta: auto });
     await session.prompt("survey");
     const text = session.text();

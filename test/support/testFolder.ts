@@ -7,11 +7,15 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** A program of a test is given a folder of the test, for a program that is killed removes none. */
+const { OFFSHOOT_TEST_FOLDER: given } = process.env;
 /** Absolute and short, because a Unix socket's path has room for about 100 bytes. */
-export const testFolder = mkdtempSync(join(tmpdir(), "os-"));
+export const testFolder = given ?? mkdtempSync(join(tmpdir(), "os-"));
 // A test that acts as another user passes through this folder, and through the one that has it.
 chmodSync(testFolder, 0o711);
-process.once("exit", () => rmSync(testFolder, { recursive: true, force: true }));
+if (given === undefined) {
+  process.once("exit", () => rmSync(testFolder, { recursive: true, force: true }));
+}
 
 // A test that forgets to choose a state folder must not find the developer's own core,
 // and one that is run by an agent of Offshoot is no child of that agent.
@@ -21,7 +25,7 @@ for (const name of Object.keys(process.env)) {
 
 /** Where the defaults point to, so that no test reads or writes what belongs to the developer. */
 const homes = join(testFolder, "homes");
-mkdirSync(homes);
+mkdirSync(homes, { recursive: true });
 process.env["TMPDIR"] = testFolder;
 process.env["TEMP"] = testFolder;
 process.env["TMP"] = testFolder;
