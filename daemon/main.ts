@@ -6,8 +6,8 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
-import { stateFolder } from "./stateFolder.ts";
-import { VERSION } from "./version.ts";
+import { stateFolder } from "./base/stateFolder.ts";
+import { VERSION } from "./base/version.ts";
 
 const argv = process.argv.slice(2);
 /** What a core is started with; a script of the same package, whatever way it was called. */
@@ -39,8 +39,8 @@ function isPlain(command: string): boolean {
 }
 
 async function front(): Promise<number> {
-  const { runFront } = await import("./front.ts");
-  const { startCoreProcess } = await import("./join.ts");
+  const { runFront } = await import("./front/front.ts");
+  const { startCoreProcess } = await import("./client/join.ts");
   const folder = stateFolder(stateDir, process.env);
   return await runFront({
     folder,
@@ -57,9 +57,9 @@ async function front(): Promise<number> {
 async function core(): Promise<void> {
   process.title = "offshoot core";
   try {
-    const { startCore } = await import("./core.ts");
-    const { lockHeldExitCode } = await import("./handshake.ts");
-    const { userConfigFile } = await import("./configFile.ts");
+    const { startCore } = await import("./core/core.ts");
+    const { lockHeldExitCode } = await import("./wire/handshake.ts");
+    const { userConfigFile } = await import("./config/configFile.ts");
     const started = await startCore({
       folder: stateFolder(stateDir, process.env),
       configFile: userConfigFile(process.env),
@@ -90,8 +90,8 @@ async function agent(): Promise<number> {
 
 async function toolServer(): Promise<number> {
   const { runToolServer } = await import("./mcp/toolServer.ts");
-  const { joinCore, startCoreProcess } = await import("./join.ts");
-  const { surroundingRun } = await import("./surroundingRun.ts");
+  const { joinCore, startCoreProcess } = await import("./client/join.ts");
+  const { surroundingRun } = await import("./client/surroundingRun.ts");
   const folder = stateFolder(stateDir, process.env);
   const startCore = () => startCoreProcess({ entry, folder });
   const start = surroundingRun(process.env, folder) === undefined ? "ifNeeded" : "never";

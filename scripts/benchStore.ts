@@ -11,7 +11,7 @@ import type { StoredEvent } from "../protocol/events.ts";
 import type { Completion } from "../protocol/messages.ts";
 import { noUsage, type Message, type Session } from "../protocol/session.ts";
 import { openStore } from "../daemon/store/openStore.ts";
-import type { StoredSession } from "../daemon/store/records.ts";
+import type { StoredSession } from "../daemon/sessions/records.ts";
 import type { Store } from "../daemon/store/sessionStore.ts";
 
 /** Figures are operations per second; `ratio` is the store's over the raw driver's. */

@@ -14,7 +14,7 @@ const outdir = resolve(process.argv[2] ?? join(root, "dist"));
  * in memory, and the built-in agent's is four times that of everything else.
  */
 const programs = new Map([
-  ["./core.ts", "core"],
+  ["./core/core.ts", "core"],
   ["./agent/agent.ts", "agent"],
   ["./mcp/toolServer.ts", "mcp"],
   ["./terminal/commands.ts", "terminal"],
@@ -83,7 +83,7 @@ await build({
   ...shared,
   entryPoints: {
     offshoot: "daemon/main.ts",
-    core: "daemon/core.ts",
+    core: "daemon/core/core.ts",
     acp: "@agentclientprotocol/sdk",
     semver: "semver",
     agent: "daemon/agent/agent.ts",

@@ -8,7 +8,7 @@ import {
   passFrames,
   type FramingFault,
   type Verdict,
-} from "../daemon/framing.ts";
+} from "../daemon/wire/framing.ts";
 import { randomNumbers } from "./front/randomNumbers.ts";
 import { checkLeaks } from "./support/leaks.ts";
 

@@ -20,15 +20,15 @@ import type {
   SessionModeState,
 } from "@agentclientprotocol/sdk";
 import { createEditorLink } from "./editorLink.ts";
-import { ownMethods } from "./ownMethods.ts";
+import { ownMethods } from "./contract/ownMethods.ts";
 import { createMcpPool } from "./mcp.ts";
 import { gatheredOutput } from "./output.ts";
 import { modes } from "./permissions.ts";
 import type { OpenedSession } from "./openSession.ts";
 import type { Mode } from "./permissions.ts";
-import { createRedaction } from "./redaction.ts";
+import { createRedaction } from "../base/redaction.ts";
 import { invalidParams } from "./requestErrors.ts";
-import { messageOf } from "./runErrors.ts";
+import { messageOf } from "./contract/runErrors.ts";
 
 export interface AgentParts {
   stdin: Readable;

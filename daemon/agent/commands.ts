@@ -5,8 +5,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { createCollector } from "./outputCollector.ts";
 import type { OutputCollector } from "./outputCollector.ts";
-import { startGroup } from "./processGroup.ts";
-import type { ProcessGroup } from "./processGroup.ts";
+import { startGroup } from "../processes/processGroup.ts";
+import type { ProcessGroup } from "../processes/processGroup.ts";
 
 export interface Commands {
   /**

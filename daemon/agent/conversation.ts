@@ -1,7 +1,7 @@
 /** The conversation of a session as texts, and a rough count of its tokens. */
 import type { ContentBlock } from "@agentclientprotocol/sdk";
 import type { ModelMessage } from "ai";
-import type { SessionMeta } from "./meta.ts";
+import type { SessionMeta } from "./contract/meta.ts";
 
 /**
  * Code and JSON have fewer characters per token than prose; a guess that is too high is the safe

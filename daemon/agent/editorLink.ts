@@ -7,9 +7,9 @@ import { RequestError, type AgentContext } from "@agentclientprotocol/sdk";
 import * as z from "zod";
 import { ModelAnswer, ModelPart } from "../../protocol/models.ts";
 import type { RunErrorCode } from "../../protocol/session.ts";
-import { ownMethods } from "./ownMethods.ts";
+import { ownMethods } from "./contract/ownMethods.ts";
 import type { AskEditor } from "./model/editorModel.ts";
-import { TypedError } from "./runErrors.ts";
+import { TypedError } from "./contract/runErrors.ts";
 
 /** Parts are numbered from 0, because the protocol's library may deliver them in another order. */
 const PartParams = z.object({ requestId: z.string(), index: z.number(), part: ModelPart });

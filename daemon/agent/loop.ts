@@ -9,7 +9,7 @@ import type { CallWorld } from "./calls.ts";
 import { compactIfFull } from "./compaction.ts";
 import { brokenMessage, estimateTokens, userMessage } from "./conversation.ts";
 import type { Model, Turn } from "./model/model.ts";
-import type { TextInPieces } from "./redaction.ts";
+import type { TextInPieces } from "../base/redaction.ts";
 import type { Tool } from "./tools/tool.ts";
 import type { UsageCount } from "./usage.ts";
 

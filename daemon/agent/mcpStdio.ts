@@ -6,8 +6,8 @@ import { once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import { ReadBuffer, serializeMessage } from "@modelcontextprotocol/sdk/shared/stdio.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { startGroup } from "./processGroup.ts";
-import type { ProcessGroup } from "./processGroup.ts";
+import { startGroup } from "../processes/processGroup.ts";
+import type { ProcessGroup } from "../processes/processGroup.ts";
 
 /**
  * A server that reads the end of its input exits by itself within this time; others get a signal.

@@ -1,7 +1,7 @@
 /** Decides whether a call may act without asking, by rules and by the mode. */
 import type { ToolKind } from "@agentclientprotocol/sdk";
 import type { Permissions } from "../../protocol/config.ts";
-import { exactPattern, matches } from "./rulePatterns.ts";
+import { exactPattern, matches } from "../base/rulePatterns.ts";
 
 export type Mode = NonNullable<Permissions["mode"]>;
 export type Rule = NonNullable<Permissions["rules"]>[number];

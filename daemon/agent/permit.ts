@@ -1,10 +1,10 @@
 /** Decides whether a call may act: by the rules, by the mode, and by asking the client. */
 import type { RequestPermissionResponse } from "@agentclientprotocol/sdk";
-import { PermissionMeta } from "./meta.ts";
+import { PermissionMeta } from "./contract/meta.ts";
 import type { ToolCall } from "./model/model.ts";
 import { decide, ruleFor } from "./permissions.ts";
 import type { Action, Mode, Rule } from "./permissions.ts";
-import { messageOf } from "./runErrors.ts";
+import { messageOf } from "./contract/runErrors.ts";
 import type { PreparedCall, Tool } from "./tools/tool.ts";
 import { permissionOptions } from "./updates.ts";
 import type { SessionClient } from "./updates.ts";

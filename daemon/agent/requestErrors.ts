@@ -1,6 +1,6 @@
 /** The errors of a prompt as errors of the protocol. */
 import { RequestError } from "@agentclientprotocol/sdk";
-import { TypedError, messageOf } from "./runErrors.ts";
+import { TypedError, messageOf } from "./contract/runErrors.ts";
 
 /** -32000 is "authentication required" in ACP; everything else is an internal error with data. */
 export function toRequestError(error: unknown, more: object): RequestError {

@@ -12,9 +12,9 @@ import type {
   ToolCallUpdate,
 } from "@agentclientprotocol/sdk";
 import * as z from "zod";
-import { ownMethods } from "./ownMethods.ts";
-import type { Redaction } from "./redaction.ts";
-import { TypedError } from "./runErrors.ts";
+import { ownMethods } from "./contract/ownMethods.ts";
+import type { Redaction } from "../base/redaction.ts";
+import { TypedError } from "./contract/runErrors.ts";
 
 const TurnAnswer = z.object({ granted: z.boolean() });
 

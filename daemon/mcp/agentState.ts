@@ -5,7 +5,7 @@
 import * as z from "zod";
 import type { ResultOf } from "../../protocol/messages.ts";
 import { isLive, isTerminal, sessionStatuses, type Session } from "../../protocol/session.ts";
-import { cleanLine, formatDuration, shortId } from "../terminal/values.ts";
+import { cleanLine, formatDuration, shortId } from "../client/values.ts";
 
 type WaitResult = ResultOf<"session/wait">;
 

@@ -2,8 +2,8 @@
  * A connection to the core for as long as one tool call needs it. A core that died or was replaced
  * in between costs nothing; one that dies under a call is joined again, once.
  */
-import type { Client } from "../terminal/client.ts";
-import { CommandFailure, unreachableFailure } from "../terminal/exitCodes.ts";
+import type { Client } from "../client/coreClient.ts";
+import { CommandFailure, unreachableFailure } from "../client/failures.ts";
 
 export interface CoreAccess {
   /**

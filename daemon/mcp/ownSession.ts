@@ -2,10 +2,10 @@
  * The session that the tools act for, and its children. An agent sees and steers what it has
  * spawned itself: neither its siblings nor what its children spawn.
  */
-import type { Greeting, Client } from "../terminal/client.ts";
-import { usageFailure } from "../terminal/exitCodes.ts";
-import { listSessions } from "../terminal/sessionIds.ts";
-import { shortId } from "../terminal/values.ts";
+import type { Greeting, Client } from "../client/coreClient.ts";
+import { usageFailure } from "../client/failures.ts";
+import { listSessions } from "../client/sessionIds.ts";
+import { shortId } from "../client/values.ts";
 import type { Session } from "../../protocol/session.ts";
 
 export interface OwnSession {

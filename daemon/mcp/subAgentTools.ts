@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import * as z from "zod";
 import { Limits } from "../../protocol/session.ts";
-import { usageFailure } from "../terminal/exitCodes.ts";
+import { usageFailure } from "../client/failures.ts";
 import { agentStates, AgentState, textOf } from "./agentState.ts";
 import type { CoreAccess } from "./coreAccess.ts";
 import type { OwnSession } from "./ownSession.ts";

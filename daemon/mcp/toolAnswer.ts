@@ -1,7 +1,7 @@
 /** The one edge where what came of a call becomes the answer of a tool, failures included. */
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { errors, type ErrorKind } from "../../protocol/errors.ts";
-import { CommandFailure } from "../terminal/exitCodes.ts";
+import { CommandFailure } from "../client/failures.ts";
 
 /** Text for the model and the same as data. */
 export function answer(

@@ -1,7 +1,7 @@
 /** Waiting for sub-agents, and which of their ends a model was not told of yet. */
 import type { ParamsOf } from "../../protocol/messages.ts";
-import type { Client } from "../terminal/client.ts";
-import { CommandFailure } from "../terminal/exitCodes.ts";
+import type { Client } from "../client/coreClient.ts";
+import { CommandFailure } from "../client/failures.ts";
 import { agentStates, type AgentState } from "./agentState.ts";
 import type { OwnSession } from "./ownSession.ts";
 

@@ -5,7 +5,7 @@
 import type { AgentProfile, PermissionMode } from "../../protocol/config.ts";
 import type { AgentEvent } from "../../protocol/events.ts";
 import type { Activity, Limits, RunError, Session, Usage } from "../../protocol/session.ts";
-import type { ProcessRecord } from "./processes.ts";
+import type { ProcessRecord } from "../processes/processes.ts";
 
 /** How one attempt of a run ended. `result` is the last text that the agent said. */
 export type RunOutcome =

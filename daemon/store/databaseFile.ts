@@ -3,7 +3,7 @@
  * this version of the schema, writable and whole.
  */
 import { chmod, rename, rm, stat } from "node:fs/promises";
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import { connect, makeFile, type Connection } from "./connection.ts";
 import { explainFault, isDamage, StoreOpenError } from "./faults.ts";
 import { busyTimeoutMs } from "./sqliteAdapter.ts";

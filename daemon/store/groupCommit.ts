@@ -3,10 +3,10 @@
  * thousand sessions share an fsync. A mutation is never split, and the order never changes.
  */
 import { setTimeout as wait } from "node:timers/promises";
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import { sqliteCode } from "./faults.ts";
 import { metadataKey } from "./keys.ts";
-import type { Durability } from "./records.ts";
+import type { Durability } from "../sessions/records.ts";
 import type { Commit } from "./sqliteAdapter.ts";
 import { encodeValue } from "./values.ts";
 

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { Keyv } from "keyv";
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import {
   migrations as allMigrations,
   prepareDatabaseFile,

@@ -4,11 +4,16 @@ import { ApprovalRule, type Approval } from "../../protocol/approvals.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Completion } from "../../protocol/messages.ts";
 import type { Message } from "../../protocol/session.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import { quoted } from "./databaseFile.ts";
 import type { GroupCommit, Mutation, StoreHealth, WriteOptions } from "./groupCommit.ts";
 import * as keys from "./keys.ts";
-import type { StoredProcess, StoredSession, StoreWrite, UnreadableRow } from "./records.ts";
+import type {
+  StoredProcess,
+  StoredSession,
+  StoreWrite,
+  UnreadableRow,
+} from "../sessions/records.ts";
 import { removeRange, removeSessionRows, shrinkFile } from "./removal.ts";
 import type { Row, SqliteAdapter } from "./sqliteAdapter.ts";
 import { decodeValue, encodeValue } from "./values.ts";

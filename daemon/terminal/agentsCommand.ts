@@ -2,12 +2,12 @@
 import { homedir } from "node:os";
 import { relative, sep } from "node:path";
 import type { AgentInfo } from "../../protocol/daemon.ts";
-import type { Client } from "./client.ts";
-import { exitCodes } from "./exitCodes.ts";
+import type { Client } from "../client/coreClient.ts";
+import { exitCodes } from "../client/failures.ts";
 import type { Invocation } from "./invocation.ts";
 import { widthOf } from "./output.ts";
 import { tableLines } from "./table.ts";
-import { cleanLine } from "./values.ts";
+import { cleanLine } from "../client/values.ts";
 
 export async function agents(client: Client, { output, terminal }: Invocation): Promise<number> {
   const { cwd, environment } = terminal;

@@ -3,10 +3,10 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
-import { exitCodes, usageFailure } from "./exitCodes.ts";
+import { exitCodes, usageFailure } from "../client/failures.ts";
 import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
 import type { Output } from "./output.ts";
-import { cleanLine, cleanText, formatDuration, shortId } from "./values.ts";
+import { cleanLine, cleanText, formatDuration, shortId } from "../client/values.ts";
 
 interface AnswerOptions extends CommonOptions {
   readonly always?: boolean;

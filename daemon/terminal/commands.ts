@@ -3,10 +3,10 @@
  * code; every error on the way becomes one clear line, or one JSON value with `--json`.
  */
 import { Command, CommanderError, Help } from "commander";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../base/version.ts";
 import { addApprovalCommands } from "./approvalCommands.ts";
 import { addCoreCommands } from "./coreCommands.ts";
-import { CommandFailure, exitCodes, exitCodeTable, usageFailure } from "./exitCodes.ts";
+import { CommandFailure, exitCodes, exitCodeTable, usageFailure } from "../client/failures.ts";
 import { invocationOf, type Bind, type CommonOptions, type Terminal } from "./invocation.ts";
 import { addLookCommands } from "./lookCommands.ts";
 import { openOutput } from "./output.ts";

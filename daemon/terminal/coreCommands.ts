@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { DaemonStatus } from "../../protocol/daemon.ts";
 import { runDemo } from "./demo.ts";
-import { exitCodes, unreachableFailure, usageFailure } from "./exitCodes.ts";
+import { exitCodes, unreachableFailure, usageFailure } from "../client/failures.ts";
 import {
   withStoredSessions,
   withRunningCore,
@@ -12,7 +12,7 @@ import {
 } from "./invocation.ts";
 import { duration, size } from "./optionParsers.ts";
 import type { Output } from "./output.ts";
-import { cleanLine, formatBytes, formatDuration } from "./values.ts";
+import { cleanLine, formatBytes, formatDuration } from "../client/values.ts";
 
 interface PruneOptions extends CommonOptions {
   readonly olderThan?: number;

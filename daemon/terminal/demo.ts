@@ -8,15 +8,15 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { Config } from "../../protocol/config.ts";
 import { isLive, type Session } from "../../protocol/session.ts";
-import { stateFolder } from "../stateFolder.ts";
-import type { Client } from "./client.ts";
+import { stateFolder } from "../base/stateFolder.ts";
+import type { Client } from "../client/coreClient.ts";
 import { demoTasks, type DemoTask } from "./demoTasks.ts";
-import { CommandFailure, exitCodes } from "./exitCodes.ts";
+import { CommandFailure, exitCodes } from "../client/failures.ts";
 import { withCore, type Invocation } from "./invocation.ts";
 import { liveTree } from "./liveTree.ts";
 import { untilInterrupted, type Paint } from "./output.ts";
 import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
-import { cleanText, cutTo, formatDuration } from "./values.ts";
+import { cleanText, cutTo, formatDuration } from "../client/values.ts";
 
 /** All of it has to be over by then, in milliseconds; it takes about ten seconds. */
 const longestDemoMs = 50_000;

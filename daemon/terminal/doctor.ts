@@ -5,9 +5,9 @@
 import { existsSync } from "node:fs";
 import type { AgentInfo, DaemonStatus } from "../../protocol/daemon.ts";
 import { RunnerKind } from "../../protocol/session.ts";
-import { createAgents } from "../agents.ts";
-import { createConfiguration } from "../config.ts";
-import { userConfigFile } from "../configFile.ts";
+import { createAgents } from "../profiles/catalogue.ts";
+import { createConfiguration } from "../config/config.ts";
+import { userConfigFile } from "../config/configFile.ts";
 import {
   fail,
   firstLine,
@@ -20,9 +20,9 @@ import {
   warn,
   type Check,
 } from "./doctorFiles.ts";
-import { CommandFailure } from "./exitCodes.ts";
+import { CommandFailure } from "../client/failures.ts";
 import { withRunningCore, workspaceFolderOf, type Invocation } from "./invocation.ts";
-import { cleanLine, formatDuration } from "./values.ts";
+import { cleanLine, formatDuration } from "../client/values.ts";
 
 /** One check after the other, as each is done. */
 export async function* doctorChecks(invocation: Invocation): AsyncGenerator<Check, void> {

@@ -3,8 +3,8 @@ import { constants, existsSync, type Stats } from "node:fs";
 import { access, open, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DaemonStatus } from "../../protocol/daemon.ts";
-import type { StateFolder } from "../stateFolder.ts";
-import { cleanLine, formatBytes } from "./values.ts";
+import type { StateFolder } from "../base/stateFolder.ts";
+import { cleanLine, formatBytes } from "../client/values.ts";
 
 export interface Check {
   readonly state: "ok" | "info" | "warn" | "fail";

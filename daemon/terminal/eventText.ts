@@ -9,7 +9,7 @@ import {
   formatDuration,
   formatMoney,
   formatTime,
-} from "./values.ts";
+} from "../client/values.ts";
 
 /** "12  10:32:05  output  hello": the number, the time, the type and what is worth saying. */
 export function eventLine({ seq, at, event }: StoredEvent): string {

@@ -1,14 +1,14 @@
 /** A run as `run`, `tail -f` and `retry -f` show it: what it says, and how it ended. */
 import type { StoredEvent } from "../../protocol/events.ts";
 import { isTerminal, type Session } from "../../protocol/session.ts";
-import type { Client } from "./client.ts";
+import type { Client } from "../client/coreClient.ts";
 import { eventWriter } from "./eventText.ts";
-import { exitCodes, exitCodeOfStatus } from "./exitCodes.ts";
+import { exitCodes, exitCodeOfStatus } from "../client/failures.ts";
 import { followSession } from "./sessionEvents.ts";
 import { acrossCores, type Invocation } from "./invocation.ts";
 import { untilInterrupted } from "./output.ts";
 import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
-import { shortId } from "./values.ts";
+import { shortId } from "../client/values.ts";
 
 /**
  * Writes what a session says until its run has ended, and at last one line on how. The exit code is

@@ -1,17 +1,17 @@
 /** What every command is given: the options that all share, its output, and a way to the core. */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { keysIn } from "../agent/model/providers.ts";
-import { createConfiguration } from "../config.ts";
-import { userConfigFile } from "../configFile.ts";
-import { joinCore, JoinError, startCoreProcess, type JoinOptions } from "../join.ts";
-import { stateFolder, type StateFolder } from "../stateFolder.ts";
+import { keysIn } from "../agent/contract/providers.ts";
+import { createConfiguration } from "../config/config.ts";
+import { userConfigFile } from "../config/configFile.ts";
+import { joinCore, JoinError, startCoreProcess, type JoinOptions } from "../client/join.ts";
+import { stateFolder, type StateFolder } from "../base/stateFolder.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../base/version.ts";
 import type { Config } from "../../protocol/config.ts";
-import { surroundingRun } from "../surroundingRun.ts";
-import { openClient, type Client, type Greeting } from "./client.ts";
-import { CommandFailure, exitCodes } from "./exitCodes.ts";
+import { surroundingRun } from "../client/surroundingRun.ts";
+import { openClient, type Client, type Greeting } from "../client/coreClient.ts";
+import { CommandFailure, exitCodes } from "../client/failures.ts";
 import type { Output, Screen } from "./output.ts";
 
 /** The world of the process, as `daemon/main.ts` hands it over. */

@@ -4,13 +4,13 @@
  */
 import { openCanvas } from "./canvas.ts";
 import { isTerminal, type Session } from "../../protocol/session.ts";
-import type { Client } from "./client.ts";
+import type { Client } from "../client/coreClient.ts";
 import type { Output } from "./output.ts";
 import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
 import { subtreeOf } from "./treeLayout.ts";
 import { watchTrees, type TreeModel } from "./treeModel.ts";
 import { treeLines } from "./treeView.ts";
-import { cleanLine, formatTime, shortId } from "./values.ts";
+import { cleanLine, formatTime, shortId } from "../client/values.ts";
 
 /** At most ten pictures a second; and one a second when only the clocks move. */
 const frameMs = 100;

@@ -5,9 +5,9 @@ import type { StoredEvent } from "../../protocol/events.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
 import { isTerminal, type Session, type SessionStatus } from "../../protocol/session.ts";
 import { agents } from "./agentsCommand.ts";
-import type { Client } from "./client.ts";
+import type { Client } from "../client/coreClient.ts";
 import { eventLine, eventWriter } from "./eventText.ts";
-import { exitCodes, exitCodeOfStatus } from "./exitCodes.ts";
+import { exitCodes, exitCodeOfStatus } from "../client/failures.ts";
 import { followRun } from "./followRun.ts";
 import { followSession, readEvents } from "./sessionEvents.ts";
 import {
@@ -20,11 +20,11 @@ import {
 } from "./invocation.ts";
 import { count, idOrEnd, statuses } from "./optionParsers.ts";
 import { untilInterrupted, widthOf, type Output } from "./output.ts";
-import { listSessions, resolveId, sessionNamed } from "./sessionIds.ts";
+import { listSessions, resolveId, sessionNamed } from "../client/sessionIds.ts";
 import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
 import { tableLines } from "./table.ts";
 import { tree, type TreeOptions } from "./treeCommand.ts";
-import { cleanLine, cutTo, formatDuration, shortId } from "./values.ts";
+import { cleanLine, cutTo, formatDuration, shortId } from "../client/values.ts";
 
 interface ListOptions extends CommonOptions {
   readonly status?: SessionStatus[];

@@ -1,7 +1,7 @@
 /** Arguments of the command line, read at the edge: what is wrong with one is said in its terms. */
 import { InvalidArgumentError } from "commander";
 import { sessionStatuses, type SessionStatus } from "../../protocol/session.ts";
-import { parseDuration, parseSize } from "./values.ts";
+import { parseDuration, parseSize } from "../client/values.ts";
 
 /** Milliseconds, at least one. */
 export function duration(text: string): number {

@@ -3,7 +3,7 @@
  * else. Errors are JSON on stdout too, so that a script reads one stream.
  */
 import { styleText } from "node:util";
-import { exitCodes, type CommandFailure } from "./exitCodes.ts";
+import { exitCodes, type CommandFailure } from "../client/failures.ts";
 
 export type Style = Parameters<typeof styleText>[0];
 export type Paint = (style: Style, text: string) => string;

@@ -1,10 +1,10 @@
 /** `rm`: says what it ends and removes, and asks; where nobody can answer, only with `--yes`. */
 import { createInterface } from "node:readline/promises";
 import { isTerminal, type Session } from "../../protocol/session.ts";
-import type { Client } from "./client.ts";
-import { exitCodes, usageFailure } from "./exitCodes.ts";
+import type { Client } from "../client/coreClient.ts";
+import { exitCodes, usageFailure } from "../client/failures.ts";
 import { withCore, type CommonOptions, type Invocation } from "./invocation.ts";
-import { listSessions, nameOf, resolveIds } from "./sessionIds.ts";
+import { listSessions, nameOf, resolveIds } from "../client/sessionIds.ts";
 import { subtreeOf } from "./treeLayout.ts";
 
 export async function remove(

@@ -1,10 +1,10 @@
 /** `retry`: another run of a session, whatever has become of the last one. */
 import type { Session } from "../../protocol/session.ts";
-import type { Client } from "./client.ts";
-import { exitCodes } from "./exitCodes.ts";
+import type { Client } from "../client/coreClient.ts";
+import { exitCodes } from "../client/failures.ts";
 import { followRun } from "./followRun.ts";
 import { withCoreForRuns, type CommonOptions, type Invocation } from "./invocation.ts";
-import { nameOf, resolveId } from "./sessionIds.ts";
+import { nameOf, resolveId } from "../client/sessionIds.ts";
 
 export async function retry(
   invocation: Invocation,

@@ -1,7 +1,7 @@
 /** The events of one session in order, stored ones first, and the end of its run. */
 import type { StoredEvent } from "../../protocol/events.ts";
 import { isTerminal, type Session } from "../../protocol/session.ts";
-import type { Client } from "./client.ts";
+import type { Client } from "../client/coreClient.ts";
 
 const pageSize = 1000;
 

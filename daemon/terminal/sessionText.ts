@@ -2,7 +2,7 @@
 import { isLive, isTerminal, type Session, type SessionStatus } from "../../protocol/session.ts";
 import type { Style } from "./output.ts";
 import type { RunFacts } from "./treeModel.ts";
-import { cleanLine, formatCount, formatDuration, formatMoney } from "./values.ts";
+import { cleanLine, formatCount, formatDuration, formatMoney } from "../client/values.ts";
 
 export interface Look {
   readonly glyph: string;

@@ -3,12 +3,12 @@ import { resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { Limits, Session } from "../../protocol/session.ts";
-import type { Client } from "./client.ts";
-import { exitCodes, usageFailure } from "./exitCodes.ts";
+import type { Client } from "../client/coreClient.ts";
+import { exitCodes, usageFailure } from "../client/failures.ts";
 import { followRun } from "./followRun.ts";
 import { withCoreForRuns, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
 import { count, duration, money, idOrEnd, wholeNumber } from "./optionParsers.ts";
-import { resolveId } from "./sessionIds.ts";
+import { resolveId } from "../client/sessionIds.ts";
 
 interface SpawnOptions extends CommonOptions, Limits {
   readonly agent?: string;

@@ -2,8 +2,8 @@
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
-import type { Client } from "./client.ts";
-import { CommandFailure, exitCodes, exitCodeOfStatus, usageFailure } from "./exitCodes.ts";
+import type { Client } from "../client/coreClient.ts";
+import { CommandFailure, exitCodes, exitCodeOfStatus, usageFailure } from "../client/failures.ts";
 import { endLine } from "./followRun.ts";
 import {
   withCore,
@@ -16,8 +16,8 @@ import { idOrEnd, idsOrEnds, waitingTime } from "./optionParsers.ts";
 import { untilInterrupted, type Output } from "./output.ts";
 import { remove } from "./removeCommand.ts";
 import { retry } from "./retryCommand.ts";
-import { resolveId, resolveIds } from "./sessionIds.ts";
-import { cleanLine, shortId } from "./values.ts";
+import { resolveId, resolveIds } from "../client/sessionIds.ts";
+import { cleanLine, shortId } from "../client/values.ts";
 
 interface SendOptions extends CommonOptions {
   readonly interrupt?: boolean;

@@ -1,6 +1,6 @@
 /** Tables for people: columns as wide as what stands in them, the last one cut at the edge. Pure. */
 import stringWidth from "string-width";
-import { cutTo } from "./values.ts";
+import { cutTo } from "../client/values.ts";
 
 const gap = "  ";
 

@@ -1,11 +1,11 @@
 /** `tree`: the sessions as a tree, once or live. */
 import type { Session } from "../../protocol/session.ts";
-import type { Client } from "./client.ts";
-import { exitCodes, unreachableFailure } from "./exitCodes.ts";
+import type { Client } from "../client/coreClient.ts";
+import { exitCodes, unreachableFailure } from "../client/failures.ts";
 import type { CommonOptions, Invocation } from "./invocation.ts";
 import { liveTree } from "./liveTree.ts";
 import { untilInterrupted, widthOf, type Output } from "./output.ts";
-import { sessionNamed } from "./sessionIds.ts";
+import { sessionNamed } from "../client/sessionIds.ts";
 import { subtreeOf } from "./treeLayout.ts";
 import { treeLines } from "./treeView.ts";
 

@@ -5,7 +5,7 @@
 import type { AgentEvent } from "../../protocol/events.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
 import type { Activity, Session, Usage } from "../../protocol/session.ts";
-import type { Client } from "./client.ts";
+import type { Client } from "../client/coreClient.ts";
 import { eventText } from "./eventText.ts";
 
 /** Facts of one live run that are newer than its session. */

@@ -8,7 +8,7 @@ import type { Paint } from "./output.ts";
 import { layOut, type TreeRow } from "./treeLayout.ts";
 import type { RunFacts } from "./treeModel.ts";
 import { detailOf, elapsedOf, lookOf, usageOf } from "./sessionText.ts";
-import { cleanLine, cutTo } from "./values.ts";
+import { cleanLine, cutTo } from "../client/values.ts";
 
 export interface TreeViewOptions {
   /** Columns and rows of the terminal; without `height` the tree is as long as it is. */

@@ -10,7 +10,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { frame, FrameSplitter } from "../../daemon/framing.ts";
+import { frame, FrameSplitter } from "../../daemon/wire/framing.ts";
 
 interface Request {
   id?: number;

@@ -1,7 +1,7 @@
 /** Many stored sessions: to list them, to get them as a snapshot, and to start with them. */
 import { join } from "node:path";
 import { openStore } from "../../daemon/store/openStore.ts";
-import type { StoredSession } from "../../daemon/store/records.ts";
+import type { StoredSession } from "../../daemon/sessions/records.ts";
 import { noUsage, type Session } from "../../protocol/session.ts";
 import { withBareRelay } from "./bareRelay.ts";
 import { quantile, type Figure } from "./figures.ts";

@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { frame, FrameSplitter } from "../../daemon/framing.ts";
+import { frame, FrameSplitter } from "../../daemon/wire/framing.ts";
 import type {
   NotificationMethod,
   NotificationParams,

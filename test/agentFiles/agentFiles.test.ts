@@ -7,8 +7,8 @@ import {
   createAgentFileReader,
   fileFaultText,
   type AgentFilesRequest,
-} from "../../daemon/agentFiles/agentFiles.ts";
-import { mostFilesInFolder } from "../../daemon/agentFiles/places.ts";
+} from "../../daemon/profiles/files/agentFiles.ts";
+import { mostFilesInFolder } from "../../daemon/profiles/files/places.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { testFolder } from "../support/testFolder.ts";
 

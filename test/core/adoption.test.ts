@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { runError } from "../../daemon/endings.ts";
+import { runError } from "../../daemon/sessions/endings.ts";
 import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
 import type { Session } from "../../protocol/session.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
-import { runError } from "../../daemon/endings.ts";
+import { runError } from "../../daemon/sessions/endings.ts";
 import type { ApprovalAnswer } from "../../daemon/runners/runner.ts";
 import type { Approval } from "../../protocol/approvals.ts";
 import type { Session } from "../../protocol/session.ts";

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { StoredSession } from "../../daemon/store/records.ts";
+import type { StoredSession } from "../../daemon/sessions/records.ts";
 import { offshoot, startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { gate, outcome, refusal, sessionOf, until } from "../support/runs.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { readBlob } from "../../daemon/pages.ts";
+import { readBlob } from "../../daemon/server/pages.ts";
 import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
 import { maxEventBytes } from "../../protocol/events.ts";
 import { startDaemon } from "../support/daemon.ts";

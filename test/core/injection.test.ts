@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { runError } from "../../daemon/endings.ts";
+import { runError } from "../../daemon/sessions/endings.ts";
 import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
 import type { AgentProfile } from "../../protocol/config.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
-import { runError } from "../../daemon/endings.ts";
+import { runError } from "../../daemon/sessions/endings.ts";
 import type { Paused, RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
 import type { Config } from "../../protocol/config.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";

@@ -1,5 +1,5 @@
 import { equal, ok } from "node:assert/strict";
-import { createRetention } from "../../daemon/retention.ts";
+import { createRetention } from "../../daemon/runs/retention.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { openParts } from "../support/inProcess.ts";
 

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { runError } from "../../daemon/endings.ts";
+import { runError } from "../../daemon/sessions/endings.ts";
 import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
 import type { TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";

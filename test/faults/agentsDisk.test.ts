@@ -64,7 +64,10 @@ describe(`a full disk under the built-in agent${needsRoot}`, () => {
     const { status, result, stored } = await client.completion(id);
     deepEqual([status, result, stored], ["completed", "All of it is done.", false]);
     const output = events(id).find((event) => event.type === "tool.completed");
-    match(JSON.stringify(output), /bytes left out; the full text could not be stored: .*no space left/);
+    match(
+      JSON.stringify(output),
+      /bytes left out; the full text could not be stored: .*no space left/,
+    );
     const notes = events(id).flatMap((event) => (event.type === "note" ? [event.text] : []));
     equal(notes.filter((text) => /cannot be written to disk/.test(text)).length, 1);
 

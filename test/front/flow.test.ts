@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { frame } from "../../daemon/framing.ts";
+import { frame } from "../../daemon/wire/framing.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { kill, testStateFolder, type TestFolder } from "./frontClient.ts";

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { frame, FrameSplitter } from "../../daemon/framing.ts";
-import { stateFolder, type StateFolder } from "../../daemon/stateFolder.ts";
+import { frame, FrameSplitter } from "../../daemon/wire/framing.ts";
+import { stateFolder, type StateFolder } from "../../daemon/base/stateFolder.ts";
 import { ourProcesses } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { longestBody, longestHeader } from "../../daemon/framing.ts";
+import { longestBody, longestHeader } from "../../daemon/wire/framing.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { kill, testStateFolder, type TestFolder, ofTheEditor } from "./frontClient.ts";
 

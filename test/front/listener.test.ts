@@ -13,9 +13,9 @@ import {
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Peer } from "../../daemon/handshake.ts";
-import { ensureToken, listen, type Listener } from "../../daemon/listener.ts";
-import { stateFolder, type StateFolder } from "../../daemon/stateFolder.ts";
+import type { Peer } from "../../daemon/wire/handshake.ts";
+import { ensureToken, listen, type Listener } from "../../daemon/server/listener.ts";
+import { stateFolder, type StateFolder } from "../../daemon/base/stateFolder.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
 

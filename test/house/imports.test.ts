@@ -31,7 +31,7 @@ describe("the rules of the source", () => {
     ["extension/a.ts", 'import "../daemon/main.ts";', "extension never imports daemon"],
     ["daemon/a.ts", 'import * as vscode from "vscode";', "only extension imports vscode"],
     [
-      "daemon/core.ts",
+      "daemon/core/core.ts",
       'import {\n  spawn,\n} from "node:child_process";',
       "only runners, front, join, terminal, the built-in agent and the editor's doctor start processes",
     ],
@@ -41,28 +41,28 @@ describe("the rules of the source", () => {
       "only runners, front, join, terminal, the built-in agent and the editor's doctor start processes",
     ],
     [
-      "daemon/core.ts",
+      "daemon/core/core.ts",
       'import { KeyvSqlite } from "@keyv/sqlite";',
       "only store knows the database",
     ],
-    ["daemon/core.ts", "await import(`sqlite3`);", "only store knows the database"],
+    ["daemon/core/core.ts", "await import(`sqlite3`);", "only store knows the database"],
     [
       "daemon/agent/loop.ts",
       'import { openLog } from "../log.ts";',
       "the built-in agent knows nothing of the core",
     ],
-    ["daemon/core.ts", "process.exit(1);", "only main.ts and bin.cjs end the process"],
-    ["daemon/core.ts", 'query("DELETE FROM keyv");', "only store contains SQL"],
-    ["daemon/core.ts", "query(`SELECT key, value FROM keyv`);", "only store contains SQL"],
-    ["daemon/core.ts", "export default 1;", "no default exports"],
-    ["daemon/core.ts", "const a = 1;\nexport { a as default };", "no default exports"],
+    ["daemon/core/core.ts", "process.exit(1);", "only main.ts and bin.cjs end the process"],
+    ["daemon/core/core.ts", 'query("DELETE FROM keyv");', "only store contains SQL"],
+    ["daemon/core/core.ts", "query(`SELECT key, value FROM keyv`);", "only store contains SQL"],
+    ["daemon/core/core.ts", "export default 1;", "no default exports"],
+    ["daemon/core/core.ts", "const a = 1;\nexport { a as default };", "no default exports"],
     ["daemon/index.ts", 'export * from "./core.ts";', "no barrels"],
     [
-      "daemon/core.ts",
+      "daemon/core/core.ts",
       'import { z } from "zod";',
       'zod is imported as `import * as z from "zod"`, which keeps bundles small',
     ],
-    ["daemon/core.ts", "x();\n".repeat(401), "400 at most"],
+    ["daemon/core/core.ts", "x();\n".repeat(401), "400 at most"],
   ];
   for (const [path, text, fault] of planted) {
     it(`find in ${path}: ${text.slice(0, 60).replaceAll("\n", " ")}`, () => {

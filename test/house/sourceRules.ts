@@ -45,8 +45,8 @@ const importRules: ImportRule[] = [
     files: product,
     except: [
       "daemon/runners/",
-      "daemon/front.ts",
-      "daemon/join.ts",
+      "daemon/front/front.ts",
+      "daemon/client/join.ts",
       "daemon/terminal/",
       "daemon/agent/",
       // It is needed most where no daemon can be had, and asks it for nothing.

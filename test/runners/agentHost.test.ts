@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { acpRunner } from "../../daemon/runners/acp.ts";
-import { createAgentHosts, type AgentHosts } from "../../daemon/runners/agentHost.ts";
-import { createProcesses } from "../../daemon/runners/processes.ts";
+import { acpRunner } from "../../daemon/runners/acp/acp.ts";
+import { createAgentHosts, type AgentHosts } from "../../daemon/runners/agentHost/agentHosts.ts";
+import { createProcesses } from "../../daemon/processes/processes.ts";
 import { startAcpRun, type AcpRun, type AcpRunOptions } from "../support/acpRun.ts";
 import { isAlive } from "../support/daemon.ts";
 import { checkLeaks, ourProcesses } from "../support/leaks.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { commandRunner } from "../../daemon/runners/command.ts";
-import { createProcesses, type Processes } from "../../daemon/runners/processes.ts";
-import { processSource } from "../../daemon/runners/processTable.ts";
+import { commandRunner } from "../../daemon/runners/command/command.ts";
+import { createProcesses, type Processes } from "../../daemon/processes/processes.ts";
+import { processSource } from "../../daemon/processes/processTable.ts";
 import type { CommandRunner } from "../../protocol/config.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { agentFile, startRun } from "../support/runContext.ts";

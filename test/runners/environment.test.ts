@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { delimiter } from "node:path";
-import { runEnvironment } from "../../daemon/runners/environment.ts";
+import { runEnvironment } from "../../daemon/processes/environment.ts";
 import { checkLeaks } from "../support/leaks.ts";
 
 const marks = { runId: "r1", sessionId: "s1", stateDir: "/state" };

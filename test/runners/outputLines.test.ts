@@ -4,7 +4,7 @@ import {
   endOfText,
   labelOf,
   outputLines,
-} from "../../daemon/runners/outputLines.ts";
+} from "../../daemon/processes/outputLines.ts";
 import { checkLeaks } from "../support/leaks.ts";
 
 const kib = 1024;

@@ -1,7 +1,7 @@
 /** A run of an agent that speaks ACP: what `startRun` gives, with what such runs do besides. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Processes } from "../../daemon/runners/processes.ts";
+import type { Processes } from "../../daemon/processes/processes.ts";
 import type {
   AdoptedChild,
   ApprovalAnswer,

@@ -1,7 +1,7 @@
 /** What every suite of ACP tests begins with: the runner, and an end for every run. */
 import assert from "node:assert/strict";
-import { acpRunner } from "../../daemon/runners/acp.ts";
-import { createProcesses } from "../../daemon/runners/processes.ts";
+import { acpRunner } from "../../daemon/runners/acp/acp.ts";
+import { createProcesses } from "../../daemon/processes/processes.ts";
 import { startAcpRun, type AcpRun, type AcpRunOptions } from "./acpRun.ts";
 import { silentLog } from "./silentLog.ts";
 

@@ -6,7 +6,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { frame, FrameSplitter } from "../../daemon/framing.ts";
+import { frame, FrameSplitter } from "../../daemon/wire/framing.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
 import type {
   Completion,

@@ -1,5 +1,5 @@
 /** A run of a program that prints JSON: what `startRun` gives, with what such runs do besides. */
-import type { Processes } from "../../daemon/runners/processes.ts";
+import type { Processes } from "../../daemon/processes/processes.ts";
 import type {
   AdoptedChild,
   ApprovalAnswer,

@@ -1,9 +1,9 @@
 /** `offshoot mcp` as the command line starts it, with a bound of waits that tests can choose. */
 import { join } from "node:path";
-import { joinCore, startCoreProcess } from "../../daemon/join.ts";
+import { joinCore, startCoreProcess } from "../../daemon/client/join.ts";
 import { runToolServer } from "../../daemon/mcp/toolServer.ts";
-import { stateFolder } from "../../daemon/stateFolder.ts";
-import { VERSION } from "../../daemon/version.ts";
+import { stateFolder } from "../../daemon/base/stateFolder.ts";
+import { VERSION } from "../../daemon/base/version.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 
 const folder = stateFolder(undefined, process.env);

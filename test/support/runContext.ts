@@ -2,8 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runEnvironment } from "../../daemon/runners/environment.ts";
-import type { Processes, ProcessRecord } from "../../daemon/runners/processes.ts";
+import { runEnvironment } from "../../daemon/processes/environment.ts";
+import type { Processes, ProcessRecord } from "../../daemon/processes/processes.ts";
 import type { Paused, RunContext, RunOutcome, Runner } from "../../daemon/runners/runner.ts";
 import type { AgentProfile, RunnerConfig } from "../../protocol/config.ts";
 import type { AgentEvent } from "../../protocol/events.ts";

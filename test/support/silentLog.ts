@@ -1,4 +1,4 @@
-import type { Log } from "../../daemon/log.ts";
+import type { Log } from "../../daemon/base/log.ts";
 
 /** For parts whose log is of no interest to a test. */
 export const silentLog: Log = {

@@ -1,6 +1,6 @@
 /** Records as the core writes them, and a log that can be looked at. Makes no files. */
-import type { Log } from "../../daemon/log.ts";
-import type { StoredSession } from "../../daemon/store/records.ts";
+import type { Log } from "../../daemon/base/log.ts";
+import type { StoredSession } from "../../daemon/sessions/records.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
 import type { Completion } from "../../protocol/messages.ts";

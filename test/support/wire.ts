@@ -1,7 +1,7 @@
 /** What the tests of the wire share: one daemon per suite, its raw clients, and the whole protocol. */
 import { deepEqual, fail } from "node:assert/strict";
 import type * as z from "zod";
-import { stoppingMethod } from "../../daemon/handshake.ts";
+import { stoppingMethod } from "../../daemon/wire/handshake.ts";
 import type { Config } from "../../protocol/config.ts";
 import { notifications, type NotificationMethod } from "../../protocol/messages.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "./daemon.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Session } from "../../protocol/session.ts";
-import { VERSION } from "../../daemon/version.ts";
+import { VERSION } from "../../daemon/base/version.ts";
 import { offshoot } from "../support/daemon.ts";
 import { gate } from "../support/runs.ts";
 import { waitFor } from "../support/waitFor.ts";

@@ -9,7 +9,7 @@ import {
   parseDuration,
   parseSize,
   shortId,
-} from "../../daemon/terminal/values.ts";
+} from "../../daemon/client/values.ts";
 import { checkLeaks } from "../support/leaks.ts";
 
 describe("values of the terminal", () => {

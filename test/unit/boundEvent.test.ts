@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
-import { boundEvent } from "../../daemon/boundEvent.ts";
+import { boundEvent } from "../../daemon/sessions/eventSize.ts";
 import { maxEventBytes, type AgentEvent } from "../../protocol/events.ts";
 
 const bytesOf = (event: AgentEvent) => Buffer.byteLength(JSON.stringify(event));

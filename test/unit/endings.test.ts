@@ -6,7 +6,7 @@ import {
   runError,
   type EndCause,
   type Ending,
-} from "../../daemon/endings.ts";
+} from "../../daemon/sessions/endings.ts";
 import { finalCodes, retryableCodes } from "../../protocol/session.ts";
 import type { RunOutcome } from "../../daemon/runners/runner.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createEventLoopDelay } from "../../daemon/eventLoopDelay.ts";
+import { createEventLoopDelay } from "../../daemon/server/eventLoopDelay.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
 

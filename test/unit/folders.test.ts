@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { createFolders } from "../../daemon/folders.ts";
+import { createFolders } from "../../daemon/base/folders.ts";
 import { refusal } from "../support/runs.ts";
 
 describe("looking at folders", () => {

@@ -5,7 +5,7 @@ import {
   hearCore,
   newClientMemory,
   parseMessage,
-} from "../../daemon/frontMemory.ts";
+} from "../../daemon/front/clientMemory.ts";
 
 const body = (message: object) => Buffer.from(JSON.stringify({ jsonrpc: "2.0", ...message }));
 

@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
-import { addUsage, cutToParent, exceededBudget, stricter } from "../../daemon/limits.ts";
-import { settingsOf } from "../../daemon/settings.ts";
+import { addUsage, cutToParent, exceededBudget, stricter } from "../../daemon/sessions/limits.ts";
+import { settingsOf } from "../../daemon/config/settings.ts";
 import { noUsage, type Limits, type Usage } from "../../protocol/session.ts";
 import { sessionIn } from "./sessionIn.ts";
 

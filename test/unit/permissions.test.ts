@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { exactPattern } from "../../daemon/agent/rulePatterns.ts";
-import { permissionSets, permit, strictestMode } from "../../daemon/permissions.ts";
+import { exactPattern } from "../../daemon/base/rulePatterns.ts";
+import { permissionSets, permit, strictestMode } from "../../daemon/permissions/rules.ts";
 import type { ApprovalQuestion, ToolKind } from "../../daemon/runners/runner.ts";
 import type { Permissions } from "../../protocol/config.ts";
 

@@ -1,5 +1,5 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
-import { createQueue, type QueueEntry, type RunQueue } from "../../daemon/queue.ts";
+import { createQueue, type QueueEntry, type RunQueue } from "../../daemon/runs/queue.ts";
 
 const always = () => true;
 const bounds = { perRoot: 3, total: 5 };

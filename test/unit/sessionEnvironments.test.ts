@@ -1,5 +1,5 @@
 import { equal } from "node:assert/strict";
-import { createSessionEnvironments } from "../../daemon/sessionEnvironments.ts";
+import { createSessionEnvironments } from "../../daemon/runs/environments.ts";
 import { testSession } from "../support/storeRecords.ts";
 
 describe("the environments of sessions", () => {

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { createSlots, type SlotHolder } from "../../daemon/slots.ts";
+import { createSlots, type SlotHolder } from "../../daemon/runs/slots.ts";
 
 const never = new AbortController().signal;
 

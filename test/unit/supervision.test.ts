@@ -1,7 +1,7 @@
 import { deepEqual } from "node:assert/strict";
-import { runError } from "../../daemon/endings.ts";
-import { settingsOf } from "../../daemon/settings.ts";
-import { decide, type Decision } from "../../daemon/supervision.ts";
+import { runError } from "../../daemon/sessions/endings.ts";
+import { settingsOf } from "../../daemon/config/settings.ts";
+import { decide, type Decision } from "../../daemon/runs/supervise.ts";
 import type { RestartPolicy } from "../../protocol/config.ts";
 import { finalCodes, retryableCodes } from "../../protocol/session.ts";
 

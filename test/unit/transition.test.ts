@@ -1,5 +1,5 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
-import { isOpen, transition, type Move } from "../../daemon/transition.ts";
+import { isOpen, transition, type Move } from "../../daemon/sessions/transition.ts";
 import { Session, sessionStatuses, type SessionStatus } from "../../protocol/session.ts";
 import { terminalStatuses } from "../../protocol/states.ts";
 import { sessionIn } from "./sessionIn.ts";

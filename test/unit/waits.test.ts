@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { createWaits, type WaitState } from "../../daemon/waits.ts";
-import { runError } from "../../daemon/endings.ts";
+import { createWaits, type WaitState } from "../../daemon/runs/waitRequest.ts";
+import { runError } from "../../daemon/sessions/endings.ts";
 import { noUsage, type TerminalStatus } from "../../protocol/session.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
 

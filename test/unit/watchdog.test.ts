@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { startWatchdog, type Watchdog, type WatchdogOptions } from "../../daemon/watchdog.ts";
+import { startWatchdog, type Watchdog, type WatchdogOptions } from "../../daemon/runs/watchdog.ts";
 import { waitFor } from "../support/waitFor.ts";
 
 /** A watchdog on a clock that the test turns; its looks come every few real milliseconds. */

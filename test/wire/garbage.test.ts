@@ -1,5 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { frame, longestBody, longestHeader } from "../../daemon/framing.ts";
+import { frame, longestBody, longestHeader } from "../../daemon/wire/framing.ts";
 import type { RawClient } from "../support/rawClient.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { wireSuite } from "../support/wire.ts";

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { requests } from "../../protocol/messages.ts";
-import { frame } from "../../daemon/framing.ts";
+import { frame } from "../../daemon/wire/framing.ts";
 import { wireSuite } from "../support/wire.ts";
 import { waitFor } from "../support/waitFor.ts";
 

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { frame } from "../../daemon/framing.ts";
+import { frame } from "../../daemon/wire/framing.ts";
 import type { RawClient } from "../support/rawClient.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { upTo, wireSuite } from "../support/wire.ts";

@@ -1,11 +1,11 @@
 /** Creates the model of a prompt by its name. */
-import type { SessionMeta } from "../meta.ts";
+import type { SessionMeta } from "../contract/meta.ts";
 import { createRehearsal } from "../rehearsal/rehearsal.ts";
 import { contextWindowOf } from "./contextWindow.ts";
 import { createEditorModel, editorProvider, type AskEditor } from "./editorModel.ts";
 import { createLanguageModel } from "./languageModel.ts";
 import type { Model } from "./model.ts";
-import { chooseProvider } from "./providers.ts";
+import { chooseProvider } from "../contract/providers.ts";
 
 export const rehearsalProvider = "rehearsal";
 

@@ -5,7 +5,7 @@
 import type { ModelMessage } from "ai";
 import type * as protocol from "../../../protocol/models.ts";
 import type { RunErrorCode } from "../../../protocol/session.ts";
-import { TypedError } from "../runErrors.ts";
+import { TypedError } from "../contract/runErrors.ts";
 import type { Model, ToolCall, Turn } from "./model.ts";
 
 export const editorProvider = "vscode";

@@ -4,9 +4,9 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import type { LanguageModel, LanguageModelUsage, ModelMessage, ToolSet } from "ai";
-import type { ChosenProvider } from "./providers.ts";
+import type { ChosenProvider } from "../contract/providers.ts";
 import type { Model, Turn, TurnRequest, TurnUsage } from "./model.ts";
-import { TypedError } from "../runErrors.ts";
+import { TypedError } from "../contract/runErrors.ts";
 import { typeError } from "./modelErrors.ts";
 
 export interface ModelTiming {

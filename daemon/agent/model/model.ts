@@ -1,6 +1,6 @@
 /** The interface of a model: one turn at a time. The rehearsal planner implements it too. */
 import type { ModelMessage } from "ai";
-import type { TypedError } from "../runErrors.ts";
+import type { TypedError } from "../contract/runErrors.ts";
 
 /** A tool as a model sees it; `inputSchema` is JSON Schema. */
 export interface ToolSpec {

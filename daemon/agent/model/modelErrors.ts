@@ -3,7 +3,7 @@
  * codes.
  */
 import type { RunErrorCode } from "../../../protocol/session.ts";
-import { TypedError, messageOf } from "../runErrors.ts";
+import { TypedError, messageOf } from "../contract/runErrors.ts";
 
 /**
  * Types any error of a call. Long texts are cut, because some providers answer with whole pages.

@@ -1,6 +1,6 @@
 /** Chooses the plan of a prompt, and holds the small plans. */
 import type { Plan, PlanWorld } from "./rehearsal.ts";
-import { hotFiles, hotFilesCommand } from "./hotFiles.ts";
+import { hotFiles, hotFilesCommand } from "../contract/hotFiles.ts";
 import { surveyArea, surveyRepository } from "./survey.ts";
 
 export const disclaimer = "This is Offshoot's rehearsal: a fixed plan, no language model.";

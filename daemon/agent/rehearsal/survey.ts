@@ -1,5 +1,5 @@
 /** The plan that surveys a repository: alone, or with a sub-agent for each of its areas. */
-import { hotFiles, hotFilesCommand } from "./hotFiles.ts";
+import { hotFiles, hotFilesCommand } from "../contract/hotFiles.ts";
 import {
   addSums,
   createIgnored,

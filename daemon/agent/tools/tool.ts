@@ -7,7 +7,7 @@ import type {
 } from "@agentclientprotocol/sdk";
 import * as z from "zod";
 import type { Commands } from "../commands.ts";
-import type { Confinement } from "../confinement.ts";
+import type { Confinement } from "../../base/confinement.ts";
 
 /** What the tools of one session share. */
 export interface ToolWorld {

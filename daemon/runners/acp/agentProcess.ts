@@ -5,18 +5,18 @@ import type { Readable, Writable } from "node:stream";
 import type * as z from "zod";
 import type { AcpRunner } from "../../../protocol/config.ts";
 import type { RunError } from "../../../protocol/session.ts";
-import type { Log } from "../../log.ts";
-import { howToGet } from "../acpProfiles.ts";
-import { markVariables } from "../environment.ts";
+import type { Log } from "../../base/log.ts";
+import { howToGet } from "../knownAgents.ts";
+import { markVariables } from "../../processes/environment.ts";
 import { agentError } from "../formats/agentErrors.ts";
 import type { Exit } from "../formats/format.ts";
 import { describeExit, exitFacts } from "../formats/reading.ts";
-import { endOfText, labelOf, outputLines } from "../outputLines.ts";
-import type { Processes } from "../processes.ts";
-import { failure, faultOfFolder, startProgram } from "../programStart.ts";
+import { endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
+import type { Processes } from "../../processes/processes.ts";
+import { failure, faultOfFolder, startProgram } from "../../processes/start.ts";
 import type { RunContext } from "../runner.ts";
-import { endProgram } from "../programEnd.ts";
-import { withTimeout } from "../waiting.ts";
+import { endProgram } from "../../processes/end.ts";
+import { withTimeout } from "../../base/until.ts";
 
 export interface AgentProcess {
   readonly input: Writable;

@@ -1,10 +1,10 @@
 /** Answers an agent's requests to its client: permissions, files, terminals. */
 import type { spawn as spawnProcess } from "node:child_process";
-import { createConfinement } from "../../agent/confinement.ts";
-import { ownMethods } from "../../agent/ownMethods.ts";
-import type { Log } from "../../log.ts";
+import { createConfinement } from "../../base/confinement.ts";
+import { ownMethods } from "../../agent/contract/ownMethods.ts";
+import type { Log } from "../../base/log.ts";
 import { listIn, objectIn, type Json } from "../formats/json.ts";
-import type { Processes } from "../processes.ts";
+import type { Processes } from "../../processes/processes.ts";
 import type { RunContext } from "../runner.ts";
 import { createFiles } from "./files.ts";
 import { AcpError, errorCodes, toClient } from "./names.ts";

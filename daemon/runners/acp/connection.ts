@@ -7,8 +7,8 @@
  */
 import type { Readable, Writable } from "node:stream";
 import type { AnyMessage } from "@agentclientprotocol/sdk";
-import type { Log } from "../../log.ts";
-import { ownMethods } from "../../agent/ownMethods.ts";
+import type { Log } from "../../base/log.ts";
+import { ownMethods } from "../../agent/contract/ownMethods.ts";
 import { isJson, listIn, objectIn, textIn, type Json } from "../formats/json.ts";
 import { readMessageLines } from "./messageLines.ts";
 import {

@@ -1,7 +1,7 @@
 /** Reads and writes files for an agent, inside the session's folder only. */
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Confinement } from "../../agent/confinement.ts";
+import type { Confinement } from "../../base/confinement.ts";
 import { numberIn, textIn, type Json } from "../formats/json.ts";
 import type { ApprovalAnswer, ApprovalQuestion } from "../runner.ts";
 import { changeOf } from "./contents.ts";

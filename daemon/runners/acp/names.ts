@@ -2,7 +2,7 @@
  * The names of the Agent Client Protocol, version 1, that the runner uses, and what it says of
  * itself.
  */
-import { VERSION } from "../../version.ts";
+import { VERSION } from "../../base/version.ts";
 
 export const protocolVersion = 1;
 

@@ -3,7 +3,7 @@ import { RunErrorCode, retryableCodes, type RunError } from "../../../protocol/s
 import { agentError, codeOfStatus } from "../formats/agentErrors.ts";
 import { isJson, numberIn, objectIn, textIn, type Json } from "../formats/json.ts";
 import { kept } from "../formats/reading.ts";
-import { labelOf } from "../outputLines.ts";
+import { labelOf } from "../../processes/outputLines.ts";
 import type { RunOutcome } from "../runner.ts";
 import type { AgentFacts } from "./connection.ts";
 import { AcpError, errorCodes } from "./names.ts";

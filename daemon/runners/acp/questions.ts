@@ -3,7 +3,7 @@
  * option.
  */
 import { textIn, isJson, type Json } from "../formats/json.ts";
-import { labelOf } from "../outputLines.ts";
+import { labelOf } from "../../processes/outputLines.ts";
 import type { ApprovalAnswer, ApprovalQuestion } from "../runner.ts";
 import type { ToolCallFacts } from "./toolCalls.ts";
 

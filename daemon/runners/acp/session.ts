@@ -3,11 +3,11 @@
  * cancels the turn when the run has to end. Knows nothing of the agent's process.
  */
 import type { spawn as spawnProcess } from "node:child_process";
-import type { Log } from "../../log.ts";
+import type { Log } from "../../base/log.ts";
 import { isJson, type Json } from "../formats/json.ts";
 import { agentError } from "../formats/agentErrors.ts";
 import { kept } from "../formats/reading.ts";
-import type { Processes } from "../processes.ts";
+import type { Processes } from "../../processes/processes.ts";
 import type { RunContext, RunOutcome } from "../runner.ts";
 import { createClientSide, type ClientSide } from "./clientSide.ts";
 import type { AcpConnection, SessionSide } from "./connection.ts";
@@ -18,7 +18,7 @@ import { openSession } from "./setUp.ts";
 import { createSubAgents, type SubAgents } from "./subAgents.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 import { createTurnUsage, type TurnUsage } from "./usage.ts";
-import { untilAborted, withTimeout } from "../waiting.ts";
+import { untilAborted, withTimeout } from "../../base/until.ts";
 
 export interface SessionParts {
   processes: Processes;

@@ -1,13 +1,13 @@
 /** Runs commands for an agent: they are processes of the run, like the agent itself. */
 import type { spawn as spawnProcess } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import type { Confinement } from "../../agent/confinement.ts";
-import type { Log } from "../../log.ts";
-import { markVariables } from "../environment.ts";
+import type { Confinement } from "../../base/confinement.ts";
+import type { Log } from "../../base/log.ts";
+import { markVariables } from "../../processes/environment.ts";
 import { listIn, numberIn, textIn, type Json } from "../formats/json.ts";
-import { endOfText, labelOf, outputLines } from "../outputLines.ts";
-import type { ProcessRecord, Processes } from "../processes.ts";
-import { faultOfFolder, startProgram } from "../programStart.ts";
+import { endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
+import type { ProcessRecord, Processes } from "../../processes/processes.ts";
+import { faultOfFolder, startProgram } from "../../processes/start.ts";
 import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "../runner.ts";
 import { refuseUnlessAllowed } from "./files.ts";
 import { AcpError, errorCodes } from "./names.ts";

@@ -1,7 +1,7 @@
 /** Answers the built-in agent's requests for turns of an editor's models, in one session. */
-import type { EditorModels } from "../../editorModels.ts";
+import type { EditorModels } from "../../server/editorModels.ts";
 import { ModelQuestion } from "../../../protocol/models.ts";
-import { ownMethods } from "../../agent/ownMethods.ts";
+import { ownMethods } from "../../agent/contract/ownMethods.ts";
 import type { AcpConnection, SessionSide } from "../acp/connection.ts";
 import { objectIn, textIn, type Json } from "../formats/json.ts";
 

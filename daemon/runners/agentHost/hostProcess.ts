@@ -7,15 +7,15 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { RunError } from "../../../protocol/session.ts";
-import type { Log } from "../../log.ts";
+import type { Log } from "../../base/log.ts";
 import { openAcpConnection, type AcpConnection } from "../acp/connection.ts";
-import { untilAborted, withTimeout } from "../waiting.ts";
+import { untilAborted, withTimeout } from "../../base/until.ts";
 import { agentError } from "../formats/agentErrors.ts";
 import type { Exit } from "../formats/format.ts";
 import { describeExit, exitFacts } from "../formats/reading.ts";
-import { endOfText, labelOf } from "../outputLines.ts";
-import type { Processes } from "../processes.ts";
-import { startProgram } from "../programStart.ts";
+import { endOfText, labelOf } from "../../processes/outputLines.ts";
+import type { Processes } from "../../processes/processes.ts";
+import { startProgram } from "../../processes/start.ts";
 
 /**
  * Megabytes of heap that an agent host may use. A leak then ends the host, whose runs restart in a

@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isSessionId } from "../../agent/sessionFile.ts";
-import type { StoredSession } from "../../store/records.ts";
+import type { StoredSession } from "../../sessions/records.ts";
 import { remembered } from "../acp/names.ts";
 
 /** The folder of the built-in agent in the core's state folder. */

@@ -1,7 +1,7 @@
 /**
  * What the built-in agent gets under `_meta.offshoot` when the session of a run is opened. Pure.
  */
-import type { SessionMeta } from "../../agent/meta.ts";
+import type { SessionMeta } from "../../agent/contract/meta.ts";
 import type { Config } from "../../../protocol/config.ts";
 import type { RunContext } from "../runner.ts";
 import { agentFolder } from "./sessionFiles.ts";

@@ -5,7 +5,7 @@
 import type { AgentEvent, ToolStatus } from "../../../protocol/events.ts";
 import type { Usage } from "../../../protocol/session.ts";
 import type * as z from "zod";
-import { labelOf } from "../outputLines.ts";
+import { labelOf } from "../../processes/outputLines.ts";
 import type { AdoptedSession, RunOutcome, ToolKind } from "../runner.ts";
 import { agentError } from "./agentErrors.ts";
 import type { FormatContext } from "./format.ts";

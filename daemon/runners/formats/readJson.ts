@@ -3,8 +3,8 @@
  * decide how the run ended.
  */
 import type { RunErrorCode } from "../../../protocol/session.ts";
-import type { Log } from "../../log.ts";
-import { endOfText, labelOf, outputLines } from "../outputLines.ts";
+import type { Log } from "../../base/log.ts";
+import { endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
 import type { RunOutcome } from "../runner.ts";
 import { agentError } from "./agentErrors.ts";
 import { claudeStreamJson } from "./claudeStreamJson.ts";

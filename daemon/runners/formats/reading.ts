@@ -1,5 +1,5 @@
 /** The interface of a reader of a program's output, which each format implements. */
-import type { OutputLines } from "../outputLines.ts";
+import type { OutputLines } from "../../processes/outputLines.ts";
 import type { RunOutcome } from "../runner.ts";
 import type { Exit } from "./format.ts";
 

@@ -1,6 +1,6 @@
 /** The format `text`: output becomes events, and the end of stdout is the result. */
 import type { RunError } from "../../../protocol/session.ts";
-import { activityLabel, endOfText, labelOf, outputLines } from "../outputLines.ts";
+import { activityLabel, endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
 import type { RunContext } from "../runner.ts";
 import { describeExit, exitFacts, kept, type Reading } from "./reading.ts";
 

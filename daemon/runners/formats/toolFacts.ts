@@ -1,6 +1,6 @@
 /** Derives facts from the name and the input of a tool call of any agent. */
 import type { AgentEvent } from "../../../protocol/events.ts";
-import { labelOf } from "../outputLines.ts";
+import { labelOf } from "../../processes/outputLines.ts";
 import type { ToolKind } from "../runner.ts";
 import { isJson, listIn, numberIn, textIn, type Json } from "./json.ts";
 

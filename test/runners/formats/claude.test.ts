@@ -1,7 +1,7 @@
 /** What Claude Code, and what speaks like it, prints and is told. */
 import assert from "node:assert/strict";
-import { commandRunner } from "../../../daemon/runners/command.ts";
-import { createProcesses } from "../../../daemon/runners/processes.ts";
+import { commandRunner } from "../../../daemon/runners/command/command.ts";
+import { createProcesses } from "../../../daemon/processes/processes.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 import {
   startFormatRun,

@@ -1,7 +1,7 @@
 /** What holds for every format, with a real program each. */
 import assert from "node:assert/strict";
-import { commandRunner } from "../../../daemon/runners/command.ts";
-import { createProcesses } from "../../../daemon/runners/processes.ts";
+import { commandRunner } from "../../../daemon/runners/command/command.ts";
+import { createProcesses } from "../../../daemon/processes/processes.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 import { startFormatRun, type FormatRun } from "../../support/formatContext.ts";
 import { silentLog } from "../../support/silentLog.ts";

@@ -1,8 +1,8 @@
 /** What codex, gemini, opencode and pi print. */
 import assert from "node:assert/strict";
-import { commandRunner } from "../../../daemon/runners/command.ts";
+import { commandRunner } from "../../../daemon/runners/command/command.ts";
 import type { FormatName } from "../../../daemon/runners/formats/format.ts";
-import { createProcesses } from "../../../daemon/runners/processes.ts";
+import { createProcesses } from "../../../daemon/processes/processes.ts";
 import type { AgentEvent } from "../../../protocol/events.ts";
 import { startFormatRun, type FormatRun } from "../../support/formatContext.ts";
 import { checkLeaks } from "../../support/leaks.ts";

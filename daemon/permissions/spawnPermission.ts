@@ -1,0 +1,87 @@
+/**
+ * What the agent of a run may spawn: a child never gets more than its parent. It stays in the
+ * parent's folder; and what an agent has to ask for before it runs a command, it has to ask for
+ * before it hands that command to a program that asks nobody. Programs themselves are free: they
+ * could do without a sub-agent whatever they spawn one for.
+ */
+import { realpathSync } from "node:fs";
+import { OffshootError } from "../../protocol/errors.ts";
+import type { AgentProfile } from "../../protocol/config.ts";
+import { InvalidParams } from "../base/invalidParams.ts";
+import type { LiveRun } from "../runs/life.ts";
+import { isInside } from "../profiles/catalogue.ts";
+import { isPlainProgram } from "./rules.ts";
+import type { ApprovalQuestion } from "../runners/runner.ts";
+import type { StoredSession } from "../sessions/records.ts";
+
+interface Wanted {
+  profile: AgentProfile;
+  prompt: string;
+  /** Absolute, and there. */
+  folder: string;
+}
+
+/**
+ * Resolves with the prompt, which a person may have changed. Throws 1005 `notTrusted` where it is
+ * not allowed, and -32602 for another folder.
+ */
+export async function leaveToSpawn(
+  parent: StoredSession,
+  run: LiveRun | undefined,
+  { profile, prompt, folder }: Wanted,
+): Promise<string> {
+  if (isPlainProgram(parent.profile)) return prompt;
+  const { cwd } = parent.session;
+  if (!isInside(realPath(folder), realPath(cwd))) {
+    const message = `has to lie in ${cwd}, the folder of the session that spawns it`;
+    throw new InvalidParams([{ path: "cwd", message }]);
+  }
+  const title = `Spawn ${profile.name}: ${prompt}`;
+  const input = { agent: profile.name, prompt };
+  await leaveFor(run, {
+    ...{ toolName: "spawn_agent", kind: "think", title, input, subject: profile.name },
+  });
+  const command = commandOf(profile, prompt);
+  // The agent may have asked for it already, and somebody has seen what it hands on.
+  if (command === undefined || run?.spawnsAllowed.delete(prompt) === true) return prompt;
+  const changed = await leaveFor(run, {
+    ...{ toolName: "run_command", kind: "execute", title: command, subject: command },
+    input: { command },
+  });
+  if (changed === undefined || changed === command) return prompt;
+  if (command === prompt) return changed;
+  throw refusal("the input of this cannot be changed; deny it with a message instead");
+}
+
+/** Without links; a folder that has gone meanwhile keeps its name. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** The command, where a person has changed it. */
+async function leaveFor(
+  run: LiveRun | undefined,
+  question: ApprovalQuestion,
+): Promise<string | undefined> {
+  if (run?.ask === undefined) throw refusal("the run that wants it has ended");
+  const { decision, message, input } = await run.ask(question);
+  if (decision !== "allowOnce") throw refusal(message ?? `it was answered with ${decision}`);
+  const { command } = (input ?? {}) as { command?: unknown };
+  return typeof command === "string" ? command : undefined;
+}
+
+function refusal(why: string): OffshootError {
+  return new OffshootError("notTrusted", `this must not be spawned: ${why}`, {});
+}
+
+/** What a program will run that asks nobody about it; of a shell just what it is given. */
+function commandOf({ runner }: AgentProfile, prompt: string): string | undefined {
+  if (runner.kind !== "command" || runner.format === "claude-stream-json") return undefined;
+  const { command, args = [] } = runner;
+  if (args.length === 2 && args[0] === "-c" && args[1] === "{prompt}") return prompt;
+  return [command, ...args].map((part) => part.replaceAll("{prompt}", prompt)).join(" ");
+}

@@ -1,0 +1,26 @@
+/** How a run's program is made to end: TERM at once, KILL after the grace, to all that it started. */
+import type { ChildProcess } from "node:child_process";
+import type { Log } from "../base/log.ts";
+import type { ProcessRecord, Processes } from "./processes.ts";
+import type { RunContext } from "../runners/runner.ts";
+
+export interface Ending {
+  child: ChildProcess;
+  /** The program itself, as it was found right after its start. */
+  main: ProcessRecord | undefined;
+  context: RunContext;
+  processes: Processes;
+  log: Log;
+}
+
+/** Never rejects: what cannot be found is in the log, and the program itself is killed in any case. */
+export async function endProgram({ child, main, context, processes, log }: Ending): Promise<void> {
+  const { runId, grace } = context;
+  try {
+    const find = { runId, records: main ? [main] : [] };
+    await processes.endProcesses({ find, killAfterMs: grace.killAfterMs });
+  } catch (err) {
+    log.error({ err, runId }, "The processes of a run could not be looked for.");
+  }
+  child.kill("SIGKILL");
+}

@@ -1,0 +1,237 @@
+/** One handler per request, total over the method table. What they do stands in the parts. */
+import type { DaemonStatus } from "../../protocol/daemon.ts";
+import type { Agents } from "../profiles/catalogue.ts";
+import type { ApiKeys } from "./apiKeys.ts";
+import type { ApprovalRules } from "../permissions/standingRules.ts";
+import type { Approvals } from "../permissions/approvals.ts";
+import { refuseOutside, refuseToRun, refuseUntrusted, refuseWhoCannotAnswer } from "./authorize.ts";
+import type { Completions } from "../runs/completions.ts";
+import type { EditorModels } from "./editorModels.ts";
+import { subscribeSession, subscribeTree } from "./hub.ts";
+import { absolutePath, InvalidParams } from "../base/invalidParams.ts";
+import { readBlob, readPage, snapshotOf } from "./pages.ts";
+import { storeUnavailable } from "../runs/messages.ts";
+import type { Retention } from "../runs/retention.ts";
+import type { Scheduler } from "../runs/scheduler.ts";
+import { call, commands, type CoreHandlers } from "./requests.ts";
+import type { SessionTree } from "../sessions/sessionTree.ts";
+import type { Spawning } from "../runs/spawn.ts";
+import type { StoredSession } from "../sessions/records.ts";
+import type { Store } from "../store/sessionStore.ts";
+import { transition } from "../sessions/transition.ts";
+
+interface Parts {
+  tree: SessionTree;
+  store: Store;
+  scheduler: Scheduler;
+  completions: Completions;
+  spawning: Spawning;
+  agents: Agents;
+  approvals: Approvals;
+  approvalRules: ApprovalRules;
+  retention: Retention;
+  apiKeys: ApiKeys;
+  editorModels: EditorModels;
+  status: () => Promise<DaemonStatus>;
+  now: () => number;
+  stop: (runs: "interrupt" | "cancel") => void;
+}
+
+const pageSize = 100;
+
+export function createHandlers(parts: Parts): CoreHandlers {
+  const { tree, store, scheduler, completions, spawning, agents, retention } = parts;
+  const { approvals, approvalRules } = parts;
+  const { apiKeys, editorModels, now } = parts;
+
+  const handlers: CoreHandlers = {
+    "session/create": async (params, { client }) => {
+      refuseUntrusted(client);
+      return { session: await spawning.createRoot(params) };
+    },
+    "session/spawn": async (params, { client }) => {
+      refuseUntrusted(client);
+      const parentId = params.parentId ?? client.options.run?.sessionId;
+      return {
+        session: await spawning.spawn({ ...params, ...(parentId && { parentId }) }, client),
+      };
+    },
+    "session/run": async ({ sessionId }, { client }) => {
+      refuseToRun(parts, client, sessionId);
+      return { session: await scheduler.run(sessionId, client) };
+    },
+    "session/send": async (params, { client }) => {
+      refuseToRun(parts, client, params.sessionId);
+      return { delivery: await scheduler.send(params, client) };
+    },
+    "session/cancel": async ({ sessionId, reason }, { client }) => {
+      refuseOutside(parts, client, sessionId);
+      await scheduler.cancel(sessionId, reason, client.options.run?.sessionId);
+      return {};
+    },
+    "session/pause": async (params, { client }) => {
+      refuseOutside(parts, client, params.sessionId);
+      await scheduler.pause(params);
+      return {};
+    },
+    "session/resume": async (params, { client }) => {
+      refuseToRun(parts, client, params.sessionId);
+      await scheduler.resume(params);
+      return {};
+    },
+    "session/rename": async ({ sessionId, title }, { client }) => {
+      refuseOutside(parts, client, sessionId);
+      const record = tree.get(sessionId);
+      const move = { type: "update", fields: { title } } as const;
+      const session = transition(record.session, move, now());
+      const named: StoredSession = { ...record, session, titleGiven: true };
+      if (!(await tree.commit([{ records: [named] }], { ifFailing: "giveUp" }))) {
+        throw storeUnavailable(store);
+      }
+      return { session: tree.show(sessionId) };
+    },
+    "session/get": ({ sessionId }) => ({ session: tree.show(sessionId) }),
+    "session/list": ({ cursor, cwd, ...filter }) => {
+      // An id of a session; one that was removed meanwhile is as good.
+      if (cursor !== undefined && !/^[\da-f-]{36}$/.test(cursor)) throw notOurCursor();
+      const folder = cwd === undefined ? undefined : absolutePath(cwd, "cwd");
+      return tree.list({ ...filter, ...(cursor && { cursor }), ...(folder && { cwd: folder }) });
+    },
+    "session/messages": async ({ sessionId, cursor, limit = pageSize }) => {
+      tree.get(sessionId);
+      const messages = await readPage(
+        (after, count) => store.messages(sessionId, after, count),
+        ({ n }) => n,
+        cursorNumber(cursor),
+        limit,
+      );
+      const last = messages.at(-1)?.n ?? Number.POSITIVE_INFINITY;
+      const isMore = last < tree.get(sessionId).session.messageCount;
+      return { messages, ...(isMore && { nextCursor: String(last) }) };
+    },
+    "session/events": async ({ sessionId, after = 0, limit = pageSize }) => {
+      tree.get(sessionId);
+      const lastSeq = tree.storedSeq(sessionId);
+      const events = await readPage(
+        (from, count) => store.events(sessionId, from, count),
+        ({ seq }) => seq,
+        after,
+        limit,
+      );
+      return { events: events.filter(({ seq }) => seq <= lastSeq), lastSeq };
+    },
+    "session/blob": async ({ sessionId, blobId, offset = 0 }) => {
+      tree.get(sessionId);
+      return await readBlob(store, sessionId, blobId, offset);
+    },
+    "session/wait": async (params, { client, signal }) => {
+      const result = await scheduler.wait(params, client.options.run, signal);
+      signal.throwIfAborted();
+      // Whoever watches as well hears of the ends before the answer that rests on them.
+      await client.outbound.caughtUp();
+      return result;
+    },
+    "session/delete": async ({ sessionId }, { client }) => {
+      refuseOutside(parts, client, sessionId);
+      const sessionIds = [...tree.descendantsOf(sessionId), tree.get(sessionId).session.id];
+      return { deleted: await retention.remove(sessionIds) };
+    },
+
+    "tree/subscribe": ({ rootIds, events = "lifecycle", afterCompletion }, { client }) => {
+      const wanted = rootIds && new Set(rootIds.map((id, place) => checkedRoot(tree, id, place)));
+      const subscription = subscribeTree(client, { rootIds: wanted, events });
+      if (afterCompletion !== undefined) {
+        client.outbound.replayCompletions(afterCompletion, completions.told, subscription);
+      }
+      return { ...snapshotOf(tree.showAll(wanted)), completionSeq: completions.stored };
+    },
+    "tree/unsubscribe": (_params, { client }) => {
+      client.tree = undefined;
+      return {};
+    },
+    "session/subscribe": ({ sessionId, after = 0 }, { client }) => {
+      const subscription = subscribeSession(client, tree.get(sessionId).session, after);
+      client.outbound.replayEvents(sessionId, after + 1, tree.lastSeq(sessionId), subscription);
+      return { lastSeq: tree.storedSeq(sessionId) };
+    },
+    "session/unsubscribe": ({ sessionId }, { client }) => {
+      client.sessions.delete(sessionId);
+      return {};
+    },
+
+    "approval/list": ({ rootId }) => ({ approvals: approvals.list(rootId) }),
+    "approval/respond": async (params, { client }) => {
+      refuseWhoCannotAnswer(client);
+      await approvals.respond(params, client.name);
+      return {};
+    },
+    "approval/rules": ({ cwd, rootId }) => {
+      const folder = cwd === undefined ? undefined : absolutePath(cwd, "cwd");
+      return { rules: approvalRules.list({ cwd: folder, rootId }) };
+    },
+    "approval/removeRule": async ({ ruleId }, { client }) => {
+      refuseWhoCannotAnswer(client);
+      await approvalRules.remove(ruleId);
+      return {};
+    },
+    "agent/list": async ({ cwd }, { client }) => {
+      const folder = cwd === undefined ? client.folders[0] : absolutePath(cwd, "cwd");
+      await agents.warm(client, folder);
+      const scope = agents.scopeFor(client, folder);
+      const { faults } = scope;
+      return { agents: agents.list(scope), ...(faults.length > 0 && { faults }) };
+    },
+    "daemon/setApiKeys": ({ apiKeys: given }, { client }) => {
+      refuseUntrusted(client);
+      apiKeys.set(given);
+      return {};
+    },
+    "model/offer": ({ models }, { client }) => {
+      refuseUntrusted(client);
+      editorModels.offer(client, models);
+      return {};
+    },
+    "daemon/status": () => parts.status(),
+    "daemon/prune": (params, { client }) => {
+      refuseOutside(parts, client);
+      return retention.prune(params);
+    },
+    "daemon/stop": ({ runs = "interrupt" }, { client }) => {
+      refuseOutside(parts, client);
+      parts.stop(runs);
+      return {};
+    },
+    "workspace/executeCommand": async ({ command, arguments: given = [] }, context) => {
+      const found = Object.entries(commands).find(([name]) => name === command)?.[1];
+      if (found === undefined) {
+        const known = Object.keys(commands).join(", ");
+        throw new InvalidParams([{ path: "command", message: `is unknown; there are: ${known}` }]);
+      }
+      return await call(handlers, found.method, paramsOfCommand(given, found.texts), context);
+    },
+  };
+  return handlers;
+}
+
+/** The id of a root; a child's would stand for no tree at all. */
+function checkedRoot(tree: SessionTree, id: string, place: number): string {
+  if (tree.get(id).session.kind === "root") return id;
+  throw new InvalidParams([{ path: `rootIds[${place}]`, message: `${id} is not a root` }]);
+}
+
+/** Texts are what an editor without a plug-in can ask a person for: they stand for named params. */
+function paramsOfCommand(given: readonly unknown[], texts: readonly string[]): unknown {
+  const [first] = given;
+  if (typeof first !== "string") return first;
+  return Object.fromEntries(texts.map((name, place) => [name, given[place]]));
+}
+
+function cursorNumber(cursor: string | undefined): number {
+  const number = Number(cursor ?? 0);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw notOurCursor();
+}
+
+function notOurCursor(): InvalidParams {
+  return new InvalidParams([{ path: "cursor", message: "is not one that this request gave out" }]);
+}

@@ -1,0 +1,168 @@
+/** The door of the core: its socket, the token that opens it, and the handshake behind it. */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { chmod, lstat, mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
+import {
+  isNewer,
+  lineTimeoutMs,
+  parseLine,
+  readLine,
+  writeLine,
+  type Action,
+  type Hello,
+  type Peer,
+} from "../wire/handshake.ts";
+import type { Log } from "../base/log.ts";
+import type { StateFolder } from "../base/stateFolder.ts";
+
+export interface ListenOptions {
+  readonly folder: StateFolder;
+  readonly version: string;
+  readonly protocolVersion: number;
+  readonly token: string;
+  /** Whether a newer version may take this core's place just now. */
+  isIdle(): boolean;
+  /**
+   * A client has joined. The socket is paused and may hold bytes already: listen for `data`, `close`
+   * and `error`, then call `resume()`.
+   */
+  onClient(socket: Socket, peer: Peer): void;
+  /** A newer version takes over: stop in order and let go of the socket, then of the lock. */
+  onTakeover(): void;
+  readonly log: Log;
+  /** How long a client may take for each line of the handshake. */
+  readonly lineTimeoutMs?: number;
+}
+
+export interface Listener {
+  /**
+   * Lets nobody in any more and removes the socket file. Clients that have joined stay. Do this
+   * before the lock is let go: the next core makes a file of the same name.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens on the socket of the state folder. The caller holds the lock of the folder, so a socket
+ * file that lies there belongs to a dead core and is removed. Rejects when the folder is not ours
+ * or the socket cannot be made.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { folder } = options;
+  const onWindows = process.platform === "win32";
+  if (!onWindows) {
+    await mkdir(folder.dir, { recursive: true, mode: 0o700 });
+    // A link that somebody set up to their own state folder is welcome; one in a shared folder is not.
+    await makePrivateFolder(await realpath(folder.dir));
+    const parent = dirname(folder.socket);
+    if (parent !== folder.dir) await makePrivateFolder(parent);
+    await rm(folder.socket, { force: true });
+  }
+  const entering = new Set<Socket>();
+  const server = createServer((socket) => {
+    entering.add(socket);
+    // The faults of a socket show as its end; without a listener they would end the core.
+    socket.on("error", (err) => options.log.debug({ err }, "A connection failed."));
+    void admit(socket, options).finally(() => entering.delete(socket));
+  });
+  await started(server, folder.socket);
+  if (!onWindows) await chmod(folder.socket, 0o600);
+  return {
+    async close() {
+      // Its callback would wait for the clients that have joined.
+      server.close();
+      for (const socket of entering) socket.destroy();
+    },
+  };
+}
+
+/** Leads one connection through the handshake; whatever it does, nobody else is harmed. */
+async function admit(socket: Socket, options: ListenOptions): Promise<void> {
+  const { version, protocolVersion, log } = options;
+  const timeoutMs = options.lineTimeoutMs ?? lineTimeoutMs;
+  try {
+    const hello = parseLine<Hello>(await readLine(socket, timeoutMs));
+    const peer = peerOf(hello);
+    if (peer === undefined) return refuse(socket, options, "the first line is no handshake");
+    if (!sameToken(hello?.token, options.token)) {
+      return refuse(socket, options, "the token is wrong; it stands in the core's state folder");
+    }
+    writeLine(socket, { version, protocolVersion, pid: process.pid, idle: options.isIdle() });
+
+    const wish = parseLine<Action>(await readLine(socket, timeoutMs))?.action;
+    if (wish === "join") return options.onClient(socket, peer);
+    if (wish !== "takeover") return refuse(socket, options, "this action is not known");
+    const newer = await isNewer(peer.version, version);
+    if (!newer) return refuse(socket, options, `${peer.version} is not newer than ${version}`);
+    if (!options.isIdle()) return refuse(socket, options, "the core is busy");
+    log.info({ peer }, "A newer version takes over.");
+    writeLine(socket, { ok: true });
+    // It stays open until this process has ended: its end tells the newer front to go on.
+    socket.unref().resume();
+    options.onTakeover();
+  } catch (err) {
+    refuse(socket, options, err instanceof Error ? err.message : String(err));
+  }
+}
+
+function refuse(socket: Socket, { log }: ListenOptions, reason: string): void {
+  log.warn({ reason }, "A connection was refused.");
+  if (socket.destroyed) return;
+  writeLine(socket, { error: reason });
+  socket.resume().end(() => socket.destroy());
+}
+
+function peerOf(hello: Partial<Hello> | undefined): Peer | undefined {
+  const { version, protocolVersion, pid } = hello ?? {};
+  if (typeof version !== "string" || typeof protocolVersion !== "number") return undefined;
+  return typeof pid === "number" ? { version, protocolVersion, pid } : undefined;
+}
+
+/** Compares digests, which have one length, so that the time taken says nothing of the token. */
+function sameToken(given: unknown, expected: string): boolean {
+  if (typeof given !== "string") return false;
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}
+
+function started(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** Makes the folder, or takes one that is ours, so that only its owner can enter. */
+async function makePrivateFolder(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const found = await lstat(dir);
+  const sticky = (found.mode & 0o1000) !== 0;
+  if (!found.isDirectory() || found.uid !== process.getuid?.() || sticky) {
+    throw new Error(
+      `${dir} must be a folder of your own: remove it, or choose another --state-dir`,
+    );
+  }
+  if ((found.mode & 0o077) !== 0) await chmod(dir, 0o700);
+}
+
+/**
+ * The token of a state folder: 64 hexadecimal digits in a file that only its owner can read, made
+ * when there is none. A reader finds it whole or not at all. Call it with the lock held.
+ */
+export async function ensureToken(file: string): Promise<string> {
+  const found = await readFile(file, "utf8").catch(() => "");
+  if (/^[0-9a-f]{64}$/.test(found)) {
+    await chmod(file, 0o600);
+    return found;
+  }
+  const token = randomBytes(32).toString("hex");
+  const draft = `${file}.${process.pid}`;
+  await rm(draft, { force: true });
+  await writeFile(draft, token, { mode: 0o600, flag: "wx" });
+  await rename(draft, file);
+  return token;
+}
