@@ -16,7 +16,8 @@ import type { ModelMessage } from "ai";
 import envPaths from "env-paths";
 import { messagesOf, textOfPrompt } from "./conversation.ts";
 import type { McpPool } from "./mcp.ts";
-import { PromptMeta, SessionMeta, readMeta } from "./contract/meta.ts";
+import { PromptMeta, SessionMeta, isSessionId } from "./contract/meta.ts";
+import { readMeta } from "./readMeta.ts";
 import type { AskEditor } from "./model/editorModel.ts";
 import { keyNamesOf } from "./contract/providers.ts";
 import type { Redaction } from "../base/redaction.ts";
@@ -24,7 +25,7 @@ import { replayConversation } from "./replay.ts";
 import { invalidParams, toRequestError } from "./requestErrors.ts";
 import { createAgentSession } from "./session.ts";
 import type { AgentSession } from "./session.ts";
-import { createSessionFile, isSessionId } from "./sessionFile.ts";
+import { createSessionFile } from "./sessionFile.ts";
 import { createSessionClient } from "./updates.ts";
 
 export interface OpenedSession extends Omit<AgentSession, "prompt" | "inject" | "pause"> {

@@ -24,11 +24,6 @@ export interface SessionFile {
   load(): Promise<SessionRecord | undefined>;
 }
 
-/** Ids become names of files, so only ids as we make them are accepted. */
-export function isSessionId(id: string): boolean {
-  return /^[\w-]{1,100}$/.test(id);
-}
-
 export function createSessionFile(folder: string, sessionId: string): SessionFile {
   const file = join(folder, `${sessionId}.json`);
   let lastSave: Promise<void> = Promise.resolve();

@@ -7,7 +7,8 @@ import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
 import { OffshootError } from "../../protocol/errors.ts";
 import type { NotificationParams, ParamsOf } from "../../protocol/messages.ts";
 import type { ApprovalRules } from "./standingRules.ts";
-import type { Client, News } from "../server/hub.ts";
+import type { Caller } from "../sessions/caller.ts";
+import type { News } from "../sessions/news.ts";
 import { InvalidParams } from "../base/invalidParams.ts";
 import type { Decision } from "./rules.ts";
 import type { ApprovalAnswer, ApprovalQuestion } from "../runners/runner.ts";
@@ -231,7 +232,7 @@ export function createApprovals(parts: Parts): Approvals {
 }
 
 /** Who can answer: a person's client. A program inside a run would answer for itself. */
-export function canAnswer({ options }: Pick<Client, "options">): boolean {
+export function canAnswer({ options }: Pick<Caller, "options">): boolean {
   return options.workspaceTrusted !== false && options.run === undefined;
 }
 

@@ -11,7 +11,7 @@ import type {
   StoredRule,
 } from "../../protocol/approvals.ts";
 import { OffshootError } from "../../protocol/errors.ts";
-import type { News } from "../server/hub.ts";
+import type { News } from "../sessions/news.ts";
 import { exactPattern } from "../base/rulePatterns.ts";
 import type { ApprovalQuestion } from "../runners/runner.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";

@@ -24,7 +24,7 @@ import type { Format } from "./files/formats.ts";
 import { isOnPath, whyUnavailable } from "./availability.ts";
 import { builtInModelAgents } from "./builtIn.ts";
 import { faultText, type Configuration, type LoadedConfig } from "../config/config.ts";
-import type { Client } from "../server/hub.ts";
+import type { Caller } from "../sessions/caller.ts";
 import { builtInAcpProfiles, howToGet } from "../runners/knownAgents.ts";
 import type { RunContext } from "../runners/runner.ts";
 import type { Setup, StoredSession, TrustedWorkspace } from "../sessions/records.ts";
@@ -54,7 +54,7 @@ interface KnownAgent {
 }
 
 /** Whoever asks, as far as agents go. */
-export type Asker = Pick<Client, "options" | "settings" | "folders">;
+export type Asker = Pick<Caller, "options" | "settings" | "folders">;
 
 export interface Agents {
   /** Everything that counts for this client in this folder. */

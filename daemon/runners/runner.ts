@@ -4,15 +4,9 @@
  */
 import type { AgentProfile, PermissionMode } from "../../protocol/config.ts";
 import type { AgentEvent } from "../../protocol/events.ts";
+import type { RunOutcome } from "../sessions/endings.ts";
 import type { Activity, Limits, RunError, Session, Usage } from "../../protocol/session.ts";
 import type { ProcessRecord } from "../processes/processes.ts";
-
-/** How one attempt of a run ended. `result` is the last text that the agent said. */
-export type RunOutcome =
-  | { status: "completed"; result: string }
-  | { status: "error"; error: RunError; result?: string }
-  /** The signal was aborted and the runner has ended everything; the signal says why. */
-  | { status: "aborted"; result?: string };
 
 /** The attempt ended between two turns, because the run was to pause there. */
 export interface Paused {

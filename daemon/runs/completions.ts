@@ -7,7 +7,7 @@ import { v7 as newId } from "uuid";
 import type { Completion } from "../../protocol/messages.ts";
 import { isTerminal, type Message, type Session } from "../../protocol/session.ts";
 import type { Ending } from "../sessions/endings.ts";
-import type { News } from "../server/hub.ts";
+import type { News } from "../sessions/news.ts";
 import type { Change, SessionTree } from "../sessions/sessionTree.ts";
 import type { StoredSession } from "../sessions/records.ts";
 import { transition } from "../sessions/transition.ts";

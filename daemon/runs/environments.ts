@@ -3,12 +3,12 @@
  * last, else that of the session above it, else the core's own. Kept in memory only: a later core
  * has been started by a client whose environment is as good.
  */
-import type { Client } from "../server/hub.ts";
+import type { Caller } from "../sessions/caller.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";
 
 export interface SessionEnvironments {
   /** The client wants the session to run, now or later. */
-  wanted(sessionId: string, client: Pick<Client, "options">): void;
+  wanted(sessionId: string, client: Pick<Caller, "options">): void;
   of(sessionId: string): NodeJS.ProcessEnv;
   /** The session was removed. */
   forget(sessionId: string): void;

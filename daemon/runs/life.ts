@@ -13,11 +13,12 @@ import {
   runError,
   type EndCause,
   type Ending,
+  type RunOutcome,
 } from "../sessions/endings.ts";
 import type { Log } from "../base/log.ts";
-import type { News } from "../server/hub.ts";
+import type { News } from "../sessions/news.ts";
 import { hold } from "./pause.ts";
-import type { Paused, RunContext, RunOutcome } from "../runners/runner.ts";
+import type { Paused, RunContext } from "../runners/runner.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";
 import type { Settings } from "../config/settings.ts";
 import type { HeldRun, StoredSession } from "../sessions/records.ts";

@@ -10,7 +10,7 @@ import type { ParamsOf } from "../../protocol/messages.ts";
 import { noUsage, type Limits, type Message, type Session } from "../../protocol/session.ts";
 import type { Agents, Scope } from "../profiles/catalogue.ts";
 import type { Folders } from "../base/folders.ts";
-import type { Client } from "../server/hub.ts";
+import type { Caller } from "../sessions/caller.ts";
 import { InvalidParams } from "../base/invalidParams.ts";
 import { cutToParent, limitExceeded, stricter } from "../sessions/limits.ts";
 import { notRunning, type RunQueue } from "./queue.ts";
@@ -26,7 +26,7 @@ import { transition } from "../sessions/transition.ts";
 type SpawnParams = ParamsOf<"session/spawn">;
 
 export interface Spawning {
-  spawn(params: SpawnParams, client: Client): Promise<Session>;
+  spawn(params: SpawnParams, client: Caller): Promise<Session>;
   createRoot(params: ParamsOf<"session/create">): Promise<Session>;
 }
 
@@ -48,7 +48,7 @@ export function createSpawning(parts: Parts): Spawning {
   /** Spawns with a key that are not answered yet: the same key joins them. */
   const underWay = new Map<string, Promise<Session>>();
 
-  async function spawn(params: SpawnParams, client: Client): Promise<Session> {
+  async function spawn(params: SpawnParams, client: Caller): Promise<Session> {
     const folder = await folders.checked(folderFor(params, client));
     await agents.warm(client, folder);
     return await spawnAllowed(await withLeave(params, client, folder), client, folder);
@@ -57,7 +57,7 @@ export function createSpawning(parts: Parts): Spawning {
   /** A run asks before it spawns; while that lasts everything else may change. */
   async function withLeave(
     params: SpawnParams,
-    client: Client,
+    client: Caller,
     folder: string,
   ): Promise<SpawnParams> {
     const spawner = tree.find(client.options.run?.sessionId ?? "");
@@ -70,7 +70,7 @@ export function createSpawning(parts: Parts): Spawning {
 
   async function spawnAllowed(
     params: SpawnParams,
-    client: Client,
+    client: Caller,
     asked: string,
   ): Promise<Session> {
     const scopeOfAsked = agents.scopeFor(client, asked);
@@ -106,7 +106,7 @@ export function createSpawning(parts: Parts): Spawning {
   }
 
   /** Where the work will be done, unless the agent's profile says otherwise. */
-  function folderFor({ cwd, parentId }: SpawnParams, client: Client): string {
+  function folderFor({ cwd, parentId }: SpawnParams, client: Caller): string {
     const parent = parentId === undefined ? undefined : tree.get(parentId);
     const folder = cwd ?? parent?.session.cwd ?? client.folders[0];
     if (folder !== undefined) return folder;
@@ -142,7 +142,7 @@ export function createSpawning(parts: Parts): Spawning {
   }
 
   /** What counts for the session though it is not of the user's own configuration. */
-  function setupFor({ setup }: Scope, client: Client): Setup | undefined {
+  function setupFor({ setup }: Scope, client: Caller): Setup | undefined {
     const surrounding = tree.find(client.options.run?.sessionId ?? "")?.setup;
     const whole = { ...surrounding, ...setup };
     return Object.keys(whole).length === 0 ? undefined : whole;

@@ -2,33 +2,17 @@
  * Who hears what. A piece of news is serialised once and goes to every client that asked for it;
  * how fast that client reads is the business of its Outbound.
  */
-import type { ClientOptions } from "../../protocol/daemon.ts";
 import type { NotificationMethod, NotificationParams } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
 import type { Asking } from "./clientRequests.ts";
-import type { LoadedConfig } from "../config/config.ts";
 import { frame } from "../wire/framing.ts";
+import type { Caller } from "../sessions/caller.ts";
+import type { News } from "../sessions/news.ts";
 import type { Outbound, Subscription, TreeSubscription } from "./outbound.ts";
 
-/** A notification, with what the hub needs to know to whom it matters. */
-export type News = {
-  [M in NotificationMethod]: {
-    method: M;
-    params: NotificationParams<M>;
-    /** The tree that it is about; absent: everybody who subscribed to a tree hears it. */
-    rootId?: string;
-  };
-}[NotificationMethod];
-
 /** A connected client, from `initialize` to the end of its connection. */
-export interface Client {
+export interface Client extends Caller {
   readonly id: number;
-  readonly name: string;
-  readonly options: ClientOptions;
-  /** The client's settings as far as they are valid, and what is wrong with the rest. */
-  settings: LoadedConfig;
-  /** Absolute paths of its workspace folders. */
-  folders: readonly string[];
   readonly outbound: Outbound;
   readonly asking: Asking;
   tree: TreeSubscription | undefined;

@@ -9,7 +9,13 @@ import {
   type RunErrorCode,
   type TerminalStatus,
 } from "../../protocol/session.ts";
-import type { RunOutcome } from "../runners/runner.ts";
+
+/** How one attempt of a run ended. `result` is the last text that the agent said. */
+export type RunOutcome =
+  | { status: "completed"; result: string }
+  | { status: "error"; error: RunError; result?: string }
+  /** The signal was aborted and the runner has ended everything; the signal says why. */
+  | { status: "aborted"; result?: string };
 
 export interface Ending {
   status: TerminalStatus;

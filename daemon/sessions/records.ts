@@ -4,7 +4,7 @@ import type { AgentProfile, Config, Permissions } from "../../protocol/config.ts
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Completion } from "../../protocol/messages.ts";
 import type { Message, Session } from "../../protocol/session.ts";
-import type { RunOutcome } from "../runners/runner.ts";
+import type { RunOutcome } from "./endings.ts";
 
 /** What is stored of a session: what clients see, and what only the core needs. */
 export interface StoredSession {

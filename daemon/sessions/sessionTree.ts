@@ -8,7 +8,7 @@ import type { AgentEvent } from "../../protocol/events.ts";
 import type { Completion, ParamsOf } from "../../protocol/messages.ts";
 import type { Activity, Message, Session } from "../../protocol/session.ts";
 import { blobParts, boundEvent } from "./eventSize.ts";
-import type { News } from "../server/hub.ts";
+import type { News } from "./news.ts";
 import type { RunQueue } from "../runs/queue.ts";
 import type { StoredSession } from "./records.ts";
 import { matches } from "./sessionFilter.ts";

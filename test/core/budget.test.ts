@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { RunContext } from "../../daemon/runners/runner.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { refusal } from "../support/runs.ts";

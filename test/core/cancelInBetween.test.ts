@@ -1,6 +1,6 @@
 /** What is asked of a session in the very moment in which its run ends and another one follows. */
 import { deepEqual, equal } from "node:assert/strict";
-import type { RunOutcome } from "../../daemon/runners/runner.ts";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import type { Store } from "../../daemon/store/sessionStore.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { runError } from "../../daemon/sessions/endings.ts";
-import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
+import { runError, type RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { RunContext } from "../../daemon/runners/runner.ts";
 import type { TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { done, fails, network, supervised } from "../support/supervised.ts";

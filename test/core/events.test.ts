@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import { readBlob } from "../../daemon/server/pages.ts";
-import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
+import type { RunContext } from "../../daemon/runners/runner.ts";
 import { maxEventBytes } from "../../protocol/events.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { runError } from "../../daemon/sessions/endings.ts";
-import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
+import { runError, type RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { RunContext } from "../../daemon/runners/runner.ts";
 import type { AgentProfile } from "../../protocol/config.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
-import { runError } from "../../daemon/sessions/endings.ts";
-import type { Paused, RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
+import { runError, type RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { Paused, RunContext } from "../../daemon/runners/runner.ts";
 import type { Config } from "../../protocol/config.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";

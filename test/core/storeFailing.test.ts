@@ -1,6 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import { join } from "node:path";
-import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
+import type { RunContext } from "../../daemon/runners/runner.ts";
 import type { Store } from "../../daemon/store/sessionStore.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { openParts } from "../support/inProcess.ts";

@@ -1,4 +1,5 @@
 /** A run of an agent that speaks ACP: what `startRun` gives, with what such runs do besides. */
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Processes } from "../../daemon/processes/processes.ts";
@@ -7,7 +8,6 @@ import type {
   ApprovalAnswer,
   ApprovalQuestion,
   RunContext,
-  RunOutcome,
   Runner,
 } from "../../daemon/runners/runner.ts";
 import type { AcpRunner, AgentProfile, RunnerConfig } from "../../protocol/config.ts";

@@ -1,10 +1,6 @@
 /** Runs that ask people, inside the test's own process. */
-import type {
-  ApprovalAnswer,
-  ApprovalQuestion,
-  RunContext,
-  RunOutcome,
-} from "../../daemon/runners/runner.ts";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "../../daemon/runners/runner.ts";
 import type { Approval } from "../../protocol/approvals.ts";
 import type { TestParts } from "./inProcess.ts";
 import { waitFor } from "./waitFor.ts";

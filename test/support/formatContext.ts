@@ -1,11 +1,11 @@
 /** A run of a program that prints JSON: what `startRun` gives, with what such runs do besides. */
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import type { Processes } from "../../daemon/processes/processes.ts";
 import type {
   AdoptedChild,
   ApprovalAnswer,
   ApprovalQuestion,
   RunContext,
-  RunOutcome,
   Runner,
 } from "../../daemon/runners/runner.ts";
 import type { CommandRunner } from "../../protocol/config.ts";

@@ -1,10 +1,11 @@
 /** Drives a runner without a scheduler: one run, with real processes and a real end of leftovers. */
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runEnvironment } from "../../daemon/processes/environment.ts";
 import type { Processes, ProcessRecord } from "../../daemon/processes/processes.ts";
-import type { Paused, RunContext, RunOutcome, Runner } from "../../daemon/runners/runner.ts";
+import type { Paused, RunContext, Runner } from "../../daemon/runners/runner.ts";
 import type { AgentProfile, RunnerConfig } from "../../protocol/config.ts";
 import type { AgentEvent } from "../../protocol/events.ts";
 import { noUsage } from "../../protocol/session.ts";

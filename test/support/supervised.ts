@@ -1,6 +1,6 @@
 /** Parts of a core whose runs come to outcomes that the test has named before. */
-import type { RunContext, RunOutcome } from "../../daemon/runners/runner.ts";
-import { runError } from "../../daemon/sessions/endings.ts";
+import type { RunContext } from "../../daemon/runners/runner.ts";
+import { runError, type RunOutcome } from "../../daemon/sessions/endings.ts";
 import { openParts, type TestParts, type TestPartsOptions } from "./inProcess.ts";
 
 /** A retryable error. */

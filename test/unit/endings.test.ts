@@ -6,9 +6,9 @@ import {
   runError,
   type EndCause,
   type Ending,
+  type RunOutcome,
 } from "../../daemon/sessions/endings.ts";
 import { finalCodes, retryableCodes } from "../../protocol/session.ts";
-import type { RunOutcome } from "../../daemon/runners/runner.ts";
 
 const aborted: RunOutcome = { status: "aborted" };
 const byUser: EndCause = { kind: "cancelled", by: "user" };

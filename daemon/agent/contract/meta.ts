@@ -5,9 +5,6 @@
 import * as z from "zod";
 import { Config, Permissions } from "../../../protocol/config.ts";
 import { Limits } from "../../../protocol/session.ts";
-import { invalidParams } from "../requestErrors.ts";
-
-export type Meta = Record<string, unknown> | null | undefined;
 
 /** Sent with `session/new` and `session/load`. */
 export const SessionMeta = z.object({
@@ -82,16 +79,7 @@ export const PermissionMeta = z.object({
 });
 export type PermissionMeta = z.infer<typeof PermissionMeta>;
 
-/** Reads `_meta.offshoot`. Throws "invalid params", naming every fault. */
-export function readMeta<Schema extends z.ZodType>(schema: Schema, meta: Meta): z.infer<Schema> {
-  const parsed = schema.safeParse(meta?.["offshoot"] ?? {});
-  if (parsed.success) return parsed.data;
-  throw invalidParams(`_meta.offshoot: ${faultsOf(parsed.error)}`);
-}
-
-/** One sentence that names every fault with its path. */
-function faultsOf(error: z.ZodError): string {
-  return error.issues
-    .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
-    .join("; ");
+/** Ids of sessions become names of files, so that an id must be one that Offshoot makes. */
+export function isSessionId(id: string): boolean {
+  return /^[\w-]{1,100}$/.test(id);
 }

@@ -3,6 +3,7 @@
  * own for each run, which ends with the run; runs of the built-in agent share the processes of
  * `hosts`.
  */
+import type { RunOutcome } from "../../sessions/endings.ts";
 import { spawn as spawnProcess } from "node:child_process";
 import type { RunError } from "../../../protocol/session.ts";
 import type { Log } from "../../base/log.ts";
@@ -17,7 +18,7 @@ import { kept } from "../formats/reading.ts";
 import { labelOf } from "../../processes/outputLines.ts";
 import type { Processes } from "../../processes/processes.ts";
 import { failure } from "../../processes/start.ts";
-import type { Paused, RunContext, RunOutcome, Runner } from "../runner.ts";
+import type { Paused, RunContext, Runner } from "../runner.ts";
 
 /** Processes of the agent that serve many runs. */
 export interface AcpHosts {

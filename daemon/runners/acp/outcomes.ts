@@ -4,7 +4,7 @@ import { agentError, codeOfStatus } from "../formats/agentErrors.ts";
 import { isJson, numberIn, objectIn, textIn, type Json } from "../formats/json.ts";
 import { kept } from "../formats/reading.ts";
 import { labelOf } from "../../processes/outputLines.ts";
-import type { RunOutcome } from "../runner.ts";
+import type { RunOutcome } from "../../sessions/endings.ts";
 import type { AgentFacts } from "./connection.ts";
 import { AcpError, errorCodes } from "./names.ts";
 

@@ -2,13 +2,14 @@
  * One run in one session of an agent: opens the session, sends the prompt, emits what comes, and
  * cancels the turn when the run has to end. Knows nothing of the agent's process.
  */
+import type { RunOutcome } from "../../sessions/endings.ts";
 import type { spawn as spawnProcess } from "node:child_process";
 import type { Log } from "../../base/log.ts";
 import { isJson, type Json } from "../formats/json.ts";
 import { agentError } from "../formats/agentErrors.ts";
 import { kept } from "../formats/reading.ts";
 import type { Processes } from "../../processes/processes.ts";
-import type { RunContext, RunOutcome } from "../runner.ts";
+import type { RunContext } from "../runner.ts";
 import { createClientSide, type ClientSide } from "./clientSide.ts";
 import type { AcpConnection, SessionSide } from "./connection.ts";
 import { createMessages, metaOf, type Messages } from "./messages.ts";

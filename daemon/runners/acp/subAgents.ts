@@ -2,10 +2,11 @@
  * Shows each sub-agent that an agent announces as a session of its own as an adopted child. A
  * sub-agent that was idle and works again is adopted again.
  */
+import type { RunOutcome } from "../../sessions/endings.ts";
 import { objectIn, textIn, type Json } from "../formats/json.ts";
 import { agentError } from "../formats/agentErrors.ts";
 import type { FormatContext } from "../formats/format.ts";
-import type { AdoptedSession, RunOutcome } from "../runner.ts";
+import type { AdoptedSession } from "../runner.ts";
 import type { AcpConnection, SessionSide } from "./connection.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 

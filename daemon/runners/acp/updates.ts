@@ -6,7 +6,7 @@ import { AgentEvent } from "../../../protocol/events.ts";
 import type { FormatContext } from "../formats/format.ts";
 import { listIn, objectIn, textIn, type Json } from "../formats/json.ts";
 import { createNarration, type Narration } from "../formats/narration.ts";
-import type { RunOutcome } from "../runner.ts";
+import type { RunOutcome } from "../../sessions/endings.ts";
 import { textOfBlock } from "./contents.ts";
 import { createToolCalls, type ToolCalls } from "./toolCalls.ts";
 

@@ -1,7 +1,7 @@
 /** Removes the files that the built-in agent keeps of sessions. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { isSessionId } from "../../agent/sessionFile.ts";
+import { isSessionId } from "../../agent/contract/meta.ts";
 import type { StoredSession } from "../../sessions/records.ts";
 import { remembered } from "../acp/names.ts";
 

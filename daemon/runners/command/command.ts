@@ -2,6 +2,7 @@
  * The runner `command`: an agent that is a program. Its output becomes events; the outcome is the
  * result line of its format, or with `text` its exit code.
  */
+import type { RunOutcome } from "../../sessions/endings.ts";
 import { spawn as spawnProcess } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -21,7 +22,7 @@ import { failure, faultOfFolder, startProgram } from "../../processes/start.ts";
 import type { ProgramStart } from "../../processes/start.ts";
 import { endProgram } from "../../processes/end.ts";
 import { untilAborted, withTimeout } from "../../base/until.ts";
-import type { RunContext, RunOutcome, Runner } from "../runner.ts";
+import type { RunContext, Runner } from "../runner.ts";
 
 /** How long a pipe may stay open and silent after the run's processes have ended. */
 const silentPipeMs = 2000;

@@ -6,7 +6,7 @@
  */
 import { claudeConversation } from "./claudeConversation.ts";
 import { claudeVerdict, type ClaudeTrouble } from "./claudeVerdict.ts";
-import type { RunOutcome } from "../runner.ts";
+import type { RunOutcome } from "../../sessions/endings.ts";
 import type { Format, FormatParts } from "./format.ts";
 import { contentOf, isJson, listIn, numberIn, objectIn, textIn, type Json } from "./json.ts";
 import { parentOf, type Voice } from "./narration.ts";

@@ -1,6 +1,6 @@
 /** Types the failures that Claude Code reports. */
 import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
-import type { RunOutcome } from "../runner.ts";
+import type { RunOutcome } from "../../sessions/endings.ts";
 import { agentError, codeOfStatus, errorOfText } from "./agentErrors.ts";
 import { numberIn, objectIn, textIn, type Json } from "./json.ts";
 

@@ -3,7 +3,7 @@
  * exec_events.rs and event_processor_with_jsonl_output.rs of openai/codex and the types of
  * @openai/codex-sdk 0.163. Codex reads its stdin until the end, so stdin must be empty or closed.
  */
-import type { RunOutcome } from "../runner.ts";
+import type { RunOutcome } from "../../sessions/endings.ts";
 import { errorOfText } from "./agentErrors.ts";
 import type { Exit, Format, FormatParts } from "./format.ts";
 import { contentOf, isJson, listIn, numberIn, objectIn, textIn, type Json } from "./json.ts";

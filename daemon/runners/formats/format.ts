@@ -2,8 +2,9 @@
  * The interface of a format, which interprets the JSON lines of one kind of program. A format knows
  * nothing of processes; the runner knows nothing of lines.
  */
+import type { RunOutcome } from "../../sessions/endings.ts";
 import type { CommandRunner } from "../../../protocol/config.ts";
-import type { RunContext, RunOutcome } from "../runner.ts";
+import type { RunContext } from "../runner.ts";
 import type { Json } from "./json.ts";
 import type { Narration } from "./narration.ts";
 

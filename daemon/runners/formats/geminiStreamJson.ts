@@ -4,7 +4,7 @@
  * google-gemini/gemini-cli.
  */
 import type { RunErrorCode } from "../../../protocol/session.ts";
-import type { RunOutcome } from "../runner.ts";
+import type { RunOutcome } from "../../sessions/endings.ts";
 import { agentError, errorOfText } from "./agentErrors.ts";
 import type { Format, FormatParts } from "./format.ts";
 import { isJson, numberIn, objectIn, textIn, type Json } from "./json.ts";

@@ -2,11 +2,12 @@
  * Emits what an agent says and does as events: one voice for the run itself and one for each
  * sub-agent that the agent started by itself, which is shown as an adopted child.
  */
+import type { RunOutcome } from "../../sessions/endings.ts";
 import type { AgentEvent, ToolStatus } from "../../../protocol/events.ts";
 import type { Usage } from "../../../protocol/session.ts";
 import type * as z from "zod";
 import { labelOf } from "../../processes/outputLines.ts";
-import type { AdoptedSession, RunOutcome, ToolKind } from "../runner.ts";
+import type { AdoptedSession, ToolKind } from "../runner.ts";
 import { agentError } from "./agentErrors.ts";
 import type { FormatContext } from "./format.ts";
 import { textIn, type Json } from "./json.ts";

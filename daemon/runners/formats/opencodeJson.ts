@@ -7,7 +7,7 @@
  * usage, is a stream that broke off (anomalyco/opencode#26855, #31435).
  */
 import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
-import type { RunOutcome } from "../runner.ts";
+import type { RunOutcome } from "../../sessions/endings.ts";
 import { agentError, codeOfStatus, errorOfText } from "./agentErrors.ts";
 import type { Format, FormatParts } from "./format.ts";
 import { numberIn, objectIn, textIn, type Json } from "./json.ts";

@@ -3,7 +3,7 @@
  * types and print-mode.js of @mariozechner/pi-coding-agent 0.73. The exit code is always 0, and a
  * retry may follow `agent_end`.
  */
-import type { RunOutcome } from "../runner.ts";
+import type { RunOutcome } from "../../sessions/endings.ts";
 import { agentError, errorOfText } from "./agentErrors.ts";
 import type { Format, FormatParts } from "./format.ts";
 import { contentOf, listIn, numberIn, objectIn, textIn, type Json } from "./json.ts";

@@ -5,7 +5,7 @@
 import type { RunErrorCode } from "../../../protocol/session.ts";
 import type { Log } from "../../base/log.ts";
 import { endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
-import type { RunOutcome } from "../runner.ts";
+import type { RunOutcome } from "../../sessions/endings.ts";
 import { agentError } from "./agentErrors.ts";
 import { claudeStreamJson } from "./claudeStreamJson.ts";
 import { codexJson } from "./codexJson.ts";

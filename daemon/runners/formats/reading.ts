@@ -1,6 +1,6 @@
 /** The interface of a reader of a program's output, which each format implements. */
 import type { OutputLines } from "../../processes/outputLines.ts";
-import type { RunOutcome } from "../runner.ts";
+import type { RunOutcome } from "../../sessions/endings.ts";
 import type { Exit } from "./format.ts";
 
 export interface Reading {
