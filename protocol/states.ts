@@ -1,6 +1,4 @@
 /** What a session's state means. Without zod, so that a client can know it without the schemas. */
-import type { LiveSession, Session, TerminalSession } from "./session.ts";
-
 export const terminalStatuses = [
   "completed",
   "cancelled",
@@ -11,11 +9,15 @@ export const terminalStatuses = [
 ] as const;
 
 /** Nothing moves it but a new run. */
-export function isTerminal(session: Session): session is TerminalSession {
+export function isTerminal<S extends { status: string }>(
+  session: S,
+): session is Extract<S, { status: (typeof terminalStatuses)[number] }> {
   return (terminalStatuses as readonly string[]).includes(session.status);
 }
 
 /** Live: a run of it is under way and has a process or a turn. */
-export function isLive(session: Session): session is LiveSession {
+export function isLive<S extends { status: string }>(
+  session: S,
+): session is Extract<S, { status: "running" | "suspended" }> {
   return session.status === "running" || session.status === "suspended";
 }

@@ -1,6 +1,7 @@
 /** Keeps the paths of tools inside the folders that a session may use, also through links. */
 import { lstat, realpath } from "node:fs/promises";
-import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { isInside } from "./paths.ts";
 
 export interface Confinement {
   /** The session's folder with links resolved. */
@@ -17,7 +18,7 @@ export async function createConfinement(cwd: string, scratchDir: string): Promis
   const root = await realpath(cwd);
   const inside = async (path: string, roots: readonly string[]) => {
     const real = await realPathOf(resolve(root, path));
-    if (roots.some((folder) => liesIn(folder, real))) return real;
+    if (roots.some((folder) => isInside(real, folder))) return real;
     throw new Error(
       `${path} lies outside of the working folder ${root}; only paths inside it are allowed`,
     );
@@ -27,7 +28,7 @@ export async function createConfinement(cwd: string, scratchDir: string): Promis
     inside: (path) => inside(path, [root]),
     readable: async (path) => inside(path, [root, await realPathOf(scratchDir)]),
     shown: (path) => {
-      if (!liesIn(root, path)) return path;
+      if (!isInside(path, root)) return path;
       return relative(root, path).split(sep).join("/") || ".";
     },
   };
@@ -51,9 +52,4 @@ async function refuseDanglingLink(path: string): Promise<void> {
   const entry = await lstat(path).catch(() => undefined);
   if (entry?.isSymbolicLink())
     throw new Error(`${path} is a link to something that does not exist`);
-}
-
-function liesIn(folder: string, path: string): boolean {
-  const way = relative(folder, path);
-  return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));
 }

@@ -4,7 +4,8 @@
  * Files are looked at again whenever they are asked for, and read again only when they changed.
  */
 import { readFileSync, statSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
+import { isInside } from "../base/paths.ts";
 import { parse, printParseErrorCode, type ParseError } from "jsonc-parser";
 import type * as z from "zod";
 import { AgentProfile, Config } from "../../protocol/config.ts";
@@ -48,7 +49,7 @@ export function createConfiguration(userFile: string): Configuration {
     user: () => load(userFile) ?? noUserFile,
     workspace(cwd, top) {
       for (let folder = cwd; ; folder = dirname(folder)) {
-        const isOutside = top !== undefined && relative(top, folder).startsWith("..");
+        const isOutside = top !== undefined && !isInside(folder, top);
         if (isOutside) return undefined;
         const loaded = load(join(folder, ".offshoot", "config.json"));
         if (loaded !== undefined) return loaded;

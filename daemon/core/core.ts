@@ -107,7 +107,7 @@ export async function startCore(options: CoreOptions): Promise<Core | "lockHeld"
   const { sessions, rules, setAside } = await loadSound(store, log);
 
   const queue = createQueue();
-  const tree = createSessionTree({ store, queue, now, tell: hub.tell, loaded: sessions });
+  const tree = createSessionTree({ store, places: queue, now, tell: hub.tell, loaded: sessions });
   const environments = createSessionEnvironments({ tree, own: environment });
   const completions = createCompletions({
     tree,

@@ -8,11 +8,18 @@ import { realpathSync } from "node:fs";
 import { OffshootError } from "../../protocol/errors.ts";
 import type { AgentProfile } from "../../protocol/config.ts";
 import { InvalidParams } from "../base/invalidParams.ts";
-import type { LiveRun } from "../runs/life.ts";
-import { isInside } from "../profiles/catalogue.ts";
+import { isInside } from "../base/paths.ts";
 import { isPlainProgram } from "./rules.ts";
-import type { ApprovalQuestion } from "../runners/runner.ts";
+import type { ApprovalQuestion, RunContext } from "../runners/runner.ts";
 import type { StoredSession } from "../sessions/records.ts";
+
+/** The run that wants to spawn, as far as its leave goes. */
+interface Spawner {
+  /** Asks for leave on behalf of its agent, while an attempt is on. */
+  readonly ask?: RunContext["ask"];
+  /** Prompts of sub-agents that a person has allowed when the agent itself asked. */
+  readonly spawnsAllowed: Set<string>;
+}
 
 interface Wanted {
   profile: AgentProfile;
@@ -27,7 +34,7 @@ interface Wanted {
  */
 export async function leaveToSpawn(
   parent: StoredSession,
-  run: LiveRun | undefined,
+  run: Spawner | undefined,
   { profile, prompt, folder }: Wanted,
 ): Promise<string> {
   if (isPlainProgram(parent.profile)) return prompt;
@@ -64,7 +71,7 @@ function realPath(path: string): string {
 
 /** The command, where a person has changed it. */
 async function leaveFor(
-  run: LiveRun | undefined,
+  run: Spawner | undefined,
   question: ApprovalQuestion,
 ): Promise<string | undefined> {
   if (run?.ask === undefined) throw refusal("the run that wants it has ended");

@@ -2,20 +2,19 @@
 import type { ChildProcess } from "node:child_process";
 import type { Log } from "../base/log.ts";
 import type { ProcessRecord, Processes } from "./processes.ts";
-import type { RunContext } from "../runners/runner.ts";
 
 export interface Ending {
   child: ChildProcess;
   /** The program itself, as it was found right after its start. */
   main: ProcessRecord | undefined;
-  context: RunContext;
+  run: { runId: string; grace: { killAfterMs: number } };
   processes: Processes;
   log: Log;
 }
 
 /** Never rejects: what cannot be found is in the log, and the program itself is killed in any case. */
-export async function endProgram({ child, main, context, processes, log }: Ending): Promise<void> {
-  const { runId, grace } = context;
+export async function endProgram({ child, main, run, processes, log }: Ending): Promise<void> {
+  const { runId, grace } = run;
   try {
     const find = { runId, records: main ? [main] : [] };
     await processes.endProcesses({ find, killAfterMs: grace.killAfterMs });

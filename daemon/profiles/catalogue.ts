@@ -21,6 +21,7 @@ import {
   type FileFault,
 } from "./files/agentFiles.ts";
 import type { Format } from "./files/formats.ts";
+import { isInside } from "../base/paths.ts";
 import { isOnPath, whyUnavailable } from "./availability.ts";
 import { builtInModelAgents } from "./builtIn.ts";
 import { faultText, type Configuration, type LoadedConfig } from "../config/config.ts";
@@ -291,9 +292,4 @@ function agentsOf(loaded: LoadedConfig | undefined): KnownAgent[] {
 function merged(configs: readonly Config[]): Config {
   const limits = Object.assign({}, ...configs.map((config) => config.limits)) as Limits;
   return Object.assign({}, ...configs, { limits }) as Config;
-}
-
-/** Whether a path is the folder or lies in it. */
-export function isInside(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
 }

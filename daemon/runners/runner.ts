@@ -5,7 +5,7 @@
 import type { AgentProfile, PermissionMode } from "../../protocol/config.ts";
 import type { AgentEvent } from "../../protocol/events.ts";
 import type { RunOutcome } from "../sessions/endings.ts";
-import type { Activity, Limits, RunError, Session, Usage } from "../../protocol/session.ts";
+import type { Activity, Limits, Session, Usage } from "../../protocol/session.ts";
 import type { ProcessRecord } from "../processes/processes.ts";
 
 /** The attempt ended between two turns, because the run was to pause there. */

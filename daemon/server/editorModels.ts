@@ -6,13 +6,14 @@
 import { EventEmitter, once } from "node:events";
 import { v4 as newId } from "uuid";
 import { ResponseError } from "vscode-jsonrpc";
-import type { ModelAnswer, ModelPart, ModelQuestion, OfferedModel } from "../../protocol/models.ts";
+import type { ModelPart, OfferedModel } from "../../protocol/models.ts";
 import type { RunError } from "../../protocol/session.ts";
 import { ClientGone } from "./clientRequests.ts";
 import { messageOf, runError } from "../sessions/endings.ts";
+import type { ModelTurns } from "../runners/modelTurns.ts";
 import type { Client } from "./hub.ts";
 
-export interface EditorModels {
+export interface EditorModels extends ModelTurns {
   /** Replaces what the client offered before. */
   offer(client: Client, models: readonly OfferedModel[]): void;
   /** Takes a part of an answer from the client that was asked; other parts are ignored. */
@@ -21,13 +22,6 @@ export interface EditorModels {
   remove(client: Client): void;
   /** What is offered now, by id. */
   all(): ReadonlyMap<string, OfferedModel>;
-  /** One turn of a model. Never rejects; parts come in the order in which the model said them. */
-  complete(turn: EditorTurn): Promise<ModelAnswer | { error: RunError }>;
-}
-
-export interface EditorTurn extends Omit<ModelQuestion, "requestId"> {
-  onPart(part: ModelPart): void;
-  signal: AbortSignal;
 }
 
 /** So long a window may take to come back, from when it left. */

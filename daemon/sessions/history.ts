@@ -1,7 +1,6 @@
 /** What the built-in agent is told of the sessions around a run: what was said, and by which model. */
-import type { Session } from "../../protocol/session.ts";
+import type { Message, Session } from "../../protocol/session.ts";
 import type { SessionTree } from "./sessionTree.ts";
-import type { Store } from "../store/sessionStore.ts";
 
 /** Older messages than these are left out. */
 const mostMessages = 1_000;
@@ -18,7 +17,7 @@ export function createEarlierTalk({
   store,
 }: {
   tree: SessionTree;
-  store: Store;
+  store: { messages(sessionId: string, afterN: number, limit: number): Promise<Message[]> };
 }): EarlierTalk {
   return {
     async history(sessionId) {

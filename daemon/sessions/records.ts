@@ -113,3 +113,29 @@ export interface UnreadableRow {
   key: string;
   cause: string;
 }
+
+export interface WriteOptions {
+  /**
+   * What becomes of the mutation when the file or the disk fails. `keep` (the default): it is tried
+   * again until it is stored. `giveUp`: it is dropped, for requests that can be refused.
+   */
+  ifFailing?: "keep" | "giveUp";
+  /**
+   * Called once, in the order of the calls to `write` over all mutations: with true after the
+   * commit that holds this one, with false when the store could not take it (now).
+   */
+  told?: (stored: boolean) => void;
+  /** Called once when a mutation that was told as not stored is on disk after all. */
+  storedLater?: () => void;
+}
+
+/** Whatever stores changes: the store, as the tree of sessions sees it. */
+export interface SessionWriter {
+  /** Stores one change as a whole; resolves with whether the change is stored. */
+  write(write: StoreWrite, options?: WriteOptions): Promise<boolean>;
+  /** Removes sessions with all of their rows; `removed` is called with those that are gone. */
+  deleteSessions(
+    sessionIds: string[],
+    removed: (sessionIds: readonly string[]) => void,
+  ): Promise<void>;
+}

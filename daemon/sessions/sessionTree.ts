@@ -9,10 +9,8 @@ import type { Completion, ParamsOf } from "../../protocol/messages.ts";
 import type { Activity, Message, Session } from "../../protocol/session.ts";
 import { blobParts, boundEvent } from "./eventSize.ts";
 import type { News } from "./news.ts";
-import type { RunQueue } from "../runs/queue.ts";
-import type { StoredSession } from "./records.ts";
+import type { SessionWriter, StoredSession } from "./records.ts";
 import { matches } from "./sessionFilter.ts";
-import type { Store } from "../store/sessionStore.ts";
 
 /** What changes too often to be stored: it lives with the run and is laid over what is shown. */
 export interface LiveFacts {
@@ -96,9 +94,18 @@ interface Staged {
   before: (StoredSession | undefined)[];
 }
 
+/** What the tree has to know of the queue. */
+export interface QueuePlaces {
+  /** Counts a session that is being stored for the bounds of the queue. */
+  expect(sessionId: string, rootId: string): void;
+  remove(sessionId: string): boolean;
+  /** 1 is next; undefined where the session is not in the queue. */
+  position(sessionId: string): number | undefined;
+}
+
 interface Parts {
-  store: Store;
-  queue: RunQueue;
+  store: SessionWriter;
+  places: QueuePlaces;
   now: () => number;
   tell: (news: News) => void;
   /** What the store held at start. */
@@ -108,7 +115,7 @@ interface Parts {
 const none: ReadonlySet<string> = new Set();
 
 export function createSessionTree(parts: Parts): SessionTree {
-  const { store, queue, now, tell } = parts;
+  const { store, places, now, tell } = parts;
   const newest = new Map<string, StoredSession>();
   const shown = new Map<string, Session>();
   const children = new Map<string, Set<string>>();
@@ -164,7 +171,7 @@ export function createSessionTree(parts: Parts): SessionTree {
   function present(session: Session): Session {
     const lastSeq = seqs.get(session.id)?.stored ?? session.lastSeq;
     if (session.status === "queued") {
-      const position = queue.position(session.id);
+      const position = places.position(session.id);
       return { ...session, lastSeq, ...(position !== undefined && { position }) };
     }
     const facts = live.get(session.id);
@@ -180,7 +187,7 @@ export function createSessionTree(parts: Parts): SessionTree {
       return;
     }
     if (record.session.status === "queued" && before?.session.status !== "queued") {
-      queue.remove(record.session.id);
+      places.remove(record.session.id);
     }
     if (before === undefined) unindex(record.session.id);
     else newest.set(record.session.id, before);
@@ -211,7 +218,7 @@ export function createSessionTree(parts: Parts): SessionTree {
       if (newest.has(id)) newest.set(id, record);
       else index(record);
       const wasQueued = before[place]?.session.status === "queued";
-      if (status === "queued" && !wasQueued) queue.expect(id, rootId);
+      if (status === "queued" && !wasQueued) places.expect(id, rootId);
     }
     return { change, records, before };
   }

@@ -2,6 +2,7 @@
  * Group commit: whatever is written while one commit runs goes into the next one, so that a
  * thousand sessions share an fsync. A mutation is never split, and the order never changes.
  */
+import type { WriteOptions } from "../sessions/records.ts";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Log } from "../base/log.ts";
 import { sqliteCode } from "./faults.ts";
@@ -15,21 +16,6 @@ export interface Mutation {
   puts: [key: string, value: unknown][];
   deletes?: string[];
   durability: Durability;
-}
-
-export interface WriteOptions {
-  /**
-   * What becomes of the mutation when the file or the disk fails. `keep` (the default): it is tried
-   * again until it is stored. `giveUp`: it is dropped, for requests that can be refused.
-   */
-  ifFailing?: "keep" | "giveUp";
-  /**
-   * Called once, in the order of the calls to `write` over all mutations: with true after the
-   * commit that holds this one, with false when the store could not take it (now).
-   */
-  told?: (stored: boolean) => void;
-  /** Called once when a mutation that was told as not stored is on disk after all. */
-  storedLater?: () => void;
 }
 
 /** The cause is a sentence for people: which file, what is wrong with it, and what to do. */

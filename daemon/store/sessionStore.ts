@@ -6,13 +6,14 @@ import type { Completion } from "../../protocol/messages.ts";
 import type { Message } from "../../protocol/session.ts";
 import type { Log } from "../base/log.ts";
 import { quoted } from "./databaseFile.ts";
-import type { GroupCommit, Mutation, StoreHealth, WriteOptions } from "./groupCommit.ts";
+import type { GroupCommit, Mutation, StoreHealth } from "./groupCommit.ts";
 import * as keys from "./keys.ts";
 import type {
   StoredProcess,
   StoredSession,
   StoreWrite,
   UnreadableRow,
+  WriteOptions,
 } from "../sessions/records.ts";
 import { removeRange, removeSessionRows, shrinkFile } from "./removal.ts";
 import type { Row, SqliteAdapter } from "./sqliteAdapter.ts";

@@ -1,6 +1,7 @@
 /** `agents`: the agents that there are here, those that can be used first, and how to get the others. */
 import { homedir } from "node:os";
 import { relative, sep } from "node:path";
+import { isInside } from "../base/paths.ts";
 import type { AgentInfo } from "../../protocol/daemon.ts";
 import type { Client } from "../client/coreClient.ts";
 import { exitCodes } from "../client/failures.ts";
@@ -42,6 +43,6 @@ export async function agents(client: Client, { output, terminal }: Invocation): 
 
 /** A path as people write it: from the folder that they are in, or from their home. */
 function shortSource({ source }: AgentInfo, cwd: string, home: string): string {
-  if (source.startsWith(cwd + sep)) return relative(cwd, source);
-  return source.startsWith(home + sep) ? `~${sep}${relative(home, source)}` : source;
+  if (isInside(source, cwd)) return relative(cwd, source);
+  return isInside(source, home) ? `~${sep}${relative(home, source)}` : source;
 }

@@ -33,12 +33,12 @@ describe("the rules of the source", () => {
     [
       "daemon/core/core.ts",
       'import {\n  spawn,\n} from "node:child_process";',
-      "only runners, front, join, terminal, the built-in agent and the editor's doctor start processes",
+      "only processes, runners, client, terminal, the built-in agent and the editor's doctor start processes",
     ],
     [
       "extension/a.ts",
       'const { exec } = require("child_process");',
-      "only runners, front, join, terminal, the built-in agent and the editor's doctor start processes",
+      "only processes, runners, client, terminal, the built-in agent and the editor's doctor start processes",
     ],
     [
       "daemon/core/core.ts",
@@ -46,11 +46,6 @@ describe("the rules of the source", () => {
       "only store knows the database",
     ],
     ["daemon/core/core.ts", "await import(`sqlite3`);", "only store knows the database"],
-    [
-      "daemon/agent/loop.ts",
-      'import { openLog } from "../log.ts";',
-      "the built-in agent knows nothing of the core",
-    ],
     ["daemon/core/core.ts", "process.exit(1);", "only main.ts and bin.cjs end the process"],
     ["daemon/core/core.ts", 'query("DELETE FROM keyv");', "only store contains SQL"],
     ["daemon/core/core.ts", "query(`SELECT key, value FROM keyv`);", "only store contains SQL"],
@@ -103,16 +98,33 @@ describe("the rules of the source", () => {
       'const manifest = await import("../../package.json", { with: { type: "json" } });',
       'const old = require("p4");',
     ].join("\n");
-    assert.deepEqual(importsOf("daemon/store/a.ts", code).toSorted(), [
-      "@p3/x",
-      "daemon/q2.ts",
-      "daemon/store/q1.ts",
-      "daemon/store/q3.ts",
-      "node:fs",
-      "p1",
-      "p2",
-      "p4",
-      "package.json",
-    ]);
+    assert.deepEqual(
+      importsOf("daemon/store/a.ts", code)
+        .map(({ to }) => to)
+        .toSorted(),
+      [
+        "@p3/x",
+        "daemon/q2.ts",
+        "daemon/store/q1.ts",
+        "daemon/store/q3.ts",
+        "node:fs",
+        "p1",
+        "p2",
+        "p4",
+        "package.json",
+      ],
+    );
+    const types = importsOf(
+      "daemon/a.ts",
+      [
+        'import { type T, U } from "p1";',
+        'import { type T, type U } from "p2";',
+        'export type { T } from "p3";',
+      ].join("\n"),
+    );
+    assert.deepEqual(
+      types.map(({ isType }) => isType),
+      [false, true, true],
+    );
   });
 });

@@ -41,12 +41,12 @@ const importRules: ImportRule[] = [
   },
   {
     sentence:
-      "only runners, front, join, terminal, the built-in agent and the editor's doctor start processes",
+      "only processes, runners, client, terminal, the built-in agent and the editor's doctor start processes",
     files: product,
     except: [
+      "daemon/processes/",
       "daemon/runners/",
-      "daemon/front/front.ts",
-      "daemon/client/join.ts",
+      "daemon/client/",
       "daemon/terminal/",
       "daemon/agent/",
       // It is needed most where no daemon can be had, and asks it for nothing.
@@ -59,11 +59,6 @@ const importRules: ImportRule[] = [
     files: product,
     except: ["daemon/store/"],
     forbids: isOneOf("sqlite3", "@keyv/sqlite", "keyv", "node:sqlite"),
-  },
-  {
-    sentence: "the built-in agent knows nothing of the core",
-    files: ["daemon/agent/"],
-    forbids: (target) => isIn("daemon/")(target) && !isIn("daemon/agent/")(target),
   },
 ];
 
@@ -92,7 +87,8 @@ const mostLines = 400;
 export function faultsOf(files: SourceFile[]): string[] {
   return files.flatMap(({ path, text }) => {
     const code = withoutComments(text);
-    const imports = importsOf(path, code).flatMap((target) =>
+    const targets = new Set(importsOf(path, code).map(({ to }) => to));
+    const imports = [...targets].flatMap((target) =>
       importRules
         .filter((rule) => holdsFor(rule, path) && rule.forbids(target))
         .map(({ sentence }) => `${path} imports ${target}: ${sentence}`),
@@ -119,21 +115,44 @@ function isOneOf(...packages: string[]): (target: string) => boolean {
   return (target) => packages.includes(target);
 }
 
+/** One import of a file: a package's name, or a path from the root. */
+export interface Import {
+  from: string;
+  to: string;
+  /** Nothing of it is left when the types are stripped. */
+  isType: boolean;
+}
+
 /**
- * What a file imports: names of packages, and paths from the root. By regular expressions, because
- * TypeScript 7 has no parser that a script may call; the planted faults in imports.test.ts say
- * which forms they know.
+ * What a file imports. By regular expressions, because TypeScript 7 has no parser that a script may
+ * call; the planted faults in imports.test.ts say which forms they know.
  */
-export function importsOf(path: string, code: string): string[] {
+export function importsOf(path: string, code: string): Import[] {
+  const found = (specifier: string, isType: boolean): Import => ({
+    from: path,
+    to: targetOf(path, specifier),
+    isType,
+  });
+  const named = [
+    ...code.matchAll(/\b(?:import|export)\b([^;"'`]*?)\bfrom\s*["']([^"'\n]+)["']/g),
+  ].map(([, names = "", specifier = ""]) => found(specifier, isOnlyTypes(names)));
   const forms = [
-    /\b(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"'\n]+)["']/g,
     /\bimport\s*["']([^"'\n]+)["']/g,
     /\b(?:import|require)\s*\(\s*["'`]([^"'`\n]+)["'`]/g,
   ];
-  const specifiers = forms.flatMap((form) =>
-    [...code.matchAll(form)].map((match) => match[1] ?? ""),
+  const others = forms.flatMap((form) =>
+    [...code.matchAll(form)].map(([, specifier = ""]) => found(specifier, false)),
   );
-  return [...new Set(specifiers.map((specifier) => targetOf(path, specifier)))];
+  return [...named, ...others];
+}
+
+function isOnlyTypes(names: string): boolean {
+  if (/^\s*type\b/.test(names)) return true;
+  const list = /^\s*\{([^}]*)\}\s*$/.exec(names)?.[1]?.split(",") ?? [""];
+  return (
+    list.filter((name) => name.trim() !== "").every((name) => /^\s*type\s/.test(name)) &&
+    list.length > 1
+  );
 }
 
 function targetOf(path: string, specifier: string): string {
@@ -143,7 +162,7 @@ function targetOf(path: string, specifier: string): string {
 }
 
 /** Strings are recognised too, so that a `//` in one of them begins no comment. */
-function withoutComments(text: string): string {
+export function withoutComments(text: string): string {
   const stringOrComment =
     /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\/.*|\/\*[\s\S]*?\*\//g;
   return text.replaceAll(stringOrComment, (_whole, string: string | undefined) => string ?? "");

@@ -92,7 +92,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
   const opened = await openStore({ uri: `sqlite://${folder.storeFile}`, log, now, retryMs: 20 });
   const store = options.store?.(opened) ?? opened;
   const queue = createQueue();
-  const tree = createSessionTree({ store, queue, now, tell, loaded: [] });
+  const tree = createSessionTree({ store, places: queue, now, tell, loaded: [] });
   const completions = createCompletions({
     tree,
     now,

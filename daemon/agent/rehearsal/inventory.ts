@@ -1,7 +1,7 @@
 /** Adds up the files that list_dir shows, by language. */
 import { extname } from "node:path";
 import ignore from "ignore";
-import type { Reply } from "./rehearsal.ts";
+import type { Reply } from "./plan.ts";
 
 export interface FoundFile {
   path: string;

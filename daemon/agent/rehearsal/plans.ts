@@ -1,9 +1,7 @@
 /** Chooses the plan of a prompt, and holds the small plans. */
-import type { Plan, PlanWorld } from "./rehearsal.ts";
+import { disclaimer, matchesOf, type Plan, type PlanWorld } from "./plan.ts";
 import { hotFiles, hotFilesCommand } from "../contract/hotFiles.ts";
 import { surveyArea, surveyRepository } from "./survey.ts";
-
-export const disclaimer = "This is Offshoot's rehearsal: a fixed plan, no language model.";
 
 export function choosePlan(prompt: string, world: PlanWorld): Plan {
   const text = prompt.trim();
@@ -82,9 +80,4 @@ function* readOne(path: string): Plan {
 
 function patternOf(text: string): string {
   return /[\w./-]*\*[\w./*{},-]*/.exec(text)?.[0] ?? "**/*";
-}
-
-/** The lines of a result without the notes in brackets that tools add. */
-export function matchesOf(text: string): string[] {
-  return text.split("\n").filter((line) => line !== "" && !line.startsWith("["));
 }

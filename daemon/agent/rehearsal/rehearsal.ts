@@ -5,27 +5,8 @@
 import type { ModelMessage } from "ai";
 import type { Model, ToolCall, Turn, TurnRequest } from "../model/model.ts";
 import { textOfOutput } from "../conversation.ts";
+import type { Plan, PlanStep, Reply } from "./plan.ts";
 import { choosePlan } from "./plans.ts";
-
-/** One turn of a plan: its text and its calls. */
-export interface PlanStep {
-  say: string;
-  calls: { name: string; input: object }[];
-}
-
-export interface Reply {
-  text: string;
-  failed: boolean;
-  /** The result as data, where the tool provides that. */
-  data?: unknown;
-}
-
-/** Yields turns, gets the results of each, and returns its last text. */
-export type Plan = Generator<PlanStep, string, Reply[]>;
-
-export interface PlanWorld {
-  has(tool: string): boolean;
-}
 
 export function createRehearsal(): Model {
   let current: Plan | undefined;

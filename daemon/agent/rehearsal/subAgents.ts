@@ -1,6 +1,6 @@
 /** Gives tasks to sub-agents of the same kind and waits for their reports. */
 import * as z from "zod";
-import type { PlanStep, Reply } from "./rehearsal.ts";
+import type { PlanStep, Reply } from "./plan.ts";
 
 interface Task {
   title: string;

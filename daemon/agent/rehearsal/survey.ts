@@ -10,8 +10,14 @@ import {
   sumOfReport,
 } from "./inventory.ts";
 import type { FoundFile } from "./inventory.ts";
-import { disclaimer, matchesOf } from "./plans.ts";
-import type { Plan, PlanStep, PlanWorld, Reply } from "./rehearsal.ts";
+import {
+  type Plan,
+  type PlanStep,
+  type PlanWorld,
+  type Reply,
+  disclaimer,
+  matchesOf,
+} from "./plan.ts";
 import { delegate } from "./subAgents.ts";
 
 const todoPattern = "\\b(TODO|FIXME)\\b";

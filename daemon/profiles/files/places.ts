@@ -1,6 +1,7 @@
 /** Where files of agents, skills and instructions may lie, and which there are. */
 import { existsSync, readdirSync, readFileSync, statSync, type Stats } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { isInside } from "../../base/paths.ts";
 import type { ConfigFault } from "../../config/config.ts";
 import type { Format } from "./formats.ts";
 
@@ -44,7 +45,7 @@ export function levelsOf(request: {
     above.push(at);
     if (at === dirname(at)) break;
   }
-  const isGiven = top !== undefined && !relative(resolve(top), resolve(folder)).startsWith("..");
+  const isGiven = top !== undefined && isInside(resolve(folder), resolve(top));
   const last = isGiven
     ? above.indexOf(resolve(top))
     : above.findIndex((at) => existsSync(join(at, ".git")));

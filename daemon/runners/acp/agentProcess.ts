@@ -125,7 +125,7 @@ function watch(child: ChildProcess, parts: Parts): AgentProcess {
     async end(politeMs) {
       stdin.end();
       await withTimeout(exited, politeMs);
-      await endProgram({ child, main, context, processes, log });
+      await endProgram({ child, main, run: context, processes, log });
     },
     async drained() {
       const closed = Promise.all([errors.closed, outputClosed]);

@@ -5,7 +5,7 @@
 import type { RunOutcome } from "../../sessions/endings.ts";
 import { objectIn, textIn, type Json } from "../formats/json.ts";
 import { agentError } from "../formats/agentErrors.ts";
-import type { FormatContext } from "../formats/format.ts";
+import type { FormatContext } from "../formats/context.ts";
 import type { AdoptedSession } from "../runner.ts";
 import type { AcpConnection, SessionSide } from "./connection.ts";
 import { createUpdates, type Updates } from "./updates.ts";

@@ -3,7 +3,7 @@
  * announced, in the order of arrival.
  */
 import { AgentEvent } from "../../../protocol/events.ts";
-import type { FormatContext } from "../formats/format.ts";
+import type { FormatContext } from "../formats/context.ts";
 import { listIn, objectIn, textIn, type Json } from "../formats/json.ts";
 import { createNarration, type Narration } from "../formats/narration.ts";
 import type { RunOutcome } from "../../sessions/endings.ts";

@@ -14,7 +14,7 @@ import { untilAborted, withTimeout } from "../../base/until.ts";
 import { startHost, type HostParts, type HostProcess } from "./hostProcess.ts";
 import { sessionMetaOf } from "./sessionMeta.ts";
 import { agentError } from "../formats/agentErrors.ts";
-import type { EditorModels } from "../../server/editorModels.ts";
+import type { ModelTurns } from "../modelTurns.ts";
 import type { Setup } from "../../sessions/records.ts";
 import { withEditorModels } from "./editorTurns.ts";
 import type { RunContext } from "../runner.ts";
@@ -34,7 +34,7 @@ export interface AgentHostsParts extends Omit<HostParts, "redact"> {
   /** Keys that clients gave, by provider. */
   apiKeys: () => Readonly<Record<string, string>>;
   /** The models of connected editors. */
-  editorModels: Pick<EditorModels, "complete">;
+  editorModels: ModelTurns;
   /** The model of the nearest session above that works with the built-in agent. */
   inheritedModel: (session: Session) => string | undefined;
   /** What was said in a session before its present run, oldest first. */

@@ -1,5 +1,5 @@
 /** Answers the built-in agent's requests for turns of an editor's models, in one session. */
-import type { EditorModels } from "../../server/editorModels.ts";
+import type { ModelTurns } from "../modelTurns.ts";
 import { ModelQuestion } from "../../../protocol/models.ts";
 import { ownMethods } from "../../agent/contract/ownMethods.ts";
 import type { AcpConnection, SessionSide } from "../acp/connection.ts";
@@ -11,7 +11,7 @@ export function withEditorModels(
   parts: {
     sessionId: string;
     notify: AcpConnection["notify"];
-    models: Pick<EditorModels, "complete">;
+    models: ModelTurns;
   },
 ): SessionSide {
   const { sessionId, notify, models } = parts;

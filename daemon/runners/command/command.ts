@@ -91,7 +91,7 @@ async function supervise(
       await context.ended(reading.outcome(exit));
     } else {
       if (reading.interrupt()) await withTimeout(exited, context.grace.termAfterMs);
-      await endProgram({ child, main, context, processes, log });
+      await endProgram({ child, main, run: context, processes, log });
     }
     await untilClosed(readers);
     for (const reader of readers) reader.stop();

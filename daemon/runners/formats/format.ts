@@ -4,7 +4,7 @@
  */
 import type { RunOutcome } from "../../sessions/endings.ts";
 import type { CommandRunner } from "../../../protocol/config.ts";
-import type { RunContext } from "../runner.ts";
+import type { FormatContext } from "./context.ts";
 import type { Json } from "./json.ts";
 import type { Narration } from "./narration.ts";
 
@@ -12,23 +12,6 @@ export type FormatName = Exclude<NonNullable<CommandRunner["format"]>, "text">;
 
 /** How a program ended by itself. */
 export type Exit = [exitCode: number | null, signal: NodeJS.Signals | null];
-
-/** The part of a run's context that formats need. */
-export type FormatContext = Pick<
-  RunContext,
-  | "runId"
-  | "attempt"
-  | "prompt"
-  | "emit"
-  | "addUsage"
-  | "ask"
-  | "onMessage"
-  | "adopt"
-  | "describe"
-  | "remembered"
-  | "remember"
-  | "setActivity"
->;
 
 /** The stdin of a program that takes messages while it runs. */
 export interface ProgramInput {

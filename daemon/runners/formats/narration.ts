@@ -9,7 +9,7 @@ import type * as z from "zod";
 import { labelOf } from "../../processes/outputLines.ts";
 import type { AdoptedSession, ToolKind } from "../runner.ts";
 import { agentError } from "./agentErrors.ts";
-import type { FormatContext } from "./format.ts";
+import type { FormatContext } from "./context.ts";
 import { textIn, type Json } from "./json.ts";
 import { kindOf, locationsOf, planOf, subAgentOf, titleOf } from "./toolFacts.ts";
 

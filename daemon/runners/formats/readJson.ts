@@ -2,6 +2,7 @@
  * Reads a program that prints lines of JSON. No line is fatal: only the result line and the exit
  * decide how the run ended.
  */
+import type { FormatContext } from "./context.ts";
 import type { RunErrorCode } from "../../../protocol/session.ts";
 import type { Log } from "../../base/log.ts";
 import { endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
@@ -9,14 +10,7 @@ import type { RunOutcome } from "../../sessions/endings.ts";
 import { agentError } from "./agentErrors.ts";
 import { claudeStreamJson } from "./claudeStreamJson.ts";
 import { codexJson } from "./codexJson.ts";
-import type {
-  Exit,
-  Format,
-  FormatContext,
-  FormatName,
-  FormatParts,
-  ProgramInput,
-} from "./format.ts";
+import type { Exit, Format, FormatName, FormatParts, ProgramInput } from "./format.ts";
 import { geminiStreamJson } from "./geminiStreamJson.ts";
 import type { Json } from "./json.ts";
 import { jsonLines, maxLineBytes } from "./jsonLines.ts";

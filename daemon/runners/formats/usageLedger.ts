@@ -3,7 +3,7 @@
  * total, only what was not counted yet is added.
  */
 import type { Usage } from "../../../protocol/session.ts";
-import type { FormatContext } from "./format.ts";
+import type { FormatContext } from "./context.ts";
 
 /** A field that is unknown is absent and stays unchanged. */
 export type Spent = Partial<
