@@ -1,5 +1,5 @@
 /** The words for what a session is, does and costs: for rows, tooltips, documents. Pure. */
-import type { Session, Usage } from "../protocol/session.ts";
+import type { Session, Usage, WaitingFor } from "../protocol/session.ts";
 import { isTerminal } from "../protocol/states.ts";
 
 /** The state in a word or three; never by colour or icon alone. */
@@ -16,7 +16,7 @@ export function plainStateWord(session: Session): string {
     case "running":
       return session.stalled ? "stalled" : "running";
     case "suspended":
-      return waitingWords[session.waitingFor.kind];
+      return waitingWord(session.waitingFor);
     case "created":
       return "not started";
     case "paused":
@@ -30,11 +30,19 @@ export function plainStateWord(session: Session): string {
   }
 }
 
+/** What a session waits for; of a retry also when it begins, by the clock of the reader. */
+function waitingWord({ kind, until }: WaitingFor): string {
+  if (kind !== "retry" || until === undefined) return waitingWords[kind];
+  const at = new Date(until).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return `${waitingWords.retry} at ${at}`;
+}
+
 const waitingWords = {
   approval: "needs approval",
   input: "needs an answer",
   children: "waiting for children",
   background: "waiting for a process",
+  retry: "waiting to try again",
 } as const;
 
 /** `1 needs you`, `2 need you`; nothing for none. */

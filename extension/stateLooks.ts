@@ -52,6 +52,11 @@ export const looks: Readonly<Record<StateLook, Look>> = {
     icon: "server-process",
     strokes: "M2.8 4h10.4v8h-10.4z M5 6.6l1.6 1.4l-1.6 1.4 M8.4 9.6h2.4",
   },
+  retry: {
+    tone: "waits",
+    icon: "history",
+    strokes: `${circle} M8 5v3.3l-2.2 1.4`,
+  },
   paused: { tone: "quiet", icon: "debug-pause", strokes: "M5.8 4v8 M10.2 4v8" },
   completed: {
     tone: "good",

@@ -105,6 +105,9 @@ export const RestartPolicy = z
       .describe("default: restart what is retryable; escalate: hand the error to the parent"),
     max: counted.optional().describe("restarts within one run, default 3"),
     backoffMs: positive.optional().describe("wait before the first restart, then doubled"),
+    maxWaitMs: positive
+      .optional()
+      .describe("a provider that asks to wait longer ends the run as throttled, default 1 hour"),
   })
   .meta({ id: "RestartPolicy", description: "What to do when an attempt of a run fails." });
 export type RestartPolicy = z.infer<typeof RestartPolicy>;

@@ -105,8 +105,9 @@ export type Activity = z.infer<typeof Activity>;
 
 export const WaitingFor = z
   .object({
-    kind: z.enum(["approval", "children", "input", "background"]),
+    kind: z.enum(["approval", "children", "input", "background", "retry"]),
     ids: z.array(z.string()),
+    until: z.number().optional().describe("when a retry begins, in epoch milliseconds"),
   })
   .meta({ id: "WaitingFor", description: "What a suspended run waits for." });
 export type WaitingFor = z.infer<typeof WaitingFor>;

@@ -28,7 +28,7 @@ import type { OpenedSession } from "./openSession.ts";
 import type { Mode } from "./permissions.ts";
 import { createRedaction } from "../base/redaction.ts";
 import { invalidParams } from "./requestErrors.ts";
-import { messageOf } from "./contract/runErrors.ts";
+import { messageOf } from "../base/errors.ts";
 
 export interface AgentParts {
   stdin: Readable;

@@ -9,7 +9,7 @@ import type { ToolCall } from "./model/model.ts";
 import { cancelledCall, described, permit } from "./permit.ts";
 import type { PermitWorld, ReadyCall } from "./permit.ts";
 import type { Redaction } from "../base/redaction.ts";
-import { messageOf } from "./contract/runErrors.ts";
+import { messageOf } from "../base/errors.ts";
 import { textContent } from "./tools/tool.ts";
 import type { PreparedCall, Tool } from "./tools/tool.ts";
 import { throttle } from "./throttle.ts";

@@ -3,7 +3,7 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { messageOf } from "./contract/runErrors.ts";
+import { messageOf } from "../base/errors.ts";
 
 /** In bytes of UTF-8. */
 const mostBytes = 32 * 1024;

@@ -6,7 +6,7 @@ import type { McpServer } from "@agentclientprotocol/sdk";
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { createHash } from "node:crypto";
-import { messageOf } from "./contract/runErrors.ts";
+import { messageOf } from "../base/errors.ts";
 import { mcpTool } from "./tools/mcpTool.ts";
 import type { Tool } from "./tools/tool.ts";
 

@@ -4,7 +4,7 @@ import { PermissionMeta } from "./contract/meta.ts";
 import type { ToolCall } from "./model/model.ts";
 import { decide, ruleFor } from "./permissions.ts";
 import type { Action, Mode, Rule } from "./permissions.ts";
-import { messageOf } from "./contract/runErrors.ts";
+import { messageOf } from "../base/errors.ts";
 import type { PreparedCall, Tool } from "./tools/tool.ts";
 import { permissionOptions } from "./updates.ts";
 import type { SessionClient } from "./updates.ts";

@@ -1,6 +1,7 @@
 /** The errors of a prompt as errors of the protocol. */
+import { messageOf } from "../base/errors.ts";
 import { RequestError } from "@agentclientprotocol/sdk";
-import { TypedError, messageOf } from "./contract/runErrors.ts";
+import { TypedError } from "./contract/runErrors.ts";
 
 /** -32000 is "authentication required" in ACP; everything else is an internal error with data. */
 export function toRequestError(error: unknown, more: object): RequestError {

@@ -1,4 +1,5 @@
 /** One session of the agent: its conversation, its tools, and the running prompt. */
+import { messageOf } from "../base/errors.ts";
 import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +21,7 @@ import type { Model } from "./model/model.ts";
 import type { Mode } from "./permissions.ts";
 import type { Redaction } from "../base/redaction.ts";
 import { toRequestError } from "./requestErrors.ts";
-import { TypedError, messageOf } from "./contract/runErrors.ts";
+import { TypedError } from "./contract/runErrors.ts";
 import type { SessionFile } from "./sessionFile.ts";
 import { builtInTools } from "./tools/builtInTools.ts";
 import { findSkills } from "./tools/planTools.ts";

@@ -2,7 +2,7 @@
 import { stat as statOf } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { OffshootError } from "../../protocol/errors.ts";
-import { messageOf } from "../sessions/endings.ts";
+import { messageOf } from "./errors.ts";
 import { absolutePath } from "./invalidParams.ts";
 
 export interface Folders {

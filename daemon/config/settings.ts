@@ -16,7 +16,7 @@ export interface Settings {
   grace: { termAfterMs: number; killAfterMs: number };
   approvalTimeoutMs: number;
   idleExitMs: number;
-  restarts: { max: number; backoffMs: number; stableMs: number };
+  restarts: { max: number; backoffMs: number; stableMs: number; maxWaitMs: number };
   longestWaitMs: number;
 }
 
@@ -46,7 +46,7 @@ export function settingsOf(config: Config): Settings {
     },
     approvalTimeoutMs: config.approvals?.timeoutMs ?? 300_000,
     idleExitMs: config.idleExitMs ?? 600_000,
-    restarts: { max: 3, backoffMs: 1_000, stableMs: 300_000 },
+    restarts: { max: 3, backoffMs: 1_000, stableMs: 300_000, maxWaitMs: 3_600_000 },
     longestWaitMs: 6 * 3_600_000,
   };
 }

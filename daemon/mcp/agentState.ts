@@ -56,7 +56,8 @@ function detailOf(session: Session): string | undefined {
     return session.position === undefined ? undefined : `place ${session.position} in the queue`;
   }
   if (session.status === "suspended") {
-    const { kind, ids } = session.waitingFor;
+    const { kind, ids, until = 0 } = session.waitingFor;
+    if (kind === "retry") return `tries again at ${new Date(until).toISOString()}`;
     return kind === "approval"
       ? "waits for a person to allow what it wants to do"
       : `waits for ${ids.length > 1 ? `${ids.length} ` : ""}${kind}`;

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
+import type { Clock } from "../base/clock.ts";
 import { OffshootError } from "../../protocol/errors.ts";
 import type { NotificationParams, ParamsOf } from "../../protocol/messages.ts";
 import type { ApprovalRules } from "./standingRules.ts";
@@ -52,8 +53,8 @@ interface Parts {
   tree: SessionTree;
   store: Store;
   rules: ApprovalRules;
-  tell: (news: News) => void;
-  now: () => number;
+  notify: (news: News) => void;
+  clock: Clock;
   /** An approval that nobody answers is denied after this time, while somebody could. */
   timeoutMs: () => number;
   /** Whether a client is connected that can answer. */
@@ -84,11 +85,11 @@ const mostRemembered = 10_000;
 const lookEveryMs = 1_000;
 
 export function createApprovals(parts: Parts): Approvals {
-  const { tree, store, rules, tell, now, before } = parts;
+  const { tree, store, rules, notify, clock, before } = parts;
   const open = new Map<string, Open>();
   const resolved = new Map<string, Resolution>(before.expired.map((id) => [id, "expired"]));
   let last = before.last;
-  let look: NodeJS.Timeout | undefined;
+  let stopLooking = () => {};
 
   function rootIdOf(sessionId: string): string {
     return tree.find(sessionId)?.session.rootId ?? "";
@@ -104,11 +105,11 @@ export function createApprovals(parts: Parts): Approvals {
       if (resolved.size <= mostRemembered) break;
       resolved.delete(oldest);
     }
-    if (open.size === 0) clearInterval(look);
+    if (open.size === 0) stopLooking();
     const rootId = rootIdOf(asked.approval.sessionId);
     const told = () => {
-      tell({ method: "approval/resolved", params: { approvalId: id, decision, by }, rootId });
-      if (rule !== undefined) tell({ method: "approval/rulesChanged", params: {} });
+      notify({ method: "approval/resolved", params: { approvalId: id, decision, by }, rootId });
+      if (rule !== undefined) notify({ method: "approval/rulesChanged", params: {} });
     };
     const approvalRules = rule === undefined ? [] : [rule];
     await store.write(
@@ -129,8 +130,8 @@ export function createApprovals(parts: Parts): Approvals {
 
   /** Nobody is blamed for not answering while nobody is there. */
   function watch(): void {
-    clearInterval(look);
-    look = setInterval(() => {
+    stopLooking();
+    stopLooking = clock.every(lookEveryMs, () => {
       const isRunning = parts.canBeAnswered();
       for (const one of [...open.values()]) {
         one[isRunning ? "waitedMs" : "stoodStillMs"] += lookEveryMs;
@@ -138,8 +139,7 @@ export function createApprovals(parts: Parts): Approvals {
         const message = "nobody answered in time";
         void one.answer({ decision: "denyOnce", message }, "time-out");
       }
-    }, lookEveryMs);
-    look.unref();
+    });
   }
 
   function approvalOf({ sessionId, runId, question }: Asking, id: string): Approval {
@@ -152,7 +152,7 @@ export function createApprovals(parts: Parts): Approvals {
           ? ["allowOnce", "denyOnce"]
           : ["allowOnce", "allowAlways", "denyOnce", "denyAlways"],
       ...(always && { always }),
-      requestedAt: now(),
+      requestedAt: clock.now(),
     };
   }
 
@@ -191,7 +191,7 @@ export function createApprovals(parts: Parts): Approvals {
         if (open.size === 1) watch();
         asked(id);
         const told = () =>
-          tell({
+          notify({
             method: "approval/requested",
             params: { approval: withDeadline({ approval, stoodStillMs: 0 }) },
             rootId: rootIdOf(sessionId),
@@ -227,7 +227,7 @@ export function createApprovals(parts: Parts): Approvals {
       if (rule !== undefined) lookAgain();
       await stored;
     },
-    stop: () => clearInterval(look),
+    stop: () => stopLooking(),
   };
 }
 

@@ -16,7 +16,7 @@ import type { StoredSession } from "../sessions/records.ts";
 /** The run that wants to spawn, as far as its leave goes. */
 interface Spawner {
   /** Asks for leave on behalf of its agent, while an attempt is on. */
-  readonly ask?: RunContext["ask"];
+  readonly ask: RunContext["ask"] | undefined;
   /** Prompts of sub-agents that a person has allowed when the agent itself asked. */
   readonly spawnsAllowed: Set<string>;
 }

@@ -48,7 +48,7 @@ export interface RuleAnswer {
 interface Parts {
   tree: SessionTree;
   store: Store;
-  tell: (news: News) => void;
+  notify: (news: News) => void;
   now: () => number;
   /** What the store held at start. */
   loaded: readonly ApprovalRule[];
@@ -57,7 +57,7 @@ interface Parts {
 /** A longer command is not asked again, and no person can look through it. */
 const longestSubject = 1_000;
 
-export function createApprovalRules({ tree, store, tell, now, loaded }: Parts): ApprovalRules {
+export function createApprovalRules({ tree, store, notify, now, loaded }: Parts): ApprovalRules {
   const rules = new Map(loaded.map((rule) => [rule.id, rule]));
 
   function holdsIn({ scope }: ApprovalRule, sessionId: string): boolean {
@@ -81,7 +81,7 @@ export function createApprovalRules({ tree, store, tell, now, loaded }: Parts): 
   async function forget(ruleIds: readonly string[]): Promise<boolean> {
     if (ruleIds.length === 0) return true;
     for (const id of ruleIds) rules.delete(id);
-    const told = () => tell({ method: "approval/rulesChanged", params: {} });
+    const told = () => notify({ method: "approval/rulesChanged", params: {} });
     return await store.write(
       { removedApprovalRules: [...ruleIds], durability: "durable" },
       { told, ifFailing: "keep" },

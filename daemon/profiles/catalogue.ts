@@ -68,7 +68,7 @@ export interface Agents {
   /** The session for another run: its agent runs as it is configured for this client now. */
   renewed(record: StoredSession, client: Asker): StoredSession;
   /** What the built-in agent may read besides its prompt, in the folder of a session. */
-  materialFor(record: StoredSession): Pick<RunContext, "skills" | "instructions">;
+  promptMaterial(record: StoredSession): Pick<RunContext, "skills" | "instructions">;
   /** What is wrong with the user's own agents' files, as far as they are meant for Offshoot. */
   userFaults(): string[];
 }
@@ -255,7 +255,7 @@ export function createAgents(parts: {
       return found ? { ...record, profile: { ...profile, runner: found.runner } } : record;
     },
 
-    materialFor({ session, profile, workspace }) {
+    promptMaterial({ session, profile, workspace }) {
       if (profile?.runner.kind !== "model") return { skills: [], instructions: undefined };
       const { skills, instructions } = readFiles(requestFor(workspace, session.cwd));
       return { skills, instructions: instructions?.text };

@@ -4,70 +4,100 @@
  */
 import { v7 as newId } from "uuid";
 import type { AgentEvent } from "../../protocol/events.ts";
-import { noUsage, type Session, type Usage } from "../../protocol/session.ts";
-import type { Completions } from "./completions.ts";
+import type { Session } from "../../protocol/session.ts";
 import { endingOf, type RunOutcome } from "../sessions/endings.ts";
-import type { LiveRun } from "./life.ts";
+import type { Engine } from "./engine.ts";
+import type { Run } from "./run.ts";
 import type { AdoptedChild, AdoptedSession } from "../runners/runner.ts";
-import type { SessionTree } from "../sessions/sessionTree.ts";
+import { newChild } from "../sessions/newSession.ts";
 import type { StoredSession } from "../sessions/records.ts";
 import { transition } from "../sessions/transition.ts";
-
-export interface Adoption {
-  adopt(run: LiveRun, child: AdoptedChild): AdoptedSession;
-  /** Ends what the run's agent left open; resolves when it was told. */
-  endAll(run: LiveRun): Promise<void>;
-}
 
 /** Sub-agents deeper than any real ones are shown beside their parent: nobody can draw such a tree. */
 const deepest = 100;
 
-interface Parts {
-  tree: SessionTree;
-  completions: () => Completions;
-  countUsage: (run: LiveRun, more: Partial<Usage>, sessionId: string) => void;
-  now: () => number;
+interface OpenChild {
+  sessionId: string;
+  runId: string;
 }
 
-export function createAdoption({ tree, completions, countUsage, now }: Parts): Adoption {
-  /** Open children of each run, by the tool call that they stand for. */
-  const open = new WeakMap<LiveRun, Map<string, { sessionId: string; runId: string }>>();
-  const ends = new WeakMap<LiveRun, Promise<unknown>[]>();
-  const earlier = new WeakMap<LiveRun, Map<string, string>>();
+/** What a run has adopted. */
+interface Adopted {
+  /** Open children, by the tool call that they stand for. */
+  open: Map<string, OpenChild>;
+  ends: Promise<unknown>[];
+  /** Sessions of the tool calls of all runs and attempts. */
+  ofToolUse: Map<string, string>;
+}
 
-  function openOf(run: LiveRun) {
-    const found = open.get(run) ?? new Map<string, { sessionId: string; runId: string }>();
-    open.set(run, found);
-    return found;
+export class AdoptedChildren {
+  readonly #engine: Engine;
+  readonly #adopted = new WeakMap<Run, Adopted>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
   }
 
-  /** What stood for the tool calls of earlier runs and attempts; looked for once per run. */
-  function earlierOf(run: LiveRun): Map<string, string> {
-    const known = earlier.get(run);
+  adopt(run: Run, child: AdoptedChild): AdoptedSession {
+    const { tree, clock, budget } = this.#engine;
+    const { open } = this.#of(run);
+    const adopted = open.get(child.toolUseId) ?? this.#start(run, child);
+    open.set(child.toolUseId, adopted);
+    const isOpen = () => open.has(child.toolUseId) && !run.isClosed;
+    return {
+      emit(event: AgentEvent) {
+        const facts = tree.live.get(adopted.sessionId);
+        if (!isOpen() || facts === undefined) return;
+        facts.lastProgressAt = clock.now();
+        // An event without a JSON form is the agent's fault and nobody else's.
+        tree.append(adopted.sessionId, adopted.runId, event).catch(() => undefined);
+      },
+      addUsage: (more) => isOpen() && budget.count(run, more, adopted.sessionId),
+      end: (outcome) => this.#end(run, child.toolUseId, outcome),
+    };
+  }
+
+  /** Ends what the run's agent left open; resolves when clients were notified. */
+  async endAll(run: Run): Promise<void> {
+    const { open, ends } = this.#of(run);
+    // The youngest first, so that children end before their parents.
+    for (const toolUseId of [...open.keys()].reverse()) {
+      this.#end(run, toolUseId, { status: "aborted" });
+    }
+    await Promise.all(ends);
+  }
+
+  #of(run: Run): Adopted {
+    const known = this.#adopted.get(run);
     if (known !== undefined) return known;
-    const found = new Map<string, string>();
+    const { tree } = this.#engine;
+    const ofToolUse = new Map<string, string>();
     for (const id of tree.descendantsOf(run.sessionId)) {
       const { adopted, toolUseId } = tree.get(id).session;
-      if (adopted === true && toolUseId !== undefined) found.set(toolUseId, id);
+      if (adopted === true && toolUseId !== undefined) ofToolUse.set(toolUseId, id);
     }
-    earlier.set(run, found);
-    return found;
+    const made: Adopted = { open: new Map(), ends: [], ofToolUse };
+    this.#adopted.set(run, made);
+    return made;
   }
 
   /** The session that stood for the tool call before a reconnect, or a new one. */
-  function recordFor(run: LiveRun, child: AdoptedChild): StoredSession {
-    const known = tree.find(earlierOf(run).get(child.toolUseId) ?? "");
+  #recordFor(run: Run, child: AdoptedChild): StoredSession {
+    const { tree, clock } = this.#engine;
+    const { open, ofToolUse } = this.#of(run);
+    const known = tree.find(ofToolUse.get(child.toolUseId) ?? "");
     if (known !== undefined) return known;
-    const above = openOf(run).get(child.parentToolUseId ?? "")?.sessionId ?? run.sessionId;
+    const above = open.get(child.parentToolUseId ?? "")?.sessionId ?? run.sessionId;
     const { session } = tree.get(above);
     const beside = session.depth < deepest ? undefined : tree.find(session.parentId ?? "");
-    return newRecord(beside?.session ?? session, child, now());
+    return adoptedRecord(beside?.session ?? session, child, clock.now());
   }
 
-  function start(run: LiveRun, child: AdoptedChild): { sessionId: string; runId: string } {
-    const before = recordFor(run, child);
+  #start(run: Run, child: AdoptedChild): OpenChild {
+    const { tree, clock } = this.#engine;
+    const before = this.#recordFor(run, child);
     const runId = newId();
-    const at = now();
+    const at = clock.now();
     const queued = transition(before.session, { type: "enqueue", runId }, at);
     const session = transition(queued, { type: "start" }, at);
     const isNew = tree.find(session.id) === undefined;
@@ -90,75 +120,36 @@ export function createAdoption({ tree, completions, countUsage, now }: Parts): A
       { ifFailing: "keep" },
     );
     tree.live.set(session.id, { lastHeartbeatAt: at, lastProgressAt: at });
-    earlierOf(run).set(child.toolUseId, session.id);
+    this.#of(run).ofToolUse.set(child.toolUseId, session.id);
     return { sessionId: session.id, runId };
   }
 
-  function end(run: LiveRun, toolUseId: string, outcome: RunOutcome): void {
-    const child = openOf(run).get(toolUseId);
-    if (child === undefined || !openOf(run).delete(toolUseId)) return;
+  #end(run: Run, toolUseId: string, outcome: RunOutcome): void {
+    const { tree, completions } = this.#engine;
+    const { open, ends } = this.#of(run);
+    const child = open.get(toolUseId);
+    if (child === undefined || !open.delete(toolUseId)) return;
     const { messageCount } = tree.get(child.sessionId).session;
-    const ended = completions().end(child.sessionId, endingOf(outcome, cancelledByParent), {
+    const ended = completions.end(child.sessionId, endingOf(outcome, cancelledByParent), {
       readUpTo: messageCount,
-      beforeTelling: () => void tree.live.delete(child.sessionId),
+      beforeNotifying: () => void tree.live.delete(child.sessionId),
     });
-    const others = ends.get(run) ?? [];
-    others.push(ended);
-    ends.set(run, others);
+    ends.push(ended);
   }
-
-  return {
-    adopt(run, child) {
-      const known = openOf(run).get(child.toolUseId);
-      const adopted = known ?? start(run, child);
-      openOf(run).set(child.toolUseId, adopted);
-      const isOpen = () => openOf(run).has(child.toolUseId) && run.phase !== "closed";
-      return {
-        emit(event: AgentEvent) {
-          const facts = tree.live.get(adopted.sessionId);
-          if (!isOpen() || facts === undefined) return;
-          facts.lastProgressAt = now();
-          // An event without a JSON form is the agent's fault and nobody else's.
-          tree.append(adopted.sessionId, adopted.runId, event).catch(() => undefined);
-        },
-        addUsage: (more) => isOpen() && countUsage(run, more, adopted.sessionId),
-        end: (outcome) => end(run, child.toolUseId, outcome),
-      };
-    },
-    async endAll(run) {
-      // The youngest first, so that children end before their parents.
-      for (const toolUseId of [...openOf(run).keys()].reverse()) {
-        end(run, toolUseId, { status: "aborted" });
-      }
-      await Promise.all(ends.get(run) ?? []);
-    },
-  };
 }
 
 const cancelledByParent = [{ kind: "cancelled", by: "parent" }] as const;
 
-function newRecord(parent: Session, child: AdoptedChild, at: number): StoredSession {
+function adoptedRecord(parent: Session, child: AdoptedChild, at: number): StoredSession {
+  const place = { parent, title: child.title, cwd: parent.cwd, at };
   const session: Session = {
-    id: newId(),
-    kind: "child",
-    parentId: parent.id,
-    rootId: parent.rootId,
-    depth: parent.depth + 1,
-    title: child.title,
+    ...newChild(place),
     agent: parent.agent,
     ...(parent.runner !== undefined && { runner: parent.runner }),
-    cwd: parent.cwd,
-    status: "created",
     version: 0,
-    createdAt: at,
-    updatedAt: at,
-    lastSeq: 0,
     messageCount: 1,
     adopted: true,
     toolUseId: child.toolUseId,
-    usage: noUsage,
-    treeUsage: noUsage,
-    limits: {},
   };
   return { session, priority: 0, unreadFrom: 1, childCount: 0 };
 }

@@ -1,15 +1,17 @@
 /**
  * How every run ends, on every path: one transaction that holds the final state, the completion
- * with its number, the answer as a message, and the next run where messages wait for one. Only
- * when that is on disk do clients hear of it, and `subAgent/completed` is the last they hear.
+ * with its number, the answer as a message, and the next run where messages wait for one. Clients
+ * are notified only when that is on disk, and `subAgent/completed` is their last notification of it.
  */
 import { v7 as newId } from "uuid";
 import type { Completion } from "../../protocol/messages.ts";
 import { isTerminal, type Message, type Session } from "../../protocol/session.ts";
+import type { Clock } from "../base/clock.ts";
+import { completionOf } from "../sessions/completion.ts";
 import type { Ending } from "../sessions/endings.ts";
 import type { News } from "../sessions/news.ts";
-import type { Change, SessionTree } from "../sessions/sessionTree.ts";
 import type { StoredSession } from "../sessions/records.ts";
+import type { Change, SessionTree } from "../sessions/sessionTree.ts";
 import { transition } from "../sessions/transition.ts";
 
 export interface EndOptions {
@@ -17,84 +19,90 @@ export interface EndOptions {
   readUpTo?: number;
   /** Messages that came meanwhile get a run of their own. */
   freshRun?: "ifMessagesWait";
-  /** Called in the same breath before clients hear of the end. */
-  beforeTelling?: () => void;
-}
-
-export interface Completions {
-  /** Ends the session's run. Answers when it is told, with whether it is stored. */
-  end(sessionId: string, ending: Ending, options?: EndOptions): Promise<boolean>;
-  /** The number of the newest completion that was told. */
-  readonly told: number;
-  /** The same of those that are stored: what clients may go on from. */
-  readonly stored: number;
+  /** Called synchronously, just before clients are notified of the end. */
+  beforeNotifying?: () => void;
 }
 
 interface Parts {
   tree: SessionTree;
-  now: () => number;
+  clock: Clock;
   /** Number of the newest completion in the store. */
   last: number;
-  /** Called when a run has ended and clients were told. `queued`: a fresh run waits. */
-  ended: (session: Session, fresh: StoredSession | undefined) => void;
+  sessionChanged: (sessionId: string) => void;
+  queueUp: (record: StoredSession) => void;
 }
 
-export function createCompletions({ tree, now, last, ended }: Parts): Completions {
-  let given = last;
-  let told = last;
-  let storedSeq = last;
+export class Completions {
+  readonly #parts: Parts;
+  #given: number;
+  #sent: number;
+  #stored: number;
 
-  return {
-    get told() {
-      return told;
-    },
-    get stored() {
-      return storedSeq;
-    },
-    async end(sessionId, ending, options = {}) {
-      const at = now();
-      const { record, messages } = endedRecord(tree.get(sessionId), ending, options.readUpTo, at);
-      given += 1;
-      const completion = completionOf(record.session, given);
-      record.completionSeq = given;
-      const changes: Change[] = [
-        {
-          records: [record],
-          messages,
-          completion,
-          endedRun: completion.runId,
-          last: (stored) => {
-            told = completion.completionSeq;
-            if (stored) storedSeq = completion.completionSeq;
-            return [completedNews(record.session, { ...completion, stored })];
-          },
-        },
-      ];
-      const fresh = freshRun(record, options, at);
-      if (fresh !== undefined) changes.push({ records: [fresh] });
-      const stored = await tree.commit(changes, {
-        ifFailing: "keep",
-        ...(options.beforeTelling && { beforeTelling: options.beforeTelling }),
-        storedLater: () => {
-          storedSeq = Math.max(storedSeq, completion.completionSeq);
-          markStored(record);
-        },
-      });
-      ended(record.session, fresh);
-      return stored;
-    },
-  };
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#given = parts.last;
+    this.#sent = parts.last;
+    this.#stored = parts.last;
+  }
 
-  /** Clients were told `stored: false`; now they hear that it is stored after all. */
-  function markStored(record: StoredSession): void {
+  /** The number of the newest completion that clients were notified of. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** The number of the newest completion that is stored: what clients may go on from. */
+  get stored(): number {
+    return this.#stored;
+  }
+
+  /** Ends the session's run. Resolves, when clients were notified, with whether the end is stored. */
+  async end(sessionId: string, ending: Ending, options: EndOptions = {}): Promise<boolean> {
+    const { tree, clock, sessionChanged, queueUp } = this.#parts;
+    const at = clock.now();
+    const { record, messages } = endedRecord(tree.get(sessionId), ending, options.readUpTo, at);
+    this.#given += 1;
+    const completion = completionOf(record.session, this.#given);
+    record.completionSeq = completion.completionSeq;
+    const changes: Change[] = [
+      {
+        records: [record],
+        messages,
+        completion,
+        endedRun: completion.runId,
+        last: (stored) => {
+          this.#sent = completion.completionSeq;
+          if (stored) this.#stored = completion.completionSeq;
+          return [completedNews(record.session, { ...completion, stored })];
+        },
+      },
+    ];
+    const fresh = freshRun(record, options, at);
+    if (fresh !== undefined) changes.push({ records: [fresh] });
+    const stored = await tree.commit(changes, {
+      ifFailing: "keep",
+      ...(options.beforeNotifying && { beforeNotifying: options.beforeNotifying }),
+      storedLater: () => {
+        this.#stored = Math.max(this.#stored, completion.completionSeq);
+        this.#markStored(record);
+      },
+    });
+    const queued = fresh && tree.find(sessionId);
+    if (queued !== undefined) queueUp(queued);
+    sessionChanged(sessionId);
+    return stored;
+  }
+
+  /** Clients were sent `stored: false`; they are notified that the end is stored after all. */
+  #markStored(record: StoredSession): void {
+    const { tree, clock } = this.#parts;
     const newest = tree.find(record.session.id);
     if (newest === undefined || newest.completionSeq !== record.completionSeq) return;
     if (!isTerminal(newest.session)) return;
-    const session = transition(newest.session, { type: "stored" }, now());
-    // The store may just be recovering: then this is told as not stored too, and tried once more.
+    const session = transition(newest.session, { type: "stored" }, clock.now());
+    // The store may just be recovering: then this is sent as not stored too, and tried once more.
     void tree.commit([{ records: [{ ...newest, session }] }], {
       ifFailing: "keep",
-      storedLater: () => markStored(record),
+      storedLater: () => this.#markStored(record),
     });
   }
 }
@@ -130,25 +138,6 @@ function freshRun(
   if (record.session.messageCount - answer <= options.readUpTo) return undefined;
   const session = transition(record.session, { type: "enqueue", runId: newId() }, at);
   return { ...record, session, started: false };
-}
-
-/** What `subAgent/completed` says of an ended session; also the answer of `session/wait`. */
-export function completionOf(session: Session, completionSeq: number): Completion {
-  if (!isTerminal(session)) throw new Error(`session ${session.id} has not ended`);
-  const { runId, attempt, status, error, result, reason, stored } = session;
-  return {
-    parentSessionId: session.parentId ?? "",
-    childSessionId: session.id,
-    runId,
-    attempt,
-    completionSeq,
-    status,
-    ...(error !== undefined && { error }),
-    ...(result !== undefined && { result }),
-    ...(reason !== undefined && { reason }),
-    usage: session.usage,
-    stored,
-  };
 }
 
 function completedNews(session: Session, completion: Completion): News {

@@ -22,18 +22,18 @@ export function createSessionEnvironments({
   /** The core's. */
   own: NodeJS.ProcessEnv;
 }): SessionEnvironments {
-  const known = new Map<string, NodeJS.ProcessEnv>();
+  const wanted = new Map<string, NodeJS.ProcessEnv>();
   return {
     wanted(sessionId, { options }) {
       // A program inside a run has that run's environment, marks and all.
       if (options.run === undefined && options.environment !== undefined) {
-        known.set(sessionId, options.environment);
+        wanted.set(sessionId, options.environment);
       }
     },
     of(sessionId) {
-      const above = tree.upwards(sessionId).find(({ session }) => known.has(session.id));
-      return known.get(above?.session.id ?? "") ?? own;
+      const known = tree.upwards(sessionId).find(({ session }) => wanted.has(session.id));
+      return wanted.get(known?.session.id ?? "") ?? own;
     },
-    forget: (sessionId) => void known.delete(sessionId),
+    forget: (sessionId) => void wanted.delete(sessionId),
   };
 }

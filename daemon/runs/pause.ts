@@ -5,131 +5,119 @@
 import { OffshootError } from "../../protocol/errors.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
 import { isLive, type Session } from "../../protocol/session.ts";
-import type { LifeParts, LiveRun } from "./life.ts";
-import { storeUnavailable } from "./messages.ts";
-import type { RunQueue } from "./queue.ts";
-import type { SessionTree } from "../sessions/sessionTree.ts";
-import type { Settings } from "../config/settings.ts";
 import type { StoredSession } from "../sessions/records.ts";
-import type { Store } from "../store/sessionStore.ts";
 import { transition } from "../sessions/transition.ts";
-
-export interface Pausing {
-  pause(params: ParamsOf<"session/pause">): Promise<void>;
-  resume(params: ParamsOf<"session/resume">): Promise<void>;
-  /** Call when a run is held: one that was resumed before that goes on. */
-  held(run: LiveRun): Promise<void>;
-}
+import type { Engine } from "./engine.ts";
+import { isGoingOn, type Run } from "./run.ts";
 
 interface Parts {
-  tree: SessionTree;
-  store: Store;
-  queue: RunQueue;
-  settings: () => Settings;
-  now: () => number;
-  liveRun: (sessionId: string) => LiveRun | undefined;
-  /** Whether the agent of the run has turns to pause at. */
-  canPause: (run: LiveRun) => boolean;
-  /** The child session; throws for a root, and for what is unknown. */
-  child: (sessionId: string) => StoredSession;
-  /** Puts a queued session in its place. */
-  add: (record: StoredSession) => void;
+  engine: Engine;
+  /** Whether the agent of the session has turns to pause at. */
+  canPause: (record: StoredSession) => boolean;
 }
 
-export function createPausing(parts: Parts): Pausing {
-  const { tree, store, queue, settings, now, liveRun, canPause, child, add } = parts;
+export async function pauseSession(
+  parts: Parts,
+  { sessionId, tree: whole }: ParamsOf<"session/pause">,
+): Promise<void> {
+  const { tree, runs } = parts.engine;
+  if (whole !== true) return await pauseOne(parts, tree.getChild(sessionId));
+  const chosen = wholeTree(parts, sessionId).filter((record) => {
+    const run = runs.get(record.session.id);
+    if (run === undefined) return record.session.status === "queued";
+    return isGoingOn(run) && parts.canPause(record);
+  });
+  await Promise.all(chosen.map((record) => pauseOne(parts, record)));
+}
 
-  async function pauseOne(record: StoredSession): Promise<void> {
-    const run = liveRun(record.session.id);
-    if (run === undefined) await pauseQueued(record);
-    else pauseLive(run, record.session);
-  }
-
-  /** It ends its attempt at the next turn; see `hold`. */
-  function pauseLive(run: LiveRun, session: Session): void {
-    if (!canPause(run)) {
-      const why = `works with "${session.agent}", which has no turns to pause at: cancel it, or wait`;
-      throw refusal(session, why);
-    }
-    if (!isGoingOn(run)) throw refusal(session, "is just ending");
-    const isAsked = run.pause !== undefined;
-    run.pause = "wanted";
-    if (!isAsked) run.pauseAtTurn?.();
-  }
-
-  async function pauseQueued(record: StoredSession): Promise<void> {
-    const { session } = record;
-    if (isLive(session)) throw refusal(session, "is part of its parent's run and goes with that");
-    const paused = { ...record, session: transition(session, { type: "pause" }, now()) };
-    queue.remove(session.id);
-    if (await tree.commit([{ records: [paused] }], { ifFailing: "giveUp" })) return;
-    add(tree.get(session.id));
-    throw storeUnavailable(store);
-  }
-
-  async function resumeOne(record: StoredSession): Promise<void> {
-    const run = liveRun(record.session.id);
-    if (run?.pause === "wanted") return void (run.pause = "withdrawn");
-    const session = transition(record.session, { type: "resume" }, now());
-    queue.admit(record.session.rootId, settings().queue);
-    const resumed = { ...record, session };
-    if (!(await tree.commit([{ records: [resumed] }], { ifFailing: "giveUp" }))) {
-      throw storeUnavailable(store);
-    }
-    add(tree.get(session.id));
-  }
-
-  function wholeTree(sessionId: string): StoredSession[] {
-    tree.get(sessionId);
-    return [sessionId, ...tree.descendantsOf(sessionId)].map((id) => tree.get(id));
-  }
-
-  return {
-    async pause({ sessionId, tree: whole }) {
-      if (whole !== true) return await pauseOne(child(sessionId));
-      const chosen = wholeTree(sessionId).filter(({ session }) => {
-        const run = liveRun(session.id);
-        return run === undefined ? session.status === "queued" : isGoingOn(run) && canPause(run);
-      });
-      await Promise.all(chosen.map(pauseOne));
-    },
-    async resume({ sessionId, tree: whole }) {
-      if (whole !== true) return await resumeOne(child(sessionId));
-      const chosen = wholeTree(sessionId).filter(
-        ({ session }) => session.status === "paused" || liveRun(session.id)?.pause === "wanted",
-      );
-      await Promise.all(chosen.map(resumeOne));
-    },
-    async held({ sessionId, runId, pause }) {
-      const record = tree.find(sessionId);
-      if (pause !== "withdrawn" || record?.session.status !== "paused") return;
-      if (record.session.runId === runId) await resumeOne(record);
-    },
-  };
+export async function resumeSession(
+  engine: Engine,
+  { sessionId, tree: whole }: ParamsOf<"session/resume">,
+): Promise<void> {
+  const { tree, runs } = engine;
+  if (whole !== true) return await resumeOne(engine, tree.getChild(sessionId));
+  const chosen = wholeTree({ engine }, sessionId).filter(
+    ({ session }) => session.status === "paused" || runs.get(session.id)?.pause === "wanted",
+  );
+  await Promise.all(chosen.map((record) => resumeOne(engine, record)));
 }
 
 /**
- * Stores that a run is paused, with what it needs to go on. Its attempt is over, and in the same
- * breath the run is no longer live: what is asked of the session from here on finds it paused.
+ * Stores that a run is paused, with what it needs to go on. Its attempt is over, and the run stops
+ * being live synchronously: what is asked of the session from here on finds it paused.
  */
-export async function hold(run: LiveRun, parts: LifeParts): Promise<void> {
-  const { tree, now } = parts;
+export async function hold(run: Run, engine: Engine): Promise<void> {
+  const { tree, clock, events, runs, slots } = engine;
   const record = tree.get(run.sessionId);
-  parts.emit(run, { type: "status", from: record.session.status, to: "paused" });
-  const held = { upTo: run.readUpTo, ranMs: run.watchdog?.ranMs() ?? 0, turns: run.turns };
-  const session = transition(record.session, { type: "pause" }, now());
-  run.phase = "closed";
+  events.emit(run, { type: "status", from: record.session.status, to: "paused" });
+  const { readUpTo: upTo } = run.inbox;
+  const held = { upTo, ranMs: run.watchdog?.ranMs() ?? 0, turns: run.meter.turns };
+  const session = transition(record.session, { type: "pause" }, clock.now());
+  run.move({ type: "close" });
   run.watchdog?.stop();
   tree.live.delete(run.sessionId);
   const change = { records: [{ ...record, session, held }], endedRun: run.runId };
   const stored = tree.commit([change], { ifFailing: "keep" });
-  parts.leave(run);
+  runs.remove(run);
+  slots.release(run);
   await stored;
-  parts.noticed(run.sessionId);
+  engine.sessionChanged(run.sessionId);
 }
 
-function isGoingOn({ phase, causes }: LiveRun): boolean {
-  return phase === "open" && causes.length === 0;
+/** Call when a run is held: one that was resumed before that goes on. */
+export async function resumeIfWithdrawn(engine: Engine, run: Run): Promise<void> {
+  const record = engine.tree.find(run.sessionId);
+  if (run.pause !== "withdrawn" || record?.session.status !== "paused") return;
+  if (record.session.runId === run.runId) await resumeOne(engine, record);
+}
+
+async function pauseOne(parts: Parts, record: StoredSession): Promise<void> {
+  const run = parts.engine.runs.get(record.session.id);
+  if (run === undefined) await pauseQueued(parts.engine, record);
+  else pauseLive(parts, run, record);
+}
+
+/** The run ends its attempt at the next turn; see `hold`. */
+function pauseLive(parts: Parts, run: Run, record: StoredSession): void {
+  const { session } = record;
+  if (!parts.canPause(record)) {
+    const why = `works with "${session.agent}", which has no turns to pause at: cancel it, or wait`;
+    throw refusal(session, why);
+  }
+  if (!isGoingOn(run)) throw refusal(session, "is just ending");
+  const isAsked = run.pause !== "no";
+  run.pause = "wanted";
+  if (!isAsked) run.attempt?.pauseAtTurn?.();
+}
+
+async function pauseQueued(engine: Engine, record: StoredSession): Promise<void> {
+  const { tree, queue, clock } = engine;
+  const { session } = record;
+  if (isLive(session)) throw refusal(session, "is part of its parent's run and goes with that");
+  const paused = { ...record, session: transition(session, { type: "pause" }, clock.now()) };
+  queue.remove(session.id);
+  try {
+    await tree.commitOrRefuse([{ records: [paused] }]);
+  } catch (error) {
+    engine.queueUp(tree.get(session.id));
+    throw error;
+  }
+}
+
+async function resumeOne(engine: Engine, record: StoredSession): Promise<void> {
+  const { tree, queue, runs, settings, clock } = engine;
+  const run = runs.get(record.session.id);
+  if (run?.pause === "wanted") return void (run.pause = "withdrawn");
+  const session = transition(record.session, { type: "resume" }, clock.now());
+  queue.admit(record.session.rootId, settings().queue);
+  await tree.commitOrRefuse([{ records: [{ ...record, session }] }]);
+  engine.queueUp(tree.get(session.id));
+}
+
+function wholeTree({ engine }: Pick<Parts, "engine">, sessionId: string): StoredSession[] {
+  const { tree } = engine;
+  tree.get(sessionId);
+  return [sessionId, ...tree.descendantsOf(sessionId)].map((id) => tree.get(id));
 }
 
 function refusal(session: Session, why: string): OffshootError {

@@ -4,6 +4,7 @@
  * stored in the sessions themselves.
  */
 import { OffshootError } from "../../protocol/errors.ts";
+import type { Intake } from "./intake.ts";
 
 export interface QueueEntry {
   readonly sessionId: string;
@@ -18,109 +19,99 @@ export interface QueueBounds {
   total: number;
 }
 
-export interface RunQueue {
-  /** Puts an entry in its place. Bounds are checked by `admit`, before anything is stored. */
-  add(entry: QueueEntry): void;
-  /** Somebody was admitted who is being stored: counts for the bounds until `add` or `remove`. */
-  expect(sessionId: string, rootId: string): void;
-  remove(sessionId: string): boolean;
-  /** Takes the next entry of the next root in turn for which `mayRun` answers true. */
-  take(mayRun: (rootId: string) => boolean): QueueEntry | undefined;
-  /**
-   * Throws 1007 `overloaded` when one more of this root would pass a bound, and 1012 `shuttingDown`
-   * once the queue is closed.
-   */
-  admit(rootId: string, bounds: QueueBounds): void;
-  /** Admits nobody any more. */
-  close(): void;
-  /** Place in the queue of its root, 1 is next; undefined when it is not queued. */
-  position(sessionId: string): number | undefined;
-  readonly size: number;
-}
-
-/** The words that clients of the predecessors know. */
-export const notRunning = "spawn scheduler is not running";
-
 /** Clients are told to come back after this long; a guess, since runs have no known length. */
 const retryAfterMs = 1000;
 
-export function createQueue(): RunQueue {
-  const entries = new Map<string, QueueEntry>();
-  // The order of the keys is the order of the turns: the root that was served goes to the end.
-  const roots = new Map<string, QueueEntry[]>();
-  const expected = new Map<string, string>();
-  const expectedOfRoot = new Map<string, number>();
-  let isClosed = false;
+export class RunQueue {
+  readonly #intake: Intake;
+  readonly #entries = new Map<string, QueueEntry>();
+  /** The order of the keys is the order of the turns: the root that was served goes to the end. */
+  readonly #roots = new Map<string, QueueEntry[]>();
+  readonly #expected = new Map<string, string>();
+  readonly #expectedOfRoot = new Map<string, number>();
+  #onAdded: () => void = () => undefined;
 
-  function settle(sessionId: string): void {
-    const rootId = expected.get(sessionId);
-    if (rootId === undefined) return;
-    expected.delete(sessionId);
-    const left = (expectedOfRoot.get(rootId) ?? 1) - 1;
-    if (left === 0) expectedOfRoot.delete(rootId);
-    else expectedOfRoot.set(rootId, left);
+  constructor(intake: Intake) {
+    this.#intake = intake;
   }
 
-  return {
-    add(entry) {
-      settle(entry.sessionId);
-      entries.set(entry.sessionId, entry);
-      const waiting = roots.get(entry.rootId);
-      if (waiting === undefined) roots.set(entry.rootId, [entry]);
-      else waiting.splice(placeFor(entry, waiting), 0, entry);
-    },
+  get size(): number {
+    return this.#entries.size;
+  }
 
-    expect(sessionId, rootId) {
-      if (expected.has(sessionId)) return;
-      expected.set(sessionId, rootId);
-      expectedOfRoot.set(rootId, (expectedOfRoot.get(rootId) ?? 0) + 1);
-    },
+  /** Calls `listener` after each `add`. */
+  onAdded(listener: () => void): void {
+    this.#onAdded = listener;
+  }
 
-    remove(sessionId) {
-      settle(sessionId);
-      const entry = entries.get(sessionId);
-      if (entry === undefined) return false;
-      entries.delete(sessionId);
-      const waiting = roots.get(entry.rootId) ?? [];
-      waiting.splice(indexOf(entry, waiting), 1);
-      if (waiting.length === 0) roots.delete(entry.rootId);
-      return true;
-    },
+  /** Puts an entry in its place. Bounds are checked by `admit`, before anything is stored. */
+  add(entry: QueueEntry): void {
+    this.#settle(entry.sessionId);
+    this.#entries.set(entry.sessionId, entry);
+    const waiting = this.#roots.get(entry.rootId);
+    if (waiting === undefined) this.#roots.set(entry.rootId, [entry]);
+    else waiting.splice(placeFor(entry, waiting), 0, entry);
+    this.#onAdded();
+  }
 
-    take(mayRun) {
-      for (const [rootId, waiting] of roots) {
-        if (!mayRun(rootId)) continue;
-        const entry = waiting.shift();
-        roots.delete(rootId);
-        if (waiting.length > 0) roots.set(rootId, waiting);
-        if (entry !== undefined) entries.delete(entry.sessionId);
-        return entry;
-      }
-      return undefined;
-    },
+  /** Counts a session that was admitted and is being stored, until `add` or `remove`. */
+  expect(sessionId: string, rootId: string): void {
+    if (this.#expected.has(sessionId)) return;
+    this.#expected.set(sessionId, rootId);
+    this.#expectedOfRoot.set(rootId, (this.#expectedOfRoot.get(rootId) ?? 0) + 1);
+  }
 
-    admit(rootId, bounds) {
-      if (isClosed) throw new OffshootError("shuttingDown", notRunning, {});
-      const ofRoot = (roots.get(rootId)?.length ?? 0) + (expectedOfRoot.get(rootId) ?? 0);
-      if (ofRoot >= bounds.perRoot) throw overloaded("of this root", ofRoot, bounds.perRoot);
-      const all = entries.size + expected.size;
-      if (all >= bounds.total) throw overloaded("", all, bounds.total);
-    },
+  remove(sessionId: string): boolean {
+    this.#settle(sessionId);
+    const entry = this.#entries.get(sessionId);
+    if (entry === undefined) return false;
+    this.#entries.delete(sessionId);
+    const waiting = this.#roots.get(entry.rootId) ?? [];
+    waiting.splice(indexOf(entry, waiting), 1);
+    if (waiting.length === 0) this.#roots.delete(entry.rootId);
+    return true;
+  }
 
-    close() {
-      isClosed = true;
-    },
+  /** Takes the next entry of the next root in turn for which `mayRun` answers true. */
+  take(mayRun: (rootId: string) => boolean): QueueEntry | undefined {
+    for (const [rootId, waiting] of this.#roots) {
+      if (!mayRun(rootId)) continue;
+      const entry = waiting.shift();
+      this.#roots.delete(rootId);
+      if (waiting.length > 0) this.#roots.set(rootId, waiting);
+      if (entry !== undefined) this.#entries.delete(entry.sessionId);
+      return entry;
+    }
+    return undefined;
+  }
 
-    position(sessionId) {
-      const entry = entries.get(sessionId);
-      if (entry === undefined) return undefined;
-      return indexOf(entry, roots.get(entry.rootId) ?? []) + 1;
-    },
+  /**
+   * Throws 1007 `overloaded` when one more of this root would pass a bound, and 1012 `shuttingDown`
+   * once the core takes no new work.
+   */
+  admit(rootId: string, bounds: QueueBounds): void {
+    this.#intake.refuseIfClosed();
+    const ofRoot = (this.#roots.get(rootId)?.length ?? 0) + (this.#expectedOfRoot.get(rootId) ?? 0);
+    if (ofRoot >= bounds.perRoot) throw overloaded("of this root", ofRoot, bounds.perRoot);
+    const all = this.#entries.size + this.#expected.size;
+    if (all >= bounds.total) throw overloaded("", all, bounds.total);
+  }
 
-    get size() {
-      return entries.size;
-    },
-  };
+  /** Place in the queue of its root, 1 is next; undefined when it is not queued. */
+  position(sessionId: string): number | undefined {
+    const entry = this.#entries.get(sessionId);
+    if (entry === undefined) return undefined;
+    return indexOf(entry, this.#roots.get(entry.rootId) ?? []) + 1;
+  }
+
+  #settle(sessionId: string): void {
+    const rootId = this.#expected.get(sessionId);
+    if (rootId === undefined) return;
+    this.#expected.delete(sessionId);
+    const left = (this.#expectedOfRoot.get(rootId) ?? 1) - 1;
+    if (left === 0) this.#expectedOfRoot.delete(rootId);
+    else this.#expectedOfRoot.set(rootId, left);
+  }
 }
 
 function overloaded(whose: string, queued: number, max: number): OffshootError {

@@ -1,86 +1,36 @@
 /**
- * What a core does before it answers anybody: ends what a dead core left behind, gives every run
- * that was live a true end (or queues it again where its agent says so), and rebuilds the queue.
+ * What a core does before it answers anybody, once its sessions are loaded: gives every run that
+ * was live a true end (or queues it again where its agent says so), rebuilds the queue, and resumes
+ * the cancels that the dead core had accepted.
  */
-import type { Completions, EndOptions } from "./completions.ts";
-import { endingOf, interrupted, type EndCause } from "../sessions/endings.ts";
-import type { Log } from "../base/log.ts";
-import type { Processes } from "../processes/processes.ts";
-import type { SessionTree } from "../sessions/sessionTree.ts";
-import { soundSessions } from "../store/soundSessions.ts";
-import { sessionIdOfKey } from "../store/keys.ts";
-import type { StoredSession } from "../sessions/records.ts";
-import type { Store } from "../store/sessionStore.ts";
 import { isLive } from "../../protocol/session.ts";
+import { endingOf, interrupted, type EndCause } from "../sessions/endings.ts";
+import type { StoredSession } from "../sessions/records.ts";
+import type { SessionTree } from "../sessions/sessionTree.ts";
 import { transition } from "../sessions/transition.ts";
+import type { EndOptions } from "./completions.ts";
+import type { Engine } from "./engine.ts";
 
-interface Parts {
-  store: Store;
-  processes: Processes;
-  stateDir: string;
-  killAfterMs: number;
-  log: Log;
-}
-
-/** Call before the sessions are loaded: nothing of the dead core's runs may go on meanwhile. */
-export async function endDeadRuns({ store, processes, stateDir, killAfterMs, log }: Parts) {
-  const records = await store.processes();
-  const left = await processes.endLeftovers({ stateDir, records, killAfterMs });
-  if (left.length > 0) log.error({ left }, "processes of an earlier core could not be ended");
-}
-
-/** What the store holds of sessions and rules, without what this core cannot use. */
-export async function loadSound(store: Store, log: Log) {
-  const { sessions, unreadable } = await store.loadHeaders();
-  const { sound, setAside } = soundSessions(sessions);
-  setAside.push(...unreadable);
-  for (const row of setAside) {
-    log.error(row, "a stored session cannot be used; it is set aside and stays stored");
-  }
-  await correctLastSeq(store, sound);
-  const aside = new Set(setAside.map(({ key }) => sessionIdOfKey(key)));
-  // The rules of trees that are gone are removed; these are not gone.
-  const rules = (await store.approvalRules()).filter(
-    ({ scope }) => scope.kind === "cwd" || !aside.has(scope.rootId),
-  );
-  return { sessions: sound, rules, setAside: [...aside] };
-}
-
-/** The header is written when a state changes, events more often: the rows have the last word. */
-async function correctLastSeq(store: Store, sessions: StoredSession[]): Promise<void> {
-  for (const record of sessions) {
-    if (!isLive(record.session)) continue;
-    const lastSeq = await store.lastEventSeq(record.session.id);
-    record.session = { ...record.session, lastSeq };
-  }
-}
-
-export async function recoverRuns(
-  tree: SessionTree,
-  completions: Completions,
-  enqueue: (record: StoredSession) => void,
-  now: () => number,
-): Promise<{ ended: number; queued: number }> {
+/** Call before the scheduler starts. */
+export async function recoverRuns(engine: Engine): Promise<{ ended: number; queued: number }> {
+  const { tree } = engine;
   const queued = [...tree.records()].filter(({ session }) => session.status === "queued");
   const live = [...tree.records()].filter(({ session }) => isLive(session));
-  const goesOn = await Promise.all(live.map((one) => recover(one, tree, completions, now)));
-  const waiting = [...queued, ...live.filter((_, place) => goesOn[place])];
-  for (const { session } of waiting) enqueue(tree.get(session.id));
+  const isQueuedAgain = await Promise.all(live.map((record) => recover(engine, record)));
+  const waiting = [...queued, ...live.filter((_, place) => isQueuedAgain[place])];
+  for (const { session } of waiting) engine.queueUp(tree.get(session.id));
+  await engine.cancels.resume();
   return { ended: live.length + queued.length - waiting.length, queued: waiting.length };
 }
 
 /** Answers whether the run was queued again. */
-async function recover(
-  record: StoredSession,
-  tree: SessionTree,
-  completions: Completions,
-  now: () => number,
-): Promise<boolean> {
+async function recover(engine: Engine, record: StoredSession): Promise<boolean> {
+  const { tree, clock, completions } = engine;
   const { session, profile } = record;
   const cancelled = cancelOf(tree, session.id);
   const isOver = record.ending !== undefined || cancelled !== undefined;
   if (!isOver && isLive(session) && profile?.onHostRestart === "resume") {
-    const again = transition(session, { type: "requeue" }, now());
+    const again = transition(session, { type: "requeue" }, clock.now());
     const change = { records: [{ ...record, session: again }], endedRun: session.runId };
     await tree.commit([change], { ifFailing: "keep" });
     return true;

@@ -6,12 +6,10 @@ import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
 import { isTerminal, type Session } from "../../protocol/session.ts";
 import { OffshootError } from "../../protocol/errors.ts";
 import type { ApprovalRules } from "../permissions/standingRules.ts";
-import { messageOf } from "../sessions/endings.ts";
-import type { Scheduler } from "./scheduler.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Engine } from "./engine.ts";
 import type { SessionEnvironments } from "./environments.ts";
-import type { SessionTree } from "../sessions/sessionTree.ts";
 import type { StoredSession } from "../sessions/records.ts";
-import type { Store } from "../store/sessionStore.ts";
 
 export interface Retention {
   /** Ends what is open of them, then removes them. Answers how many there were. */
@@ -29,25 +27,23 @@ interface Subtree {
 }
 
 interface Parts {
-  tree: SessionTree;
-  store: Store;
-  scheduler: Scheduler;
+  engine: Engine;
   approvalRules: Pick<ApprovalRules, "removeOrphans">;
   environments: Pick<SessionEnvironments, "forget">;
   /** Removes what agents keep of sessions that are gone. */
   removeFiles: (records: readonly StoredSession[]) => Promise<void>;
-  now: () => number;
 }
 
 /** Subtrees that are removed before the size is looked at again. */
 const subtreesPerPiece = 20;
 
 export function createRetention(parts: Parts): Retention {
-  const { tree, store, scheduler, approvalRules, environments, removeFiles, now } = parts;
+  const { approvalRules, environments, removeFiles } = parts;
+  const { tree, store, cancels, waits, clock } = parts.engine;
 
   async function remove(sessionIds: readonly string[]): Promise<number> {
     let removed = 0;
-    await scheduler.endForDeletion(sessionIds, async (ids) => {
+    await cancels.endForDeletion(sessionIds, async (ids) => {
       const records = ids.map(tree.get);
       try {
         await tree.remove(ids);
@@ -59,7 +55,7 @@ export function createRetention(parts: Parts): Retention {
       await approvalRules.removeOrphans();
       for (const id of ids) {
         environments.forget(id);
-        scheduler.waits.changed(id);
+        waits.changed(id);
       }
       removed = ids.length;
       await removeFiles(records);
@@ -103,7 +99,7 @@ export function createRetention(parts: Parts): Retention {
     async prune({ maxAgeMs, maxBytes }) {
       let deleted = 0;
       if (maxAgeMs !== undefined) {
-        const old = endedSubtrees().filter(({ endedAt }) => endedAt <= now() - maxAgeMs);
+        const old = endedSubtrees().filter(({ endedAt }) => endedAt <= clock.now() - maxAgeMs);
         deleted += await removeEnded(old);
       }
       const waiting = maxBytes === undefined ? [] : endedSubtrees();

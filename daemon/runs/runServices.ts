@@ -1,19 +1,19 @@
 /** What the core offers to an agent while it runs: approvals, messages, adopted children, memory. */
 import type { Permissions } from "../../protocol/config.ts";
-import type { AgentEvent } from "../../protocol/events.ts";
-import type { Adoption } from "./adoptedChildren.ts";
-import type { Agents } from "../profiles/catalogue.ts";
-import type { ApprovalRules } from "../permissions/standingRules.ts";
-import type { Approvals, Verdict } from "../permissions/approvals.ts";
-import type { LiveRun } from "./life.ts";
-import { permissionSets, permit, strictestMode } from "../permissions/rules.ts";
-import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "../runners/runner.ts";
-import type { SessionTree } from "../sessions/sessionTree.ts";
 import type { StateFolder } from "../base/stateFolder.ts";
-import { titleOf } from "./spawn.ts";
+import type { Approvals, Verdict } from "../permissions/approvals.ts";
+import { permissionSets, permit, strictestMode } from "../permissions/rules.ts";
+import type { ApprovalRules } from "../permissions/standingRules.ts";
+import type { Agents } from "../profiles/catalogue.ts";
+import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "../runners/runner.ts";
+import { titleOf } from "../sessions/newSession.ts";
 import { transition } from "../sessions/transition.ts";
+import type { AdoptedChildren } from "./adoptedChildren.ts";
+import type { Engine } from "./engine.ts";
+import type { Attempt, Run } from "./run.ts";
+import { waitingChanged } from "./suspension.ts";
 
-export type AgentServices = Pick<
+type Offered = Pick<
   RunContext,
   | "permissionMode"
   | "skills"
@@ -29,45 +29,81 @@ export type AgentServices = Pick<
 >;
 
 interface Parts {
-  tree: SessionTree;
+  engine: Engine;
   approvals: Approvals;
   rules: ApprovalRules;
-  adoption: Adoption;
+  adopted: AdoptedChildren;
   folder: StateFolder;
   /** How to call `offshoot` itself. */
   selfCommand: readonly string[];
   /** What the configuration allows to everybody. */
   permissions: () => Permissions;
   /** What the agent of a session may read besides its prompt. */
-  materialFor: Agents["materialFor"];
-  emit: (run: LiveRun, event: AgentEvent) => void;
-  /** People are asked something for the run, or no more; resolves when it may go on. */
-  askingChanged: (run: LiveRun) => Promise<void>;
-  now: () => number;
+  promptMaterial: Agents["promptMaterial"];
 }
 
 /** The tool of Offshoot's own server, however the agent names it. */
 const isSpawn = /(^|_)spawn_agent$/;
 
-/** `attempt` is aborted when the attempt is over, though the run may go on. */
-export function createAgentServices(
-  parts: Parts,
-): (run: LiveRun, attempt: AbortSignal) => AgentServices {
-  const { tree, approvals, rules, adoption, folder, selfCommand, now } = parts;
+export class RunServices {
+  readonly #parts: Parts;
 
-  function permissionsOf(run: LiveRun): Permissions[] {
-    const chain = tree.upwards(run.sessionId).filter(({ profile }) => profile !== undefined);
-    return permissionSets([...chain].reverse(), parts.permissions());
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
-  function materialOf(run: LiveRun) {
+  /** Nothing of it counts any more when the attempt is over, though the run may go on. */
+  of(run: Run, attempt: Attempt): Offered {
+    const { engine, adopted, folder, selfCommand } = this.#parts;
+    const { tree } = engine;
     const record = tree.find(run.sessionId);
-    return record ? parts.materialFor(record) : { skills: [], instructions: undefined };
+    const isOver = () => attempt.over.aborted || run.isClosed;
+    attempt.ask = (question, withdrawn) => this.#ask(run, attempt, question, withdrawn);
+    return {
+      permissionMode: strictestMode(this.#permissionsOf(run)),
+      ...(record ? this.#parts.promptMaterial(record) : { skills: [], instructions: undefined }),
+      ask: attempt.ask,
+      onMessage(take) {
+        attempt.takeMessage = take;
+      },
+      onPause(pause) {
+        attempt.pauseAtTurn = pause;
+        if (run.pause !== "no") pause();
+      },
+      adopt: (child) => adopted.adopt(run, child),
+      describe: (facts) => {
+        if (!isOver()) this.#describe(run, facts);
+      },
+      remembered: record?.remembered ?? {},
+      remember(name, value) {
+        const newest = tree.find(run.sessionId);
+        if (newest === undefined || isOver()) return;
+        const remembered = { ...newest.remembered, [name]: value };
+        void tree.commit([{ records: [{ ...newest, remembered }] }], { ifFailing: "keep" });
+      },
+      toolServer: {
+        command: selfCommand[0] ?? process.execPath,
+        args: [...selfCommand.slice(1), "mcp"],
+        env: {
+          OFFSHOOT_RUN: run.runId,
+          OFFSHOOT_SESSION: run.sessionId,
+          OFFSHOOT_STATE_DIR: folder.dir,
+        },
+      },
+    };
+  }
+
+  #permissionsOf(run: Run): Permissions[] {
+    const chain = [...this.#parts.engine.tree.upwards(run.sessionId)]
+      .filter(({ profile }) => profile !== undefined)
+      .reverse();
+    return permissionSets(chain, this.#parts.permissions());
   }
 
   /** Permissions first: a stored rule takes the place of a person, and never of more. */
-  function decide(run: LiveRun, question: ApprovalQuestion): Verdict {
-    const decision = permit(permissionsOf(run), question);
+  #decide(run: Run, question: ApprovalQuestion): Verdict {
+    const { rules } = this.#parts;
+    const decision = permit(this.#permissionsOf(run), question);
     if (decision === "deny") {
       return { decision, message: "the permissions of this session do not allow it" };
     }
@@ -80,35 +116,38 @@ export function createAgentServices(
     return { decision: stored, message: `a stored rule does not allow it: ${rule.title}` };
   }
 
-  async function ask(
-    run: LiveRun,
+  async #ask(
+    run: Run,
+    attempt: Attempt,
     question: ApprovalQuestion,
-    { attempt, withdrawn }: { attempt: AbortSignal; withdrawn: AbortSignal | undefined },
+    withdrawn: AbortSignal | undefined,
   ): Promise<ApprovalAnswer> {
-    const { decision, message } = decide(run, question);
+    const { engine, approvals } = this.#parts;
+    const { decision, message } = this.#decide(run, question);
     if (decision === "allow") return { decision: "allowOnce" };
     if (decision === "deny") return { decision: "denyOnce", ...(message && { message }) };
-    const stopped = run.controller.signal;
-    const ends = [stopped, attempt, ...(withdrawn === undefined ? [] : [withdrawn])];
+    const { signal: stopped } = run.stop;
+    const { over } = attempt;
+    const ends = [stopped, over, ...(withdrawn === undefined ? [] : [withdrawn])];
     let approvalId = "";
     const answer = await approvals.ask({
       sessionId: run.sessionId,
       runId: run.runId,
       question,
       signal: AbortSignal.any(ends),
-      endedBy: () => (stopped.aborted ? "run ended" : attempt.aborted ? "agent ended" : "agent"),
+      endedBy: () => (stopped.aborted ? "run ended" : over.aborted ? "agent ended" : "agent"),
       asked(id) {
         approvalId = id;
         run.asking.add(id);
-        void parts.askingChanged(run);
-        parts.emit(run, { type: "approval", approvalId: id, state: "requested" });
+        void waitingChanged(run, engine);
+        engine.events.emit(run, { type: "approval", approvalId: id, state: "requested" });
       },
-      decide: () => decide(run, question),
+      decide: () => this.#decide(run, question),
     });
     const { decision: answered } = answer;
     if (run.asking.delete(approvalId)) {
-      parts.emit(run, { type: "approval", approvalId, state: answered });
-      await parts.askingChanged(run);
+      engine.events.emit(run, { type: "approval", approvalId, state: answered });
+      await waitingChanged(run, engine);
     }
     if (isSpawn.test(question.toolName) && answered.startsWith("allow")) {
       const { prompt } = (answer.input ?? question.input ?? {}) as { prompt?: unknown };
@@ -119,43 +158,15 @@ export function createAgentServices(
     return answered === "denyAlways" ? { ...answer, decision: "denyOnce" } : answer;
   }
 
-  return (run, attempt) => ({
-    permissionMode: strictestMode(permissionsOf(run)),
-    ...materialOf(run),
-    ask: (run.ask = (question, withdrawn) => ask(run, question, { attempt, withdrawn })),
-    onMessage(take) {
-      run.takeMessage = take;
-    },
-    onPause(pause) {
-      run.pauseAtTurn = pause;
-      if (run.pause !== undefined) pause();
-    },
-    adopt: (child) => adoption.adopt(run, child),
-    describe({ title, model }) {
-      const record = tree.find(run.sessionId);
-      if (record === undefined || run.phase === "closed") return;
-      const named = record.titleGiven === true ? "" : titleOf(title ?? "");
-      if (model === undefined && named === "") return;
-      const session = { ...record.session, ...(model !== undefined && { model }) };
-      const fields = named === "" ? {} : { title: named };
-      const next = transition(session, { type: "update", fields }, now());
-      void tree.commit([{ records: [{ ...record, session: next }] }], { ifFailing: "keep" });
-    },
-    remembered: tree.find(run.sessionId)?.remembered ?? {},
-    remember(name, value) {
-      const record = tree.find(run.sessionId);
-      if (record === undefined) return;
-      const remembered = { ...record.remembered, [name]: value };
-      void tree.commit([{ records: [{ ...record, remembered }] }], { ifFailing: "keep" });
-    },
-    toolServer: {
-      command: selfCommand[0] ?? process.execPath,
-      args: [...selfCommand.slice(1), "mcp"],
-      env: {
-        OFFSHOOT_RUN: run.runId,
-        OFFSHOOT_SESSION: run.sessionId,
-        OFFSHOOT_STATE_DIR: folder.dir,
-      },
-    },
-  });
+  #describe(run: Run, { title, model }: Parameters<RunContext["describe"]>[0]): void {
+    const { tree, clock } = this.#parts.engine;
+    const record = tree.find(run.sessionId);
+    if (record === undefined) return;
+    const named = record.titleGiven === true ? "" : titleOf(title ?? "");
+    if (model === undefined && named === "") return;
+    const session = { ...record.session, ...(model !== undefined && { model }) };
+    const fields = named === "" ? {} : { title: named };
+    const next = transition(session, { type: "update", fields }, clock.now());
+    void tree.commit([{ records: [{ ...record, session: next }] }], { ifFailing: "keep" });
+  }
 }

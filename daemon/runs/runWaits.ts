@@ -1,73 +1,62 @@
 /** `session/wait`: for clients, and for programs of a run, which gives its slot back meanwhile. */
 import { OffshootError } from "../../protocol/errors.ts";
 import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
-import type { LiveRun } from "./life.ts";
-import type { SessionTree } from "../sessions/sessionTree.ts";
-import type { Waits } from "./waitRequest.ts";
+import type { Engine } from "./engine.ts";
+import type { Run } from "./run.ts";
+import { suspend, wake } from "./suspension.ts";
 
-export type Wait = (
+type WaitResult = ResultOf<"session/wait">;
+
+/** `ofRun`: the run whose program waits. */
+export async function waitForRuns(
+  engine: Engine,
   params: ParamsOf<"session/wait">,
   ofRun: { sessionId: string; runId: string } | undefined,
   signal: AbortSignal,
-) => Promise<ResultOf<"session/wait">>;
-
-interface Parts {
-  tree: SessionTree;
-  waits: Waits;
-  longestMs: () => number;
-  liveRun: (sessionId: string) => LiveRun | undefined;
-  /** The run waits for sessions, or for others now, and holds no slot. */
-  suspend: (run: LiveRun) => Promise<void>;
-  /** The run waits no more: resolves when it has a slot again. */
-  wake: (run: LiveRun) => Promise<unknown>;
-  /** Takes a slot, even if none is free. */
-  takeSlot: (run: LiveRun) => void;
+): Promise<WaitResult> {
+  const { tree, waits, runs, settings } = engine;
+  for (const id of params.sessionIds) tree.getChild(id);
+  const { longestWaitMs } = settings();
+  const first = await waits.wait({ ...params, timeoutMs: 0 }, longestWaitMs, signal);
+  if (!first.timedOut || params.timeoutMs === 0) return first;
+  const run = ofRun === undefined ? undefined : runs.get(ofRun.sessionId);
+  const wait = () => waits.wait(params, longestWaitMs, signal);
+  if (run === undefined || run.runId !== ofRun?.runId) return await wait();
+  for (const id of first.pending) refuseItself(engine, run, id);
+  return await waitInside(engine, run, first.pending, wait, signal);
 }
 
-export function createRunWaits(parts: Parts): Wait {
-  const { tree, waits, longestMs } = parts;
+/** It would wait for ever, with its clocks standing still. */
+function refuseItself({ tree }: Engine, run: Run, id: string): void {
+  if (!tree.isWithin(run.sessionId, id)) return;
+  const { status } = tree.get(id).session;
+  const message = `a run cannot wait for itself or for a session above it (${id})`;
+  throw new OffshootError("invalidState", message, { status });
+}
 
-  return async (params, ofRun, signal) => {
-    const first = await waits.wait({ ...params, timeoutMs: 0 }, longestMs(), signal);
-    if (!first.timedOut || params.timeoutMs === 0) return first;
-    const run = ofRun === undefined ? undefined : parts.liveRun(ofRun.sessionId);
-    const wait = () => waits.wait(params, longestMs(), signal);
-    if (run === undefined || run.runId !== ofRun?.runId) return await wait();
-    for (const id of first.pending) refuseItself(run, id);
-    return await waitInside(run, first.pending, wait, signal);
-  };
-
-  /** It would wait for ever, with its clocks standing still. */
-  function refuseItself(run: LiveRun, id: string): void {
-    if (!tree.isWithin(run.sessionId, id)) return;
-    const { status } = tree.get(id).session;
-    const message = `a run cannot wait for itself or for what it hangs below (${id})`;
-    throw new OffshootError("invalidState", message, { status });
-  }
-
-  /** While any of its programs waits, the run is suspended; it is woken when the last one is done. */
-  async function waitInside(
-    run: LiveRun,
-    pending: readonly string[],
-    wait: () => ReturnType<Waits["wait"]>,
-    signal: AbortSignal,
-  ): ReturnType<Waits["wait"]> {
-    const token = Symbol("wait");
-    run.waits.set(token, pending);
-    let timedOut = false;
-    try {
-      await parts.suspend(run);
-      const answer = await wait();
-      timedOut = answer.timedOut;
-      return answer;
-    } finally {
-      // Where a restart has cleared the waits, this one no longer has a say.
-      const isLast = run.waits.delete(token) && run.waits.size === 0;
-      // Its time is over, or it was given up: the program goes on now, perhaps as one too many.
-      const goesOn = (timedOut || signal.aborted) && run.phase !== "closed";
-      if (isLast && goesOn) parts.takeSlot(run);
-      if (isLast) await parts.wake(run);
-      else if (run.waits.size > 0) await parts.suspend(run);
-    }
+/** While any of its programs waits, the run is suspended; it is woken when the last one is done. */
+async function waitInside(
+  engine: Engine,
+  run: Run,
+  pending: readonly string[],
+  wait: () => Promise<WaitResult>,
+  signal: AbortSignal,
+): Promise<WaitResult> {
+  const token = Symbol("wait");
+  run.waits.set(token, pending);
+  let timedOut = false;
+  try {
+    await suspend(run, engine);
+    const answer = await wait();
+    timedOut = answer.timedOut;
+    return answer;
+  } finally {
+    // Where a restart has cleared the waits, this one no longer has a say.
+    const isLast = run.waits.delete(token) && run.waits.size === 0;
+    // Its time is over, or it was given up: the program goes on now, perhaps as one too many.
+    const goesOn = (timedOut || signal.aborted) && !run.isClosed;
+    if (isLast && goesOn) engine.slots.take(run);
+    if (isLast) await wake(run, engine);
+    else if (run.waits.size > 0) await suspend(run, engine);
   }
 }

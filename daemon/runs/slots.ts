@@ -1,74 +1,79 @@
 /**
  * Slots: how many runs there are at the same time, in all and per root. A run has one from before
- * its first process until after its last; a run that waits for its children has none.
+ * its first process until after its last; a run that waits for children or for a retry has none.
  */
 export interface SlotHolder {
   readonly rootId: string;
 }
 
-export interface Slots {
-  isFree(rootId: string): boolean;
+export class Slots {
+  readonly #bounds: () => { total: number; perRoot: number };
+  readonly #holders = new Set<SlotHolder>();
+  readonly #ofRoot = new Map<string, number>();
+  readonly #waiting = new Map<SlotHolder, PromiseWithResolvers<boolean>>();
+  #onFreed: () => void = () => undefined;
+
+  constructor(bounds: () => { total: number; perRoot: number }) {
+    this.#bounds = bounds;
+  }
+
+  /** Calls `listener` after each slot that was given back. */
+  onFreed(listener: () => void): void {
+    this.#onFreed = listener;
+  }
+
+  isFree(rootId: string): boolean {
+    const { total, perRoot } = this.#bounds();
+    return this.#holders.size < total && (this.#ofRoot.get(rootId) ?? 0) < perRoot;
+  }
+
   /** Takes a slot, also where none is free: ask `isFree` first, where the bound has to hold. */
-  take(holder: SlotHolder): void;
+  take(holder: SlotHolder): void {
+    if (this.#holders.has(holder)) return;
+    this.#holders.add(holder);
+    this.#ofRoot.set(holder.rootId, (this.#ofRoot.get(holder.rootId) ?? 0) + 1);
+    this.#settle(holder, true);
+  }
+
   /** Idempotent: what is held is given back, what is waited for is no longer wanted. */
-  release(holder: SlotHolder): void;
+  release(holder: SlotHolder): void {
+    this.#settle(holder, false);
+    if (!this.#holders.delete(holder)) return;
+    const left = (this.#ofRoot.get(holder.rootId) ?? 1) - 1;
+    if (left === 0) this.#ofRoot.delete(holder.rootId);
+    else this.#ofRoot.set(holder.rootId, left);
+    this.#onFreed();
+  }
+
   /**
    * Waits for a slot, before everything that is queued. False when the signal came first, or a
    * release. Who asks again while it waits gets the same answer.
    */
-  acquire(holder: SlotHolder, signal: AbortSignal): Promise<boolean>;
-  /** Gives free slots to those who wait in `acquire`. */
-  wakeWaiting(): void;
-}
-
-export function createSlots(bounds: () => { total: number; perRoot: number }): Slots {
-  const holders = new Set<SlotHolder>();
-  const ofRoot = new Map<string, number>();
-  const waiting = new Map<SlotHolder, PromiseWithResolvers<boolean>>();
-
-  /** Ends the wait of a holder, if it waits. */
-  function settle(holder: SlotHolder, acquired: boolean): void {
-    waiting.get(holder)?.resolve(acquired);
-    waiting.delete(holder);
+  async acquire(holder: SlotHolder, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
+    if (this.#holders.has(holder)) return true;
+    const wait = this.#waiting.get(holder) ?? Promise.withResolvers<boolean>();
+    this.#waiting.set(holder, wait);
+    const stop = () => this.#settle(holder, false);
+    signal.addEventListener("abort", stop, { once: true });
+    this.wakeWaiting();
+    try {
+      return await wait.promise;
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
   }
 
-  const slots: Slots = {
-    isFree(rootId) {
-      const { total, perRoot } = bounds();
-      return holders.size < total && (ofRoot.get(rootId) ?? 0) < perRoot;
-    },
-    take(holder) {
-      if (holders.has(holder)) return;
-      holders.add(holder);
-      ofRoot.set(holder.rootId, (ofRoot.get(holder.rootId) ?? 0) + 1);
-      settle(holder, true);
-    },
-    release(holder) {
-      settle(holder, false);
-      if (!holders.delete(holder)) return;
-      const left = (ofRoot.get(holder.rootId) ?? 1) - 1;
-      if (left === 0) ofRoot.delete(holder.rootId);
-      else ofRoot.set(holder.rootId, left);
-    },
-    async acquire(holder, signal) {
-      if (signal.aborted) return false;
-      if (holders.has(holder)) return true;
-      const wait = waiting.get(holder) ?? Promise.withResolvers<boolean>();
-      waiting.set(holder, wait);
-      const stop = () => settle(holder, false);
-      signal.addEventListener("abort", stop, { once: true });
-      slots.wakeWaiting();
-      try {
-        return await wait.promise;
-      } finally {
-        signal.removeEventListener("abort", stop);
-      }
-    },
-    wakeWaiting() {
-      for (const holder of waiting.keys()) {
-        if (slots.isFree(holder.rootId)) slots.take(holder);
-      }
-    },
-  };
-  return slots;
+  /** Gives free slots to those who wait in `acquire`. */
+  wakeWaiting(): void {
+    for (const holder of this.#waiting.keys()) {
+      if (this.isFree(holder.rootId)) this.take(holder);
+    }
+  }
+
+  /** Ends the wait of a holder, if it waits. */
+  #settle(holder: SlotHolder, acquired: boolean): void {
+    this.#waiting.get(holder)?.resolve(acquired);
+    this.#waiting.delete(holder);
+  }
 }

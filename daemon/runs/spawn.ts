@@ -7,20 +7,18 @@ import { v7 as newId } from "uuid";
 import type { AgentProfile, Config, Permissions } from "../../protocol/config.ts";
 import { OffshootError } from "../../protocol/errors.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
-import { noUsage, type Limits, type Message, type Session } from "../../protocol/session.ts";
+import type { Limits, Message, Session } from "../../protocol/session.ts";
 import type { Agents, Scope } from "../profiles/catalogue.ts";
 import type { Folders } from "../base/folders.ts";
 import type { Caller } from "../sessions/caller.ts";
 import { InvalidParams } from "../base/invalidParams.ts";
 import { cutToParent, limitExceeded, stricter } from "../sessions/limits.ts";
-import { notRunning, type RunQueue } from "./queue.ts";
-import type { Scheduler } from "./scheduler.ts";
+import type { Engine } from "./engine.ts";
 import type { SessionEnvironments } from "./environments.ts";
-import type { SessionTree } from "../sessions/sessionTree.ts";
-import type { Settings } from "../config/settings.ts";
+import { newChild, rootRecord, titleOf } from "../sessions/newSession.ts";
+import { storeUnavailable } from "../sessions/sessionTree.ts";
 import { leaveToSpawn } from "../permissions/spawnPermission.ts";
 import type { Setup, StoredSession, TrustedWorkspace } from "../sessions/records.ts";
-import type { Store } from "../store/sessionStore.ts";
 import { transition } from "../sessions/transition.ts";
 
 type SpawnParams = ParamsOf<"session/spawn">;
@@ -31,20 +29,16 @@ export interface Spawning {
 }
 
 interface Parts {
-  tree: SessionTree;
-  store: Store;
-  queue: RunQueue;
-  scheduler: Scheduler;
+  engine: Engine;
   agents: Agents;
   folders: Folders;
-  settings: () => Settings;
   environments: Pick<SessionEnvironments, "wanted">;
-  isStopping: () => boolean;
-  now: () => number;
 }
 
 export function createSpawning(parts: Parts): Spawning {
-  const { tree, store, queue, scheduler, agents, folders, settings, now } = parts;
+  const { engine, agents, folders } = parts;
+  const { tree, store, queue, runs, cancels, settings, intake } = engine;
+  const { now } = engine.clock;
   /** Spawns with a key that are not answered yet: the same key joins them. */
   const underWay = new Map<string, Promise<Session>>();
 
@@ -63,9 +57,10 @@ export function createSpawning(parts: Parts): Spawning {
     const spawner = tree.find(client.options.run?.sessionId ?? "");
     if (spawner === undefined) return params;
     const profile = profileFor(params, agents.scopeFor(client, folder));
-    const run = scheduler.liveRun(spawner.session.id);
+    const run = runs.get(spawner.session.id);
+    const asker = run && { ask: run.attempt?.ask, spawnsAllowed: run.spawnsAllowed };
     const { prompt } = params;
-    return { ...params, prompt: await leaveToSpawn(spawner, run, { profile, prompt, folder }) };
+    return { ...params, prompt: await leaveToSpawn(spawner, asker, { profile, prompt, folder }) };
   }
 
   async function spawnAllowed(
@@ -95,13 +90,9 @@ export function createSpawning(parts: Parts): Spawning {
     const child = childRecord(params, parent.session, made);
     const message: Message = { n: 1, at: now(), role: "user", text: params.prompt };
     const records = [{ ...parent, childCount: parent.childCount + 1 }, child];
-    const stored = await tree.commit(
-      [{ records, messages: [{ sessionId: child.session.id, message }] }],
-      { ifFailing: "giveUp" },
-    );
-    if (!stored) throw unavailable();
+    await tree.commitOrRefuse([{ records, messages: [{ sessionId: child.session.id, message }] }]);
     parts.environments.wanted(child.session.id, client);
-    scheduler.add(tree.get(child.session.id));
+    engine.queueUp(tree.get(child.session.id));
     return tree.show(child.session.id);
   }
 
@@ -117,14 +108,14 @@ export function createSpawning(parts: Parts): Spawning {
   function parentOf({ parentId }: SpawnParams, folder: string): StoredSession {
     if (parentId !== undefined) {
       const parent = tree.get(parentId);
-      if (!scheduler.isEnding(parentId)) return parent;
+      if (!cancels.isEnding(parentId)) return parent;
       const { status, title } = parent.session;
       throw new OffshootError("invalidState", `"${title}" is being ended: nothing new below it`, {
         status,
       });
     }
     const roots = tree.rootsOfFolder(folder);
-    const root = roots.find(({ session }) => !scheduler.isDeleting(session.id));
+    const root = roots.find(({ session }) => !cancels.isDeleting(session.id));
     return root ?? rootRecord(folder, undefined, now());
   }
 
@@ -170,14 +161,9 @@ export function createSpawning(parts: Parts): Spawning {
     return cutToParent({ ...config.limits, ...asked }, parent);
   }
 
-  function unavailable(): OffshootError {
-    const cause = store.health.ok ? "the write failed" : store.health.cause;
-    return new OffshootError("storeUnavailable", `the store cannot take it: ${cause}`, { cause });
-  }
-
   function refuseNewWork(): void {
-    if (parts.isStopping()) throw new OffshootError("shuttingDown", notRunning, {});
-    if (!store.health.ok) throw unavailable();
+    intake.refuseIfClosed();
+    if (!store.health.ok) throw storeUnavailable(store.health);
   }
 
   return {
@@ -202,9 +188,7 @@ export function createSpawning(parts: Parts): Spawning {
       const folder = await folders.checked(cwd);
       refuseNewWork();
       const record = rootRecord(folder, title, now());
-      if (!(await tree.commit([{ records: [record] }], { ifFailing: "giveUp" }))) {
-        throw unavailable();
-      }
+      await tree.commitOrRefuse([{ records: [record] }]);
       return tree.show(record.session.id);
     },
   };
@@ -218,14 +202,6 @@ function withServers(profile: AgentProfile, { mcpServers }: Config): AgentProfil
     ...profile,
     runner: { ...runner, mcpServers: { ...mcpServers, ...runner.mcpServers } },
   };
-}
-
-function rootRecord(cwd: string, title: string | undefined, at: number): StoredSession {
-  const id = newId();
-  const name = title ?? cwd.split(/[/\\]/).at(-1) ?? cwd;
-  const place = { kind: "root", parentId: null, rootId: id, depth: 0 } as const;
-  const session = newSession({ id, ...place, title: name === "" ? cwd : name, cwd }, at);
-  return { session, priority: 0, unreadFrom: 1, childCount: 0 };
 }
 
 function childRecord(
@@ -242,18 +218,7 @@ function childRecord(
 ): StoredSession {
   const { cwd, profile, limits, workspace, setup, narrowing, at } = made;
   const created: Session = {
-    ...newSession(
-      {
-        id: newId(),
-        kind: "child",
-        parentId: parent.id,
-        rootId: parent.rootId,
-        depth: parent.depth + 1,
-        title: params.title?.trim() || titleOf(params.prompt),
-        cwd,
-      },
-      at,
-    ),
+    ...newChild({ parent, title: params.title?.trim() || titleOf(params.prompt), cwd, at }),
     agent: profile.name,
     runner: profile.runner.kind,
     ...(profile.model !== undefined && { model: profile.model }),
@@ -276,32 +241,4 @@ function childRecord(
     unreadFrom: 1,
     childCount: 0,
   };
-}
-
-function newSession(
-  fields: Pick<Session, "id" | "kind" | "parentId" | "rootId" | "depth" | "title" | "cwd">,
-  at: number,
-): Session {
-  return {
-    ...fields,
-    status: "created",
-    agent: "",
-    version: 1,
-    createdAt: at,
-    updatedAt: at,
-    lastSeq: 0,
-    messageCount: 0,
-    usage: noUsage,
-    treeUsage: noUsage,
-    limits: {},
-  };
-}
-
-/** The first line that is not empty, in at most 60 characters; one that was cut ends in `…`. */
-export function titleOf(prompt: string): string {
-  const line = prompt.split("\n").find((text) => text.trim() !== "") ?? "";
-  const characters = [...line.trim()];
-  return characters.length <= 60
-    ? characters.join("")
-    : `${characters.slice(0, 59).join("").trimEnd()}…`;
 }

@@ -1,31 +1,67 @@
-/** Waiting for runs to end: answers once, whatever comes first. */
+/** Requests that wait for runs to end: each is answered once, whatever comes first. */
 import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
 import type { RunError } from "../../protocol/session.ts";
+import type { Clock } from "../base/clock.ts";
 
 type WaitParams = ParamsOf<"session/wait">;
 type WaitResult = ResultOf<"session/wait">;
-type Completions = WaitResult["completions"];
 
-export interface Waits {
-  /** Resolves when the condition holds, after `timeoutMs`, or when `signal` is aborted. */
-  wait(params: WaitParams, longestMs: number, signal: AbortSignal): Promise<WaitResult>;
-  /** Looks again at every wait for this session. Call it when a session has ended or is gone. */
-  changed(sessionId: string): void;
-}
-
-/** What a wait needs to know of a session. */
+/** What a wait has to know of a session. */
 export interface WaitState {
-  completion?: Completions[number];
-  /** It failed, stays alive and needs a message: nobody may wait for it for ever. */
+  completion?: WaitResult["completions"][number];
+  /** The session failed, stays alive and needs a message: nobody may wait for it for ever. */
   escalated?: RunError;
   gone?: boolean;
 }
 
-export function createWaits(stateOf: (sessionId: string) => WaitState): Waits {
-  const looks = new Map<string, Set<() => void>>();
+export class WaitRequests {
+  readonly #stateOf: (sessionId: string) => WaitState;
+  readonly #clock: Clock;
+  readonly #checks = new Map<string, Set<() => void>>();
 
-  function evaluate(params: WaitParams): { result: WaitResult; over: boolean } {
-    const states = params.sessionIds.map((id) => ({ id, ...stateOf(id) }));
+  constructor(stateOf: (sessionId: string) => WaitState, clock: Clock) {
+    this.#stateOf = stateOf;
+    this.#clock = clock;
+  }
+
+  /** Resolves when the condition holds, after `timeoutMs`, or when `signal` is aborted. */
+  async wait(params: WaitParams, longestMs: number, signal: AbortSignal): Promise<WaitResult> {
+    const first = this.#evaluate(params);
+    if (first.over || params.timeoutMs === 0) {
+      return { ...first.result, timedOut: !first.over };
+    }
+    return await new Promise<WaitResult>((resolve) => {
+      const finish = (timedOut: boolean) => {
+        cancelTimer();
+        signal.removeEventListener("abort", stop);
+        for (const id of params.sessionIds) {
+          this.#checks.get(id)?.delete(check);
+          if (this.#checks.get(id)?.size === 0) this.#checks.delete(id);
+        }
+        resolve({ ...this.#evaluate(params).result, timedOut });
+      };
+      const stop = () => finish(false);
+      const check = () => {
+        if (this.#evaluate(params).over) finish(false);
+      };
+      const timeoutMs = Math.min(params.timeoutMs ?? longestMs, longestMs);
+      const cancelTimer = this.#clock.after(timeoutMs, () => finish(true));
+      signal.addEventListener("abort", stop);
+      for (const id of params.sessionIds) {
+        const others = this.#checks.get(id);
+        if (others === undefined) this.#checks.set(id, new Set([check]));
+        else others.add(check);
+      }
+    });
+  }
+
+  /** Re-checks every wait for the session. Call it when the session has ended or is gone. */
+  changed(sessionId: string): void {
+    for (const check of [...(this.#checks.get(sessionId) ?? [])]) check();
+  }
+
+  #evaluate(params: WaitParams): { result: WaitResult; over: boolean } {
+    const states = params.sessionIds.map((id) => ({ id, ...this.#stateOf(id) }));
     const completions = states.flatMap(({ completion }) => completion ?? []);
     const escalated = states.flatMap(({ id, escalated: error }) =>
       error === undefined ? [] : { sessionId: id, error },
@@ -41,41 +77,4 @@ export function createWaits(stateOf: (sessionId: string) => WaitState): Waits {
     const result = { completions, pending, timedOut: false };
     return { result: escalated.length > 0 ? { ...result, escalated } : result, over };
   }
-
-  return {
-    async wait(params, longestMs, signal) {
-      const first = evaluate(params);
-      if (first.over || params.timeoutMs === 0) {
-        return { ...first.result, timedOut: !first.over };
-      }
-      return await new Promise<WaitResult>((resolve) => {
-        const finish = (timedOut: boolean) => {
-          clearTimeout(timer);
-          signal.removeEventListener("abort", stop);
-          for (const id of params.sessionIds) {
-            looks.get(id)?.delete(look);
-            if (looks.get(id)?.size === 0) looks.delete(id);
-          }
-          resolve({ ...evaluate(params).result, timedOut });
-        };
-        const stop = () => finish(false);
-        const look = () => {
-          if (evaluate(params).over) finish(false);
-        };
-        const timer = setTimeout(
-          () => finish(true),
-          Math.min(params.timeoutMs ?? longestMs, longestMs),
-        );
-        signal.addEventListener("abort", stop);
-        for (const id of params.sessionIds) {
-          const others = looks.get(id);
-          if (others === undefined) looks.set(id, new Set([look]));
-          else others.add(look);
-        }
-      });
-    },
-    changed(sessionId) {
-      for (const look of [...(looks.get(sessionId) ?? [])]) look();
-    },
-  };
 }

@@ -1,8 +1,9 @@
 /**
- * Watches one run: beats while it lives, says when it has stalled, and when its time is over.
- * Alive and getting on are two facts: a heartbeat shows only the first. The clocks of the two
- * time-outs stand still while the run is suspended, and use a clock that a sleeping laptop stops.
+ * Watches one run: calls for a heartbeat while it lives, and says when it has stalled and when its
+ * time is over. That a run is alive and that it makes progress are two facts: a heartbeat shows only
+ * the first. The two time-outs do not count while the run is suspended or the machine sleeps.
  */
+import type { Clock } from "../base/clock.ts";
 
 export interface WatchdogOptions {
   heartbeatMs: number;
@@ -12,8 +13,7 @@ export interface WatchdogOptions {
   idleMs: number;
   /** What the run ran before it was paused. */
   ranBeforeMs: number;
-  /** Milliseconds of a clock that only goes forward. */
-  monotonicMs: () => number;
+  clock: Clock;
   onHeartbeat: () => void;
   onStalled: (stalled: "stalled" | "moving") => void;
   onTimeout: (which: "totalTimeout" | "idleTimeout", afterMs: number, maxMs: number) => void;
@@ -31,16 +31,18 @@ export interface Watchdog {
 
 /** Starts at once, with the first heartbeat. */
 export function startWatchdog(options: WatchdogOptions): Watchdog {
-  const { monotonicMs, totalMs, idleMs, checkMs, stalledMs } = options;
+  const { clock, totalMs, idleMs, checkMs, stalledMs } = options;
   let { ranBeforeMs } = options;
   let idleBeforeMs = 0;
-  let countingFrom: number | undefined = monotonicMs();
+  let countingFrom: number | undefined = clock.monotonic();
   let idleFrom = countingFrom;
   let stalled = false;
-  let check: NodeJS.Timeout | undefined;
+  let cancelCheck = () => {};
 
-  const ranMs = () => ranBeforeMs + (countingFrom === undefined ? 0 : monotonicMs() - countingFrom);
-  const idledMs = () => idleBeforeMs + (countingFrom === undefined ? 0 : monotonicMs() - idleFrom);
+  const ranMs = () =>
+    ranBeforeMs + (countingFrom === undefined ? 0 : clock.monotonic() - countingFrom);
+  const idledMs = () =>
+    idleBeforeMs + (countingFrom === undefined ? 0 : clock.monotonic() - idleFrom);
 
   function look(): void {
     if (countingFrom === undefined) return;
@@ -55,10 +57,10 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
     const untilStalled = stalled ? checkMs : stalledMs - idled;
     const next = Math.min(checkMs, totalMs - ran, idleMs - idled, untilStalled);
     // Timers may fire a little early; a millisecond more saves a second look.
-    check = setTimeout(look, Math.max(1, Math.ceil(next)));
+    cancelCheck = clock.after(Math.max(1, Math.ceil(next)), look);
   }
 
-  const heartbeat = setInterval(options.onHeartbeat, options.heartbeatMs);
+  const stopHeartbeat = clock.every(options.heartbeatMs, options.onHeartbeat);
   options.onHeartbeat();
   look();
 
@@ -66,7 +68,7 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
     ranMs,
     progress() {
       idleBeforeMs = 0;
-      idleFrom = monotonicMs();
+      idleFrom = clock.monotonic();
       if (!stalled) return;
       stalled = false;
       options.onStalled("moving");
@@ -77,18 +79,18 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
       idleBeforeMs = idledMs();
       countingFrom = undefined;
       stalled = false;
-      clearTimeout(check);
+      cancelCheck();
     },
     wake() {
       if (countingFrom !== undefined) return;
-      countingFrom = monotonicMs();
+      countingFrom = clock.monotonic();
       idleFrom = countingFrom;
       look();
     },
     stop() {
       countingFrom = undefined;
-      clearTimeout(check);
-      clearInterval(heartbeat);
+      cancelCheck();
+      stopHeartbeat();
     },
   };
 }

@@ -1,48 +1,49 @@
 /** One handler per request, total over the method table. What they do stands in the parts. */
 import type { DaemonStatus } from "../../protocol/daemon.ts";
-import type { Agents } from "../profiles/catalogue.ts";
 import type { ApiKeys } from "./apiKeys.ts";
-import type { ApprovalRules } from "../permissions/standingRules.ts";
 import type { Approvals } from "../permissions/approvals.ts";
-import { refuseOutside, refuseToRun, refuseUntrusted, refuseWhoCannotAnswer } from "./authorize.ts";
-import type { Completions } from "../runs/completions.ts";
+import type { ApprovalRules } from "../permissions/standingRules.ts";
+import type { Agents } from "../profiles/catalogue.ts";
+import type { Attempts } from "../runs/attempt.ts";
+import type { Engine } from "../runs/engine.ts";
+import type { SessionEnvironments } from "../runs/environments.ts";
+import type { Retention } from "../runs/retention.ts";
+import type { Spawning } from "../runs/spawn.ts";
 import type { EditorModels } from "./editorModels.ts";
+import { refuseOutside, refuseToRun, refuseUntrusted, refuseWhoCannotAnswer } from "./authorize.ts";
 import { subscribeSession, subscribeTree } from "./hub.ts";
 import { absolutePath, InvalidParams } from "../base/invalidParams.ts";
 import { readBlob, readPage, snapshotOf } from "./pages.ts";
-import { storeUnavailable } from "../runs/messages.ts";
-import type { Retention } from "../runs/retention.ts";
-import type { Scheduler } from "../runs/scheduler.ts";
+import { enqueueRun, sendMessage } from "../runs/messages.ts";
+import { pauseSession, resumeSession } from "../runs/pause.ts";
+import { waitForRuns } from "../runs/runWaits.ts";
 import { call, commands, type CoreHandlers } from "./requests.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";
-import type { Spawning } from "../runs/spawn.ts";
 import type { StoredSession } from "../sessions/records.ts";
-import type { Store } from "../store/sessionStore.ts";
 import { transition } from "../sessions/transition.ts";
 
 interface Parts {
-  tree: SessionTree;
-  store: Store;
-  scheduler: Scheduler;
-  completions: Completions;
+  engine: Engine;
+  attempts: Attempts;
   spawning: Spawning;
   agents: Agents;
+  environments: SessionEnvironments;
   approvals: Approvals;
   approvalRules: ApprovalRules;
   retention: Retention;
   apiKeys: ApiKeys;
   editorModels: EditorModels;
   status: () => Promise<DaemonStatus>;
-  now: () => number;
   stop: (runs: "interrupt" | "cancel") => void;
 }
 
 const pageSize = 100;
 
 export function createHandlers(parts: Parts): CoreHandlers {
-  const { tree, store, scheduler, completions, spawning, agents, retention } = parts;
-  const { approvals, approvalRules } = parts;
-  const { apiKeys, editorModels, now } = parts;
+  const { apiKeys, editorModels } = parts;
+  const { engine, spawning, agents, retention, approvals, approvalRules } = parts;
+  const { tree, store, cancels, completions, clock } = engine;
+  const canPause = (record: StoredSession) => parts.attempts.canPause(record);
 
   const handlers: CoreHandlers = {
     "session/create": async (params, { client }) => {
@@ -57,37 +58,36 @@ export function createHandlers(parts: Parts): CoreHandlers {
       };
     },
     "session/run": async ({ sessionId }, { client }) => {
-      refuseToRun(parts, client, sessionId);
-      return { session: await scheduler.run(sessionId, client) };
+      refuseToRun({ tree, agents }, client, sessionId);
+      const record = tree.getChild(sessionId);
+      return { session: await enqueueRun(parts, record, { caller: client }) };
     },
     "session/send": async (params, { client }) => {
-      refuseToRun(parts, client, params.sessionId);
-      return { delivery: await scheduler.send(params, client) };
+      refuseToRun({ tree, agents }, client, params.sessionId);
+      return { delivery: await sendMessage(parts, params, client) };
     },
     "session/cancel": async ({ sessionId, reason }, { client }) => {
-      refuseOutside(parts, client, sessionId);
-      await scheduler.cancel(sessionId, reason, client.options.run?.sessionId);
+      refuseOutside(engine, client, sessionId);
+      await cancels.cancel(sessionId, reason, client.options.run?.sessionId);
       return {};
     },
     "session/pause": async (params, { client }) => {
-      refuseOutside(parts, client, params.sessionId);
-      await scheduler.pause(params);
+      refuseOutside(engine, client, params.sessionId);
+      await pauseSession({ engine, canPause }, params);
       return {};
     },
     "session/resume": async (params, { client }) => {
-      refuseToRun(parts, client, params.sessionId);
-      await scheduler.resume(params);
+      refuseToRun({ tree, agents }, client, params.sessionId);
+      await resumeSession(engine, params);
       return {};
     },
     "session/rename": async ({ sessionId, title }, { client }) => {
-      refuseOutside(parts, client, sessionId);
+      refuseOutside(engine, client, sessionId);
       const record = tree.get(sessionId);
       const move = { type: "update", fields: { title } } as const;
-      const session = transition(record.session, move, now());
+      const session = transition(record.session, move, clock.now());
       const named: StoredSession = { ...record, session, titleGiven: true };
-      if (!(await tree.commit([{ records: [named] }], { ifFailing: "giveUp" }))) {
-        throw storeUnavailable(store);
-      }
+      await tree.commitOrRefuse([{ records: [named] }]);
       return { session: tree.show(sessionId) };
     },
     "session/get": ({ sessionId }) => ({ session: tree.show(sessionId) }),
@@ -125,14 +125,14 @@ export function createHandlers(parts: Parts): CoreHandlers {
       return await readBlob(store, sessionId, blobId, offset);
     },
     "session/wait": async (params, { client, signal }) => {
-      const result = await scheduler.wait(params, client.options.run, signal);
+      const result = await waitForRuns(engine, params, client.options.run, signal);
       signal.throwIfAborted();
       // Whoever watches as well hears of the ends before the answer that rests on them.
       await client.outbound.caughtUp();
       return result;
     },
     "session/delete": async ({ sessionId }, { client }) => {
-      refuseOutside(parts, client, sessionId);
+      refuseOutside(engine, client, sessionId);
       const sessionIds = [...tree.descendantsOf(sessionId), tree.get(sessionId).session.id];
       return { deleted: await retention.remove(sessionIds) };
     },
@@ -141,7 +141,7 @@ export function createHandlers(parts: Parts): CoreHandlers {
       const wanted = rootIds && new Set(rootIds.map((id, place) => checkedRoot(tree, id, place)));
       const subscription = subscribeTree(client, { rootIds: wanted, events });
       if (afterCompletion !== undefined) {
-        client.outbound.replayCompletions(afterCompletion, completions.told, subscription);
+        client.outbound.replayCompletions(afterCompletion, completions.sent, subscription);
       }
       return { ...snapshotOf(tree.showAll(wanted)), completionSeq: completions.stored };
     },
@@ -193,11 +193,11 @@ export function createHandlers(parts: Parts): CoreHandlers {
     },
     "daemon/status": () => parts.status(),
     "daemon/prune": (params, { client }) => {
-      refuseOutside(parts, client);
+      refuseOutside(engine, client);
       return retention.prune(params);
     },
     "daemon/stop": ({ runs = "interrupt" }, { client }) => {
-      refuseOutside(parts, client);
+      refuseOutside(engine, client);
       parts.stop(runs);
       return {};
     },

@@ -29,7 +29,8 @@ export interface Hub {
   readonly clients: ReadonlySet<Client>;
   add(client: Client): void;
   remove(client: Client): void;
-  tell(news: News): void;
+  /** Sends a notification to every client that asked for it. */
+  notify(news: News): void;
 }
 
 export function createHub(): Hub {
@@ -38,7 +39,7 @@ export function createHub(): Hub {
     clients,
     add: (client) => void clients.add(client),
     remove: (client) => void clients.delete(client),
-    tell(news) {
+    notify(news) {
       let bytes: Buffer | undefined;
       for (const client of clients) {
         const of = subscriptionFor(client, news);

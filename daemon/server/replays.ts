@@ -2,7 +2,7 @@
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Completion } from "../../protocol/messages.ts";
 import { isTerminal } from "../../protocol/session.ts";
-import { completionOf } from "../runs/completions.ts";
+import { completionOf } from "../sessions/completion.ts";
 import { frame } from "../wire/framing.ts";
 import { stoppingMethod } from "../wire/handshake.ts";
 import { notificationFrame } from "./hub.ts";

@@ -19,7 +19,7 @@ import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import type { Asking } from "./clientRequests.ts";
 import { checkConfig, faultText, pathText, type LoadedConfig } from "../config/config.ts";
 import type { EditorModels } from "./editorModels.ts";
-import { messageOf } from "../sessions/endings.ts";
+import { messageOf } from "../base/errors.ts";
 import { unsubscribeAll, type Client, type Hub } from "./hub.ts";
 import { absolutePath, InvalidParams } from "../base/invalidParams.ts";
 import type { Log } from "../base/log.ts";

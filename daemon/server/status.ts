@@ -14,8 +14,8 @@ import { VERSION } from "../base/version.ts";
 
 export interface Status {
   now(): Promise<DaemonStatus>;
-  /** Tells every client when the health is another than what was told last. */
-  tellChange(): void;
+  /** Notifies every client when the health differs from the last notification. */
+  notifyChange(): void;
 }
 
 interface Parts {
@@ -56,11 +56,11 @@ export function createStatus(parts: Parts): Status {
   let told = JSON.stringify(health());
 
   return {
-    tellChange() {
+    notifyChange() {
       const params = health();
       if (JSON.stringify(params) === told) return;
       told = JSON.stringify(params);
-      hub.tell({ method: "daemon/statusChanged", params });
+      hub.notify({ method: "daemon/statusChanged", params });
     },
     async now() {
       const eventLoopDelayMs = eventLoopDelay();

@@ -3,6 +3,7 @@
  * by searching a text. When several causes meet, a natural end that came first wins, then a
  * time-out, then whatever came first.
  */
+import { messageOf } from "../base/errors.ts";
 import {
   retryableCodes,
   type RunError,
@@ -122,8 +123,4 @@ function timedOut(message: string): Ending {
 
 function failure(code: RunErrorCode, message: string): Ending {
   return { status: "error", error: runError(code, message) };
-}
-
-export function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

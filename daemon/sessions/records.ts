@@ -129,8 +129,12 @@ export interface WriteOptions {
   storedLater?: () => void;
 }
 
+/** The cause is a sentence for people: which file, what is wrong with it, and what to do. */
+export type StoreHealth = { ok: true } | { ok: false; cause: string };
+
 /** Whatever stores changes: the store, as the tree of sessions sees it. */
 export interface SessionWriter {
+  readonly health: StoreHealth;
   /** Stores one change as a whole; resolves with whether the change is stored. */
   write(write: StoreWrite, options?: WriteOptions): Promise<boolean>;
   /** Removes sessions with all of their rows; `removed` is called with those that are gone. */

@@ -9,7 +9,7 @@ import type { Completion, ParamsOf } from "../../protocol/messages.ts";
 import type { Activity, Message, Session } from "../../protocol/session.ts";
 import { blobParts, boundEvent } from "./eventSize.ts";
 import type { News } from "./news.ts";
-import type { SessionWriter, StoredSession } from "./records.ts";
+import type { SessionWriter, StoredSession, StoreHealth } from "./records.ts";
 import { matches } from "./sessionFilter.ts";
 
 /** What changes too often to be stored: it lives with the run and is laid over what is shown. */
@@ -39,8 +39,8 @@ export interface CommitOptions {
   ifFailing: "keep" | "giveUp";
   /** `lazy`: a power cut may take it; default `durable`. */
   durability?: "durable" | "lazy";
-  /** Called in the same breath before the telling: what must have happened when clients hear it. */
-  beforeTelling?: (stored: boolean) => void;
+  /** Called synchronously, just before clients are notified. */
+  beforeNotifying?: (stored: boolean) => void;
   /** Called when kept changes are stored after all. */
   storedLater?: () => void;
 }
@@ -52,6 +52,8 @@ export interface SessionTree {
   find(sessionId: string): StoredSession | undefined;
   /** As `find`; throws 1001 where there is none. */
   get(sessionId: string): StoredSession;
+  /** As `get`; throws 1011 for a root. */
+  getChild(sessionId: string): StoredSession;
   /** As clients see it: stored, with the facts of the live run laid over. Throws 1001. */
   show(sessionId: string): Session;
   /** As `show`; undefined while it was not told yet, or is gone. */
@@ -75,6 +77,8 @@ export interface SessionTree {
   commit(changes: Change[], options: CommitOptions): Promise<boolean>;
   /** Resolves when no message of the session is on its way to the store that may be refused. */
   messagesDecided(sessionId: string): Promise<void>;
+  /** The same for a request that is not answered yet: throws 1006 where the store cannot take it. */
+  commitOrRefuse(changes: Change[]): Promise<void>;
   /** Numbers, stores and tells one event of a run. Rejects where the event has no JSON form. */
   append(sessionId: string, runId: string, event: AgentEvent): Promise<boolean>;
   /** Number of the last event that clients were notified of. */
@@ -107,7 +111,8 @@ interface Parts {
   store: SessionWriter;
   places: QueuePlaces;
   now: () => number;
-  tell: (news: News) => void;
+  /** Sends a notification to the clients that it concerns. */
+  notify: (news: News) => void;
   /** What the store held at start. */
   loaded: Iterable<StoredSession>;
 }
@@ -115,7 +120,7 @@ interface Parts {
 const none: ReadonlySet<string> = new Set();
 
 export function createSessionTree(parts: Parts): SessionTree {
-  const { store, places, now, tell } = parts;
+  const { store, places, now, notify } = parts;
   const newest = new Map<string, StoredSession>();
   const shown = new Map<string, Session>();
   const children = new Map<string, Set<string>>();
@@ -224,7 +229,7 @@ export function createSessionTree(parts: Parts): SessionTree {
   }
 
   function tellChange({ change, records, before }: Staged, stored: boolean): void {
-    for (const news of change.first ?? []) tell(news);
+    for (const news of change.first ?? []) notify(news);
     for (const [place, { session }] of records.entries()) {
       // Deleted meanwhile: a late change must not bring it back.
       if (!newest.has(session.id)) continue;
@@ -232,9 +237,9 @@ export function createSessionTree(parts: Parts): SessionTree {
       shown.set(session.id, honest);
       if (before[place]?.session.version === session.version) continue;
       const params = { session: present(honest) };
-      tell({ method: "session/changed", params, rootId: session.rootId });
+      notify({ method: "session/changed", params, rootId: session.rootId });
     }
-    for (const news of change.last?.(stored) ?? []) tell(news);
+    for (const news of change.last?.(stored) ?? []) notify(news);
   }
 
   function commit(changes: Change[], options: CommitOptions): Promise<boolean> {
@@ -259,7 +264,7 @@ export function createSessionTree(parts: Parts): SessionTree {
             }
             return;
           }
-          options.beforeTelling?.(stored);
+          options.beforeNotifying?.(stored);
           for (const one of staged) tellChange(one, stored);
         },
         ...(options.storedLater && { storedLater: options.storedLater }),
@@ -311,7 +316,7 @@ export function createSessionTree(parts: Parts): SessionTree {
         told: (stored) => {
           seq.told = number;
           if (stored) seq.stored = number;
-          tell({
+          notify({
             method: "subAgent/event",
             params: {
               parentSessionId: session.parentId ?? "",
@@ -336,7 +341,7 @@ export function createSessionTree(parts: Parts): SessionTree {
     for (const { session } of records) unindex(session.id);
     for (const [rootId, gone] of Map.groupBy(records, ({ session }) => session.rootId)) {
       const ids = gone.map(({ session }) => session.id);
-      tell({ method: "session/removed", params: { sessionIds: ids }, rootId });
+      notify({ method: "session/removed", params: { sessionIds: ids }, rootId });
     }
   }
 
@@ -362,8 +367,17 @@ export function createSessionTree(parts: Parts): SessionTree {
   return {
     live,
     get,
+    getChild(sessionId) {
+      const record = get(sessionId);
+      if (record.session.kind === "child") return record;
+      const message = `session ${sessionId} is a root: it belongs to a person or an outside agent and never runs`;
+      throw new OffshootError("notAChild", message, { sessionId });
+    },
     commit,
     messagesDecided,
+    async commitOrRefuse(changes) {
+      if (!(await commit(changes, { ifFailing: "giveUp" }))) throw storeUnavailable(store.health);
+    },
     append,
     descendantsOf,
     get size() {
@@ -405,6 +419,12 @@ export function createSessionTree(parts: Parts): SessionTree {
       }
     },
   };
+}
+
+/** 1006, with why the store takes no writes. */
+export function storeUnavailable(health: StoreHealth): OffshootError {
+  const cause = health.ok ? "the write failed" : health.cause;
+  return new OffshootError("storeUnavailable", `the store cannot take it: ${cause}`, { cause });
 }
 
 function notFound(sessionId: string): never {

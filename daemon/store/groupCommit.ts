@@ -2,7 +2,7 @@
  * Group commit: whatever is written while one commit runs goes into the next one, so that a
  * thousand sessions share an fsync. A mutation is never split, and the order never changes.
  */
-import type { WriteOptions } from "../sessions/records.ts";
+import type { StoreHealth, WriteOptions } from "../sessions/records.ts";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Log } from "../base/log.ts";
 import { sqliteCode } from "./faults.ts";
@@ -18,9 +18,6 @@ export interface Mutation {
   durability: Durability;
 }
 
-/** The cause is a sentence for people: which file, what is wrong with it, and what to do. */
-export type StoreHealth = { ok: true } | { ok: false; cause: string };
-
 export interface GroupCommit {
   /**
    * Takes a mutation; later changes of its objects do not matter. The promise resolves right after
@@ -35,6 +32,8 @@ export interface GroupCommit {
   /** Bytes that wait to be committed, kept ones included. Nothing else bounds them. */
   readonly pendingBytes: number;
   readonly health: StoreHealth;
+  /** Calls `listener` with every change of the health. */
+  onHealth(listener: (health: StoreHealth) => void): void;
   /** Resolves when everything written before is answered. */
   flush(): Promise<void>;
   /** Commits what waits. What was kept is tried once more, then given up and logged. */
@@ -47,7 +46,6 @@ export interface GroupCommitParts {
   log: Log;
   /** Says for people what an error of the file or the disk means and what to do. */
   explain: (error: unknown) => Promise<string>;
-  onHealth: (health: StoreHealth) => void;
   /** Time between two tries while the store is not ok. */
   retryMs?: number;
 }
@@ -74,12 +72,13 @@ const probeValue = encodeValue("x".repeat(64 * 1024));
 const ownFaults = ["SQLITE_TOOBIG", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_RANGE"];
 
 export function openGroupCommit(parts: GroupCommitParts): GroupCommit {
-  const { commit, log, explain, onHealth, retryMs = 1000 } = parts;
+  const { commit, log, explain, retryMs = 1000 } = parts;
   // Members of the running commit stay in front until it is over.
   const queue: Entry[] = [];
   const closing = new AbortController();
   let pendingBytes = 0;
   let health: StoreHealth = { ok: true };
+  let onHealth: (now: StoreHealth) => void = () => undefined;
   let working: Promise<void> | undefined;
 
   function write(mutation: Mutation, options: WriteOptions = {}): Promise<boolean> {
@@ -200,6 +199,7 @@ export function openGroupCommit(parts: GroupCommitParts): GroupCommit {
 
   return {
     write,
+    onHealth: (listener) => void (onHealth = listener),
     get pendingBytes() {
       return pendingBytes;
     },

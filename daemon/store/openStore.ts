@@ -10,7 +10,7 @@ import {
   type Migration,
 } from "./databaseFile.ts";
 import { explainFault, isDamage, StoreOpenError } from "./faults.ts";
-import { openGroupCommit, type StoreHealth } from "./groupCommit.ts";
+import { openGroupCommit } from "./groupCommit.ts";
 import { openSessionStore, type Store } from "./sessionStore.ts";
 import { SqliteAdapter } from "./sqliteAdapter.ts";
 
@@ -19,8 +19,6 @@ export interface StoreOptions {
   uri: string;
   log: Log;
   now: () => number;
-  /** Called with every change of the store's health. */
-  onHealth?: (health: StoreHealth) => void;
   /** What leads from version 1 of the schema to the newest. */
   migrations?: readonly Migration[];
   /** Time between two tries while the store is not ok. */
@@ -48,7 +46,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       if (isDamage(error)) await suspect(file, log);
       return explainFault(error, file);
     },
-    onHealth: options.onHealth ?? (() => undefined),
     ...(options.retryMs === undefined ? {} : { retryMs: options.retryMs }),
   });
   return openSessionStore({

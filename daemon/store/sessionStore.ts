@@ -6,7 +6,7 @@ import type { Completion } from "../../protocol/messages.ts";
 import type { Message } from "../../protocol/session.ts";
 import type { Log } from "../base/log.ts";
 import { quoted } from "./databaseFile.ts";
-import type { GroupCommit, Mutation, StoreHealth } from "./groupCommit.ts";
+import type { GroupCommit, Mutation } from "./groupCommit.ts";
 import * as keys from "./keys.ts";
 import type {
   StoredProcess,
@@ -14,6 +14,7 @@ import type {
   StoreWrite,
   UnreadableRow,
   WriteOptions,
+  StoreHealth,
 } from "../sessions/records.ts";
 import { removeRange, removeSessionRows, shrinkFile } from "./removal.ts";
 import type { Row, SqliteAdapter } from "./sqliteAdapter.ts";
@@ -26,6 +27,8 @@ export interface Store {
   /** Where a damaged database was moved to when this one was made in its place. */
   readonly setAside?: string;
   readonly health: StoreHealth;
+  /** Calls `listener` with every change of the health. */
+  onHealth(listener: (health: StoreHealth) => void): void;
   /** Bytes that wait to be committed; for back-pressure. */
   readonly pendingBytes: number;
 
@@ -184,6 +187,7 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
     get pendingBytes() {
       return group.pendingBytes;
     },
+    onHealth: (listener) => group.onHealth(listener),
     write: (write, options) => group.write(mutationOf(write, processKeys), options),
     flush: () => group.flush(),
     loadHeaders,

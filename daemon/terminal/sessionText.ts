@@ -1,5 +1,11 @@
 /** The words for one session: its state, its times, what it used and what is worth knowing. Pure. */
-import { isLive, isTerminal, type Session, type SessionStatus } from "../../protocol/session.ts";
+import {
+  isLive,
+  isTerminal,
+  type Session,
+  type SessionStatus,
+  type WaitingFor,
+} from "../../protocol/session.ts";
 import type { Style } from "./output.ts";
 import type { RunFacts } from "./treeModel.ts";
 import { cleanLine, formatCount, formatDuration, formatMoney } from "../client/values.ts";
@@ -89,7 +95,7 @@ export function detailOf(session: Session, facts: RunFacts | undefined, now: num
   }
 }
 
-function waitText({ kind, ids }: { kind: string; ids: readonly string[] }): string {
+function waitText({ kind, ids, until = 0 }: WaitingFor): string {
   switch (kind) {
     case "approval":
       return "waits for your approval";
@@ -97,7 +103,9 @@ function waitText({ kind, ids }: { kind: string; ids: readonly string[] }): stri
       return ids.length === 1 ? "waits for 1 sub-agent" : `waits for ${ids.length} sub-agents`;
     case "input":
       return "waits for a message";
-    default:
+    case "retry":
+      return `waits to try again at ${new Date(until).toLocaleTimeString()}`;
+    case "background":
       return "waits for a background process";
   }
 }

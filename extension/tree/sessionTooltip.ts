@@ -135,6 +135,7 @@ const waitingAdvice = {
   input: "It needs an answer: send it a message.",
   children: "It waits for the sub-agents below it and holds no slot meanwhile.",
   background: "It waits for a process that it started.",
+  retry: "Its agent was refused for now: it tries again by itself and holds no slot meanwhile.",
 } as const;
 
 const advice: Readonly<Record<RunErrorCode, string>> = {

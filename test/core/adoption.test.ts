@@ -135,15 +135,15 @@ describe("an adopted child", () => {
     const { id: childId } = await waitFor(() => childrenOf(id)[0], "the child");
     const refused = await Promise.all(
       [
-        async () => parts.scheduler.cancel(childId, undefined, undefined),
-        () => parts.scheduler.send({ sessionId: childId, text: "hello" }),
-        () => parts.scheduler.run(childId),
-        () => parts.scheduler.endForDeletion([childId], async () => undefined),
+        async () => parts.requests.cancel(childId, undefined, undefined),
+        () => parts.requests.send({ sessionId: childId, text: "hello" }),
+        () => parts.requests.run(childId),
+        () => parts.requests.endForDeletion([childId], async () => undefined),
       ].map(async (ask) => (await refusal(ask())).code),
     );
     deepEqual(refused, [1003, 1003, 1003, 1003]);
     equal(parts.tree.get(childId).session.status, "running", "its agent goes on");
-    await parts.scheduler.cancel(id, undefined, undefined);
+    await parts.requests.cancel(id, undefined, undefined);
     equal((await parts.completion(id)).error?.message, "Cancelled by user");
     equal((await parts.completion(childId)).error?.message, "Cancelled by parent");
     deepEqual(parts.words(childId), ["started", "completed"]);
@@ -162,7 +162,7 @@ describe("an adopted child", () => {
     const { id } = await parts.spawn("x");
     const child = await waitFor(() => childrenOf(id)[0], "the child");
     const all = [child.id, id];
-    await parts.scheduler.endForDeletion(all, (ids) => parts.tree.remove(ids));
+    await parts.requests.endForDeletion(all, (ids) => parts.tree.remove(ids));
     equal((await parts.completion(id)).error?.message, "Child session deleted while running");
     equal((await parts.completion(child.id)).status, "cancelled");
     deepEqual(parts.of("session/removed"), [{ sessionIds: all }]);
@@ -178,7 +178,7 @@ describe("an adopted child", () => {
       );
     const { id } = await parts.spawn("x");
     await parts.until(id, "running");
-    await parts.scheduler.endForDeletion([id], (ids) => parts.tree.remove(ids));
+    await parts.requests.endForDeletion([id], (ids) => parts.tree.remove(ids));
     const [late] = parts
       .of("subAgent/started")
       .filter(({ parentSessionId }) => parentSessionId === id);

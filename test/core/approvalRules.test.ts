@@ -41,7 +41,7 @@ describe("an answer for always", () => {
     const isOver = () => parts.tree.peek(id)?.status === "completed" && "answered";
     const how = await waitFor(() => isAsked() || isOver(), "an answer");
     if (how === "answered") return answers.at(-1)?.decision ?? "";
-    await parts.scheduler.cancel(id, undefined, undefined);
+    await parts.requests.cancel(id, undefined, undefined);
     await parts.completion(id);
     return "asked";
   }
@@ -56,7 +56,7 @@ describe("an answer for always", () => {
     deepEqual(answers, [{ decision: "allowOnce" }]);
     equal(parts.of("approval/resolved")[0]?.decision, "allowAlways");
     equal(parts.of("approval/rulesChanged").length, 1);
-    const [rule] = parts.rules.list({});
+    const [rule] = parts.approvalRules.list({});
     deepEqual(rule, {
       id: rule?.id,
       rule: approval.always?.rule,
@@ -69,9 +69,9 @@ describe("an answer for always", () => {
     });
     deepEqual(await parts.store.approvalRules(), [rule]);
     equal(await next(), "allowOnce");
-    equal(parts.rules.list({})[0]?.uses, 1);
+    equal(parts.approvalRules.list({})[0]?.uses, 1);
     await parts.store.flush();
-    deepEqual(await parts.store.approvalRules(), parts.rules.list({}));
+    deepEqual(await parts.store.approvalRules(), parts.approvalRules.list({}));
   });
 
   it("never says more than was asked", async () => {
@@ -113,7 +113,7 @@ describe("an answer for always", () => {
       await respond(approval.id, { decision: "denyOnce" });
       await parts.completion(id);
     }
-    deepEqual(parts.rules.list({}), []);
+    deepEqual(parts.approvalRules.list({}), []);
   });
 
   it("is about what was asked, and not about another input", async () => {
@@ -131,17 +131,17 @@ describe("an answer for always", () => {
   it("holds in the whole tree where that was wanted, and goes with it", async () => {
     const { id } = await answered("allowAlways", { scope: "tree" });
     const { rootId } = parts.tree.get(id).session;
-    const [rule] = parts.rules.list({ rootId });
+    const [rule] = parts.approvalRules.list({ rootId });
     deepEqual(rule?.scope, { kind: "tree", rootId });
     equal(rule?.title.startsWith("always allow `rm -r x` in the tree "), true);
     equal(await next({ parentId: rootId, cwd: "/" }), "allowOnce");
     equal(await next({ cwd: "/" }), "asked", "another tree");
-    deepEqual(parts.rules.list({ cwd: "/" }), []);
-    await parts.rules.removeOrphans();
-    equal(parts.rules.list({}).length, 1, "its tree is there");
+    deepEqual(parts.approvalRules.list({ cwd: "/" }), []);
+    await parts.approvalRules.removeOrphans();
+    equal(parts.approvalRules.list({}).length, 1, "its tree is there");
     await parts.tree.remove([rootId]);
-    await parts.rules.removeOrphans();
-    deepEqual(parts.rules.list({}), []);
+    await parts.approvalRules.removeOrphans();
+    deepEqual(parts.approvalRules.list({}), []);
     deepEqual(await parts.store.approvalRules(), []);
   });
 
@@ -151,7 +151,7 @@ describe("an answer for always", () => {
     equal(await next(), "denyOnce");
     equal(answers[1]?.message?.startsWith("a stored rule does not allow it: always deny"), true);
     // The same question in another folder of the same tree is allowed for the whole tree.
-    const [denied] = parts.rules.list({});
+    const [denied] = parts.approvalRules.list({});
     const { rootId } = parts.tree.get(
       parts.of("approval/requested")[0]?.approval.sessionId ?? "",
     ).session;
@@ -159,11 +159,11 @@ describe("an answer for always", () => {
     const { id: approvalId } = await approvalOf(parts, id);
     await respond(approvalId, { decision: "allowAlways", scope: "tree" });
     await parts.completion(id);
-    equal(parts.rules.list({}).length, 2);
+    equal(parts.approvalRules.list({}).length, 2);
     equal(await next({ parentId: rootId }), "denyOnce");
     permissions = { mode: "auto" };
     equal(await next(), "denyOnce", "also what would not be asked");
-    await parts.rules.remove(denied?.id ?? "");
+    await parts.approvalRules.remove(denied?.id ?? "");
     equal(await next(), "allowOnce");
   });
 
@@ -180,7 +180,7 @@ describe("an answer for always", () => {
     permissions = {};
     const plan = { overrides: { permissions: { mode: "plan" } } };
     equal(await next(plan), "denyOnce");
-    equal(parts.rules.list({})[0]?.uses, 0);
+    equal(parts.approvalRules.list({})[0]?.uses, 0);
   });
 
   it("answers the others that wait for the same", async () => {
@@ -208,12 +208,12 @@ describe("an answer for always", () => {
 
   it("counts no more once it is removed", async () => {
     await answered("allowAlways");
-    const [rule] = parts.rules.list({});
-    await parts.rules.remove(rule?.id ?? "");
+    const [rule] = parts.approvalRules.list({});
+    await parts.approvalRules.remove(rule?.id ?? "");
     equal(parts.of("approval/rulesChanged").length, 2);
     deepEqual(await parts.store.approvalRules(), []);
     equal(await next(), "asked");
-    await rejects(parts.rules.remove(rule?.id ?? ""), {
+    await rejects(parts.approvalRules.remove(rule?.id ?? ""), {
       code: 1014,
       data: { kind: "ruleNotFound", ruleId: rule?.id },
     });

@@ -93,7 +93,7 @@ describe("an approval", () => {
 
   it("expires with its run", async () => {
     const { id, approval } = await asked();
-    await parts.scheduler.cancel(id, undefined, undefined);
+    await parts.requests.cancel(id, undefined, undefined);
     equal((await parts.completion(id)).error?.message, "Cancelled by user");
     deepEqual(answers, [{ decision: "expired" }]);
     deepEqual(parts.of("approval/resolved"), [
@@ -125,7 +125,7 @@ describe("an approval while the store fails", () => {
     await parts.approvals.respond(respond, "somebody");
     const { status, stored } = await parts.completion(id);
     deepEqual([status, stored, answers], ["completed", false, [{ decision: "allowOnce" }]]);
-    equal(parts.rules.list({}).length, 1);
+    equal(parts.approvalRules.list({}).length, 1);
     await lock.free();
     await waitFor(() => parts.store.health.ok, "the store to take writes again");
     const again = await parts.spawn("y");
@@ -195,7 +195,7 @@ describe("a run that waits for people and for children", () => {
     const child = await parts.spawn("child", { parentId: asker.id });
     const running = parts.tree.get(asker.id).session;
     const runId = "runId" in running ? running.runId : "";
-    const waiting = parts.scheduler.wait(
+    const waiting = parts.requests.wait(
       { sessionIds: [child.id] },
       { sessionId: asker.id, runId },
       new AbortController().signal,

@@ -89,7 +89,7 @@ describe("a runner that", () => {
     act = never;
     const { id } = await parts.spawn("x");
     await parts.until(id, "running");
-    await parts.scheduler.cancel(id, undefined, undefined);
+    await parts.requests.cancel(id, undefined, undefined);
     const completion = await parts.completion(id);
     deepEqual([completion.status, completion.error?.message], ["cancelled", "Cancelled by user"]);
     equal(parts.scheduler.runningCount, 0);
@@ -100,7 +100,7 @@ describe("a runner that", () => {
       new Promise((resolve) => signal.addEventListener("abort", () => resolve(done)));
     const { id } = await parts.spawn("x");
     await parts.until(id, "running");
-    await parts.scheduler.cancel(id, undefined, undefined);
+    await parts.requests.cancel(id, undefined, undefined);
     const completion = await parts.completion(id);
     deepEqual([completion.status, completion.result], ["cancelled", "done"]);
   });
@@ -112,7 +112,7 @@ describe("a runner that", () => {
       );
     const { id } = await parts.spawn("x");
     await parts.until(id, "running");
-    await parts.scheduler.cancel(id, undefined, undefined);
+    await parts.requests.cancel(id, undefined, undefined);
     equal((await parts.completion(id)).status, "cancelled");
   });
 
@@ -146,7 +146,7 @@ describe("a runner that", () => {
       parts.of("subAgent/event").flatMap((one) => (one.childSessionId === id ? [one.seq] : [])),
       [1, 2],
     );
-    ok(parts.log.some(({ sentence }) => sentence === "an event could not be kept"));
+    ok(parts.log.some(({ sentence }) => sentence === "an event could not be stored"));
   });
 
   it("reads on only when the store can write, wherever the words would be kept meanwhile", async () => {
@@ -180,7 +180,7 @@ describe("a runner that", () => {
     const [flooding, other] = [await parts.spawn("x"), await parts.spawn("y", { autoRun: false })];
     await waitFor(() => parts.events(flooding.id).length > 100, "the flood");
     act = async () => done;
-    await parts.scheduler.run(other.id);
+    await parts.requests.run(other.id);
     equal((await parts.completion(other.id)).status, "completed");
     await parts.completion(flooding.id);
     const texts = parts.events(flooding.id).map((event) => ("text" in event ? event.text : ""));

@@ -121,7 +121,7 @@ describe("budgets", () => {
     equal((await parts.completion(id)).status, "completed");
     const notes = parts.events(id).flatMap((event) => (event.type === "note" ? [event.text] : []));
     deepEqual(notes.length, 1);
-    match(notes[0] ?? "", /maxCostUsd cannot be held/);
+    match(notes[0] ?? "", /maxCostUsd cannot be enforced/);
   });
 
   it("of tool calls let the last call be made", async () => {
@@ -143,7 +143,7 @@ describe("budgets", () => {
     equal((await parts.completion(limited.id)).error?.code, "max_turns");
     const few = await parts.spawn("few");
     equal((await parts.completion(few.id)).status, "completed");
-    await parts.scheduler.send({ sessionId: few.id, text: "few" });
+    await parts.requests.send({ sessionId: few.id, text: "few" });
     equal((await parts.completion(few.id, 2)).status, "completed");
     const many = await parts.spawn("many");
     const { error } = await parts.completion(many.id);
@@ -164,7 +164,7 @@ describe("budgets", () => {
       equal((await parts.completion(id)).error?.code, "max_turns", id);
     }
     equal(parts.tree.get(outside.id).session.status, "running");
-    await parts.scheduler.cancel(outside.id, undefined, undefined);
+    await parts.requests.cancel(outside.id, undefined, undefined);
     await parts.completion(outside.id);
   });
 
@@ -203,11 +203,11 @@ describe("budgets", () => {
       ["max_turns", 'maxTurns of "turn" is used up: 3 of 3'],
     );
     const [first] = begun;
-    await parts.scheduler.cancel(first ?? "", undefined, undefined);
+    await parts.requests.cancel(first ?? "", undefined, undefined);
     await parts.completion(first ?? "");
     await below();
     await waitFor(() => begun.length === 4, "the turn of which nothing came to be free again");
-    await parts.scheduler.cancel(parent.id, undefined, undefined);
+    await parts.requests.cancel(parent.id, undefined, undefined);
     for (const id of begun) await parts.completion(id);
   });
 
@@ -223,7 +223,7 @@ describe("budgets", () => {
     const parent = await parts.spawn("nothing", { autoRun: false, limits: { maxTurns: 10 } });
     const late = await parts.spawn("late", { parentId: parent.id, autoRun: false });
     await parts.completion((await parts.spawn("spend", { parentId: parent.id })).id);
-    await parts.scheduler.run(late.id);
+    await parts.requests.run(late.id);
     const completion = await parts.completion(late.id);
     equal(completion.error?.code, "max_turns");
     equal(began, 0);

@@ -48,7 +48,7 @@ describe("while the end of a run is being stored, and a message waits for the ne
   async function ended(asked: (id: string) => void): Promise<string> {
     const { id } = await parts.spawn("one");
     await waitFor(() => endings.length === 1, "it to run");
-    equal(await parts.scheduler.send({ sessionId: id, text: "two" }), "queued");
+    equal(await parts.requests.send({ sessionId: id, text: "two" }), "queued");
     whenEnding = () => asked(id);
     endings[0]?.resolve({ status: "completed", result: "done" });
     await parts.completion(id);
@@ -58,12 +58,12 @@ describe("while the end of a run is being stored, and a message waits for the ne
   it("a cancel is about the run that follows", async () => {
     let cancelled: Promise<void> | undefined;
     const id = await ended((sessionId) => {
-      cancelled = parts.scheduler.cancel(sessionId, "enough", undefined);
+      cancelled = parts.requests.cancel(sessionId, "enough", undefined);
     });
     await cancelled;
     const next = await parts.completion(id, 2);
     deepEqual([outcome(next)[0], next.reason], ["cancelled", "enough"]);
-    await waitFor(() => !parts.scheduler.isEnding(id), "the cancel to be through");
+    await waitFor(() => !parts.requests.isEnding(id), "the cancel to be through");
     equal(parts.tree.get(id).cancelWish, undefined);
     equal(parts.scheduler.runningCount + parts.scheduler.queuedCount, 0);
   });
@@ -72,7 +72,7 @@ describe("while the end of a run is being stored, and a message waits for the ne
     let removed = false;
     let deleted: Promise<void> | undefined;
     const id = await ended((sessionId) => {
-      deleted = parts.scheduler.endForDeletion([sessionId], async () => {
+      deleted = parts.requests.endForDeletion([sessionId], async () => {
         removed = true;
         equal(parts.scheduler.runningCount + parts.scheduler.queuedCount, 0);
       });
@@ -87,8 +87,8 @@ describe("while the end of a run is being stored, and a message waits for the ne
     await waitFor(() => endings.length === 1, "it to run");
     let sent: Promise<string> | undefined;
     whenEnding = () => {
-      void parts.scheduler.cancel(id, undefined, undefined);
-      sent = parts.scheduler.send({ sessionId: id, text: "two" });
+      void parts.requests.cancel(id, undefined, undefined);
+      sent = parts.requests.send({ sessionId: id, text: "two" });
     };
     endings[0]?.resolve({ status: "completed", result: "done" });
     await parts.completion(id);

@@ -20,7 +20,7 @@ describe("a run that escalates", () => {
       profile: { restart: { policy: "escalate", max: 1, backoffMs: 1 } },
     });
     const { id } = await parts.spawn("try");
-    const waiting = parts.scheduler.wait(
+    const waiting = parts.requests.wait(
       { sessionIds: [id] },
       undefined,
       new AbortController().signal,
@@ -35,7 +35,7 @@ describe("a run that escalates", () => {
     const suspended = await parts.until(id, "suspended");
     deepEqual("waitingFor" in suspended && suspended.waitingFor, { kind: "input", ids: [] });
     equal(parts.scheduler.runningCount, 0, "it holds no slot");
-    equal(await parts.scheduler.send({ sessionId: id, text: "try harder" }), "injected");
+    equal(await parts.requests.send({ sessionId: id, text: "try harder" }), "injected");
     const completion = await parts.completion(id);
     deepEqual([completion.status, completion.result], ["completed", "after all"]);
     equal(completion.attempt, 3);
@@ -53,7 +53,7 @@ describe("a run that escalates", () => {
     });
     const { id } = await parts.spawn("one");
     await parts.until(id, "running");
-    equal(await parts.scheduler.send({ sessionId: id, text: "two" }), "queued");
+    equal(await parts.requests.send({ sessionId: id, text: "two" }), "queued");
     held.resolve(fails(runError("auth", "no key")));
     equal((await parts.completion(id)).result, "read both");
     equal(contexts[1]?.prompt, "one\n\ntwo");
@@ -63,7 +63,7 @@ describe("a run that escalates", () => {
     await supervise([fails()], { profile: { restart: { policy: "escalate", max: 0 } } });
     const { id } = await parts.spawn("try");
     await parts.until(id, "suspended");
-    await parts.scheduler.cancel(id, "given up", undefined);
+    await parts.requests.cancel(id, "given up", undefined);
     const completion = await parts.completion(id);
     deepEqual([completion.status, completion.reason], ["cancelled", "given up"]);
     const next = await parts.spawn("try");
@@ -77,7 +77,7 @@ describe("a run that escalates", () => {
         async (context) => {
           const child = await parts.spawn("child", { parentId: context.session.id });
           const { sessionId, runId } = { sessionId: context.session.id, runId: context.runId };
-          const answer = await parts.scheduler.wait(
+          const answer = await parts.requests.wait(
             { sessionIds: [child.id] },
             { sessionId, runId },
             context.signal,

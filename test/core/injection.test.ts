@@ -50,7 +50,7 @@ describe("a message to an agent that listens", () => {
 
   const done: RunOutcome = { status: "completed", result: "done" };
   const send = (sessionId: string, text: string, interrupt = false) =>
-    parts.scheduler.send({ sessionId, text, ...(interrupt && { interrupt }) });
+    parts.requests.send({ sessionId, text, ...(interrupt && { interrupt }) });
 
   it("is injected, stored, and needs no run of its own", async () => {
     const end = listening();
@@ -61,7 +61,7 @@ describe("a message to an agent that listens", () => {
     end.resolve(done);
     await parts.completion(id);
     deepEqual(taken, ["two", "three"]);
-    await parts.scheduler.run(id);
+    await parts.requests.run(id);
     equal((await parts.completion(id, 2)).status, "skipped", "all was answered");
     const messages = await parts.store.messages(id, 0, 10);
     deepEqual(
@@ -132,7 +132,7 @@ describe("a message to an agent that listens", () => {
     act = async () => done;
     end.resolve({ status: "error", error: runError("runner_crashed", "it died") });
     await waitFor(() => other.words(id).includes("retry"), "the wait before the next attempt");
-    equal(await other.scheduler.send({ sessionId: id, text: "two" }), "queued");
+    equal(await other.requests.send({ sessionId: id, text: "two" }), "queued");
     await other.completion(id);
     deepEqual([taken, prompts], [[], ["one", "one\n\ntwo"]]);
     await other.stop();
@@ -148,7 +148,7 @@ describe("a message to an agent that listens", () => {
     end.resolve(done);
     await parts.completion(id, 2);
     deepEqual(prompts, ["one", "three, unread"]);
-    await parts.scheduler.run(id);
+    await parts.requests.run(id);
     equal((await parts.completion(id, 3)).status, "skipped", "now it was read");
   });
 

@@ -40,7 +40,7 @@ describe("the life of a run", () => {
     });
     equal(session.status, "queued");
     equal(session.version, 1);
-    equal(session.title, "echo a very long first line that goes on beyond what a title");
+    equal(session.title, "echo a very long first line that goes on beyond what a titl…");
     equal(session.depth, 1);
     const early = client.received
       .slice(0, before)

@@ -156,10 +156,9 @@ describe("limits", () => {
 
   it("let a time-out win over a cancel that came before it", async () => {
     // It ignores TERM, so its time is over before it is killed.
-    const id = await client.shell("trap '' TERM; while :; do sleep 0.05; done", {
-      limits: { timeoutMs: 1_000 },
-    });
-    await until(client, id, "running");
+    const deaf = gate(daemon.work);
+    const id = await client.shell(`trap '' TERM; ${deaf.wait}`, { limits: { timeoutMs: 2_000 } });
+    await deaf.reached();
     await client.call("session/cancel", { sessionId: id });
     equal((await client.completion(id)).status, "timeout");
   });

@@ -26,7 +26,7 @@ describe("a live run whose agent has turns", () => {
     parts = await openParts({
       run,
       canPause: () => true,
-      monotonicMs: () => nowMs,
+      clock: { monotonic: () => nowMs },
       profile: { restart: { backoffMs: 1 } },
       settings: (settings) => ({
         ...settings,
@@ -64,8 +64,8 @@ describe("a live run whose agent has turns", () => {
 
   const next = async (id: string, end: TurnEnd = "next") =>
     (await waitFor(() => endTurn.get(id), "a turn", { describe: () => parts.tree.show(id) }))(end);
-  const pause = (sessionId: string, tree = false) => parts.scheduler.pause({ sessionId, tree });
-  const resume = (sessionId: string, tree = false) => parts.scheduler.resume({ sessionId, tree });
+  const pause = (sessionId: string, tree = false) => parts.requests.pause({ sessionId, tree });
+  const resume = (sessionId: string, tree = false) => parts.requests.resume({ sessionId, tree });
   const inTurn = (id: string) => waitFor(() => endTurn.has(id), "a turn");
   const states = (id: string) =>
     parts.events(id).flatMap((event) => (event.type === "status" ? [event.to] : []));
@@ -118,7 +118,7 @@ describe("a live run whose agent has turns", () => {
 
   it("gets the messages that came meanwhile, and only those", async () => {
     const id = await paused();
-    const send = (text: string) => parts.scheduler.send({ sessionId: id, text });
+    const send = (text: string) => parts.requests.send({ sessionId: id, text });
     deepEqual([await send("two"), await send("three")], ["queued", "queued"]);
     await resume(id);
     await inTurn(id);
@@ -133,13 +133,13 @@ describe("a live run whose agent has turns", () => {
     equal(attempts.at(-1)?.sincePause, "", "what it has read it is not told again");
     await next(id, "last");
     await parts.completion(id);
-    await parts.scheduler.run(id);
+    await parts.requests.run(id);
     equal((await parts.completion(id, 2)).status, "skipped");
   });
 
   it("reads everything again when it fails after a pause", async () => {
     const id = await paused();
-    await parts.scheduler.send({ sessionId: id, text: "two" });
+    await parts.requests.send({ sessionId: id, text: "two" });
     await resume(id);
     await next(id, "fail");
     await inTurn(id);
@@ -179,13 +179,13 @@ describe("a live run whose agent has turns", () => {
       attempts.map(({ attempt }) => attempt),
       [1, 2],
     );
-    await parts.scheduler.cancel(id, undefined, undefined);
+    await parts.requests.cancel(id, undefined, undefined);
     await parts.completion(id);
   });
 
   it("is cancelled while it is paused, as a run that had started", async () => {
     const id = await paused();
-    await parts.scheduler.cancel(id, "enough", undefined);
+    await parts.requests.cancel(id, "enough", undefined);
     const { status, error, reason } = await parts.completion(id);
     deepEqual([status, error?.message, reason], ["cancelled", "Cancelled by user", "enough"]);
     deepEqual(
@@ -198,7 +198,7 @@ describe("a live run whose agent has turns", () => {
     const { id } = await parts.spawn("one");
     await inTurn(id);
     await pause(id);
-    await parts.scheduler.cancel(id, undefined, undefined);
+    await parts.requests.cancel(id, undefined, undefined);
     equal((await parts.completion(id)).status, "cancelled");
     await rejects(resume(id), { code: 1003 });
     const raced = await parts.spawn("two");
@@ -211,7 +211,7 @@ describe("a live run whose agent has turns", () => {
       const look = () => (isHeld() ? resolve() : setImmediate(look));
       look();
     });
-    await parts.scheduler.cancel(raced.id, undefined, undefined);
+    await parts.requests.cancel(raced.id, undefined, undefined);
     equal((await parts.completion(raced.id)).status, "cancelled");
     equal(parts.scheduler.runningCount, 0);
   });

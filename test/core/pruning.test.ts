@@ -16,18 +16,19 @@ describe("pruning a large store", () => {
     const forgotten: string[] = [];
     let looks = 0;
     const retention = createRetention({
-      ...parts,
-      tree: {
-        ...parts.tree,
-        descendantsOf(id) {
-          looks += 1;
-          return parts.tree.descendantsOf(id);
+      engine: {
+        ...parts.engine,
+        tree: {
+          ...parts.tree,
+          descendantsOf(id) {
+            looks += 1;
+            return parts.tree.descendantsOf(id);
+          },
         },
       },
-      approvalRules: parts.rules,
+      approvalRules: parts.approvalRules,
       environments: { forget: (id) => void forgotten.push(id) },
       removeFiles: async () => undefined,
-      now: Date.now,
     });
     equal((await retention.prune({ maxBytes: 0 })).deleted, count);
     equal(forgotten.length, count);

@@ -46,7 +46,7 @@ describe("while a run starts", () => {
 
   it("a cancel ends it before it starts", async () => {
     const id = await starting();
-    await parts.scheduler.cancel(id, "no longer needed", undefined);
+    await parts.requests.cancel(id, "no longer needed", undefined);
     goOn.resolve();
     const completion = await parts.completion(id);
     deepEqual(outcome(completion), ["cancelled", "aborted", "Cancelled before start"]);
@@ -58,7 +58,7 @@ describe("while a run starts", () => {
 
   it("a deletion ends it before it starts", async () => {
     const id = await starting();
-    const deleting = parts.scheduler.endForDeletion([id], (ids) => parts.tree.remove(ids));
+    const deleting = parts.requests.endForDeletion([id], (ids) => parts.tree.remove(ids));
     goOn.resolve();
     await deleting;
     equal((await parts.completion(id)).status, "cancelled");
@@ -67,7 +67,7 @@ describe("while a run starts", () => {
 
   it("a message that interrupts it is read with the first one, by a run of its own", async () => {
     const id = await starting();
-    const delivery = await parts.scheduler.send({ sessionId: id, text: "two", interrupt: true });
+    const delivery = await parts.requests.send({ sessionId: id, text: "two", interrupt: true });
     equal(delivery, "queued");
     goOn.resolve();
     deepEqual(outcome(await parts.completion(id)), [
@@ -81,7 +81,7 @@ describe("while a run starts", () => {
 
   it("a message that comes too late for it gets a run of its own", async () => {
     const id = await starting();
-    equal(await parts.scheduler.send({ sessionId: id, text: "two" }), "queued");
+    equal(await parts.requests.send({ sessionId: id, text: "two" }), "queued");
     goOn.resolve();
     await parts.completion(id, 2);
     deepEqual(prompts, ["one", "two"]);
@@ -89,7 +89,7 @@ describe("while a run starts", () => {
 
   it("it cannot be paused or run again", async () => {
     const id = await starting();
-    for (const ask of [parts.scheduler.pause({ sessionId: id }), parts.scheduler.run(id)]) {
+    for (const ask of [parts.requests.pause({ sessionId: id }), parts.requests.run(id)]) {
       equal(
         await ask.then(
           () => 0,

@@ -103,11 +103,11 @@ describe("while the store takes nothing", () => {
     const { id } = await parts.spawn("x");
     await parts.until(id, "running");
     await waitFor(() => contextOf, "the run");
-    const sent = refusal(parts.scheduler.send({ sessionId: id, text: "refused" }));
+    const sent = refusal(parts.requests.send({ sessionId: id, text: "refused" }));
     await waitFor(() => held === 1, "the message to be on its way");
     contextOf?.addUsage({ inputTokens: 5 });
     outcomes.resolve({ status: "completed", result: "answer" });
-    await waitFor(() => parts.scheduler.liveRun(id)?.phase !== "open", "the run to end");
+    await waitFor(() => parts.requests.liveRun(id)?.state.at !== "attempting", "the run to end");
     for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
     refused.resolve();
     equal((await sent).code, 1006);

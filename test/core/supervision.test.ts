@@ -30,7 +30,8 @@ describe("the supervision of a run", () => {
     const completion = await parts.completion(id);
     equal(completion.status, "completed");
     equal(completion.attempt, 3);
-    deepEqual(parts.words(id), ["started", "retry", "retry", "completed"]);
+    const waited = ["retry", "status", "status"];
+    deepEqual(parts.words(id), ["started", ...waited, ...waited, "completed"]);
     deepEqual(retries(id), [
       [2, 1],
       [3, 2],
@@ -59,7 +60,7 @@ describe("the supervision of a run", () => {
       const child = await parts.spawn("x", { parentId: session.id, autoRun: false });
       const connection = new AbortController();
       const ofRun = { sessionId: session.id, runId };
-      const waiting = parts.scheduler.wait({ sessionIds: [child.id] }, ofRun, connection.signal);
+      const waiting = parts.requests.wait({ sessionIds: [child.id] }, ofRun, connection.signal);
       await crash.promise;
       connection.abort();
       await waiting;
@@ -111,7 +112,7 @@ describe("the supervision of a run", () => {
       return fails();
     };
     await supervise([fails(), fails(), stable, fails(), fails(), fails(), fails()], {
-      monotonicMs: () => nowMs,
+      clock: { monotonic: () => nowMs },
       settings: (settings) => ({
         ...settings,
         watchdog: { checkMs: 1000, totalMs: 10_000_000, idleMs: 10_000_000 },
@@ -122,7 +123,7 @@ describe("the supervision of a run", () => {
     equal(contexts.length, 6, "three, and three more after the stable time");
     await parts.stop();
     nowMs = 0;
-    await supervise([almost], { monotonicMs: () => nowMs });
+    await supervise([almost], { clock: { monotonic: () => nowMs } });
     const second = await parts.spawn("try", { limits: { timeoutMs: 10_000_000 } });
     equal((await parts.completion(second.id)).attempt, 4);
   });
@@ -138,7 +139,7 @@ describe("the supervision of a run", () => {
     await supervise([fails()], { profile: { restart: { backoffMs: 60_000 } } });
     const { id } = await parts.spawn("try");
     await waitFor(() => retries(id).length === 1, "the wait");
-    await parts.scheduler.cancel(id, undefined, undefined);
+    await parts.requests.cancel(id, undefined, undefined);
     const completion = await parts.completion(id);
     equal(completion.error?.message, "Cancelled by user");
     equal(completion.result, "so far");
@@ -156,7 +157,7 @@ describe("the supervision of a run", () => {
     const { id } = await parts.spawn("try");
     await waitFor(() => contexts.length === 1, "the attempt");
     await parts.until(id, "running");
-    await parts.scheduler.cancel(id, undefined, undefined);
+    await parts.requests.cancel(id, undefined, undefined);
     held.resolve();
     const completion = await parts.completion(id);
     // It had failed before it was cancelled, and that stays true.
@@ -195,7 +196,7 @@ describe("the supervision of a run", () => {
         async (context) => {
           const child = await parts.spawn("child", { parentId: context.session.id });
           const ofRun = { sessionId: context.session.id, runId: context.runId };
-          void parts.scheduler.wait({ sessionIds: [child.id] }, ofRun, context.signal);
+          void parts.requests.wait({ sessionIds: [child.id] }, ofRun, context.signal);
           await parts.until(context.session.id, "suspended");
           return fails();
         },
@@ -215,7 +216,7 @@ describe("the supervision of a run", () => {
     const [child = ""] = parts.tree.childrenOf(id);
     await parts.until(child, "running");
     equal(contexts.length, 2);
-    await parts.scheduler.cancel(child, undefined, undefined);
+    await parts.requests.cancel(child, undefined, undefined);
     equal((await parts.completion(id)).result, "second attempt");
   });
 });

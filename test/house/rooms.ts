@@ -9,7 +9,7 @@ export const daemonRooms: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   processes: ["base"],
   config: ["base"],
-  sessions: ["types of config"],
+  sessions: ["types of config", "base"],
   store: ["sessions", "base"],
   "agent/contract": [],
   agent: ["agent/contract", "processes", "base"],

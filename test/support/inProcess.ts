@@ -1,29 +1,24 @@
 /**
- * The parts of a core, put together as core.ts does it, but in the test's own process: for what no
+ * A core without its wire, in the test's own process: for what no
  * program can do, such as using tokens, failing with a typed error or never returning. The store,
  * the scheduler and all else are the real ones; only the runner is the test's.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { createAdoption } from "../../daemon/runs/adoptedChildren.ts";
-import { createAgents } from "../../daemon/profiles/catalogue.ts";
-import { createAgentServices } from "../../daemon/runs/runServices.ts";
-import { createApprovalRules, type ApprovalRules } from "../../daemon/permissions/standingRules.ts";
-import { createApprovals, type Approvals } from "../../daemon/permissions/approvals.ts";
-import { createAttempts, type Attempts } from "../../daemon/runs/attempt.ts";
-import { createCompletions, type Completions } from "../../daemon/runs/completions.ts";
+import { systemClock, type Clock } from "../../daemon/base/clock.ts";
+import { stateFolder } from "../../daemon/base/stateFolder.ts";
 import { createConfiguration } from "../../daemon/config/config.ts";
-import { createFolders } from "../../daemon/base/folders.ts";
-import type { Client } from "../../daemon/server/hub.ts";
-import type { News } from "../../daemon/sessions/news.ts";
-import { createQueue } from "../../daemon/runs/queue.ts";
+import { settingsOf, type Settings } from "../../daemon/config/settings.ts";
+import { assemble, type Assembly } from "../../daemon/core/assemble.ts";
 import { createProcesses } from "../../daemon/processes/processes.ts";
 import type { Runner } from "../../daemon/runners/runner.ts";
-import { createScheduler, type Scheduler } from "../../daemon/runs/scheduler.ts";
-import { createSessionTree, type SessionTree } from "../../daemon/sessions/sessionTree.ts";
-import { settingsOf, type Settings } from "../../daemon/config/settings.ts";
-import { createSpawning } from "../../daemon/runs/spawn.ts";
-import { stateFolder } from "../../daemon/base/stateFolder.ts";
+import { enqueueRun, sendMessage } from "../../daemon/runs/messages.ts";
+import { pauseSession, resumeSession } from "../../daemon/runs/pause.ts";
+import { waitForRuns } from "../../daemon/runs/runWaits.ts";
+import { loadStored } from "../../daemon/core/recover.ts";
+import type { Caller } from "../../daemon/sessions/caller.ts";
+import type { News } from "../../daemon/sessions/news.ts";
+import type { SessionTree } from "../../daemon/sessions/sessionTree.ts";
 import { openStore } from "../../daemon/store/openStore.ts";
 import type { Store } from "../../daemon/store/sessionStore.ts";
 import type { AgentProfile, Permissions } from "../../protocol/config.ts";
@@ -47,7 +42,7 @@ export interface TestPartsOptions {
   /** Of the agent `test`, which every spawn uses. */
   profile?: Partial<AgentProfile>;
   settings?: (settings: Settings) => Settings;
-  monotonicMs?: () => number;
+  clock?: Partial<Clock>;
   random?: () => number;
   /** Whether somebody is there who could answer an approval; by default, yes. */
   canBeAnswered?: () => boolean;
@@ -57,13 +52,10 @@ export interface TestPartsOptions {
   store?: (store: Store) => Store;
 }
 
-export interface TestParts {
+export interface TestParts extends Assembly {
+  readonly requests: ReturnType<typeof requestsOf>;
   readonly tree: SessionTree;
   readonly store: Store;
-  readonly scheduler: Scheduler;
-  readonly completions: Completions;
-  readonly approvals: Approvals;
-  readonly rules: ApprovalRules;
   readonly log: readonly LogLine[];
   /** Everything that clients would have been told, in its order. */
   readonly told: readonly News[];
@@ -84,112 +76,39 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
   const folder = stateFolder(dir, {});
   const lines: LogLine[] = [];
   const log = logInto(lines);
-  const now = Date.now;
   const told: News[] = [];
-  const tell = (news: News) => void told.push(structuredClone(news));
-  const settings = () => (options.settings ?? ((same) => same))(settingsOf(quickConfig));
-
-  const opened = await openStore({ uri: `sqlite://${folder.storeFile}`, log, now, retryMs: 20 });
+  const clock = { ...systemClock, ...options.clock };
+  const uri = `sqlite://${folder.storeFile}`;
+  const opened = await openStore({ uri, log, now: clock.now, retryMs: 20 });
   const store = options.store?.(opened) ?? opened;
-  const queue = createQueue();
-  const tree = createSessionTree({ store, places: queue, now, tell, loaded: [] });
-  const completions = createCompletions({
-    tree,
-    now,
-    last: 0,
-    ended: (session, fresh) => scheduler.ended(session, fresh),
-  });
-  const environment = process.env;
-  const environments = { wanted: () => undefined };
-  const selfCommand = [process.execPath];
-  const agents = createAgents({
-    configuration: createConfiguration(join(dir, "config.json")),
-    environment,
-    runners: ["command"],
+  const configuration = createConfiguration(join(dir, "config.json"));
+  const assembly = assemble({
+    ...{ folder, store, configuration, clock, log },
+    stored: await loadStored(store, log),
+    settings: () => (options.settings ?? ((same) => same))(settingsOf(quickConfig)),
+    permissions: options.permissions ?? (() => ({})),
+    environment: process.env,
+    selfCommand: [process.execPath],
+    processes: createProcesses({ log }),
+    runners: () => ({
+      command: { run: options.run, canPause: options.canPause ?? (() => false) },
+    }),
+    notify: (news) => void told.push(structuredClone(news)),
+    canBeAnswered: options.canBeAnswered ?? (() => true),
     apiKeys: () => ({}),
     editorModels: () => new Map(),
-    find: tree.find,
-    onFault: (fault) => log.warn({ fault }, "a file of an agent cannot be used"),
-  });
-  const adoption = createAdoption({
-    tree,
-    completions: () => completions,
-    countUsage: (run, more, sessionId) => attempts.countUsage(run, more, sessionId),
-    now,
-  });
-  const rules = createApprovalRules({ tree, store, tell, now, loaded: [] });
-  const approvals = createApprovals({
-    tree,
-    store,
-    rules,
-    tell,
-    now,
-    timeoutMs: () => settings().approvalTimeoutMs,
-    canBeAnswered: options.canBeAnswered ?? (() => true),
-    before: { last: 0, expired: [] },
-  });
-  const attempts: Attempts = createAttempts({
-    tree,
-    store,
-    processes: createProcesses({ log }),
-    runners: { command: { run: options.run, canPause: options.canPause ?? (() => false) } },
-    settings,
-    folder,
-    environmentOf: () => environment,
-    services: createAgentServices({
-      tree,
-      approvals,
-      rules,
-      adoption,
-      folder,
-      selfCommand,
-      permissions: options.permissions ?? (() => ({})),
-      materialFor: agents.materialFor,
-      emit: (run, event) => attempts.emit(run, event),
-      askingChanged: (run) => scheduler.askingChanged(run),
-      now,
-    }),
-    endAdopted: (run) => adoption.endAll(run),
-    now,
-    log,
-  });
-  const scheduler: Scheduler = createScheduler({
-    tree,
-    store,
-    queue,
-    attempts,
-    agents,
-    environments,
-    completions: () => completions,
-    settings,
-    tell,
-    now,
-    monotonicMs: options.monotonicMs ?? (() => performance.now()),
     random: options.random ?? Math.random,
-    log,
   });
-  const spawning = createSpawning({
-    tree,
-    store,
-    queue,
-    scheduler,
-    agents,
-    folders: createFolders(),
-    settings,
-    environments,
-    isStopping: () => false,
-    now,
-  });
+  const { engine, scheduler, spawning, approvals } = assembly;
+  const { tree } = engine;
   const client = testClient(dir, options.profile);
-  scheduler.pump();
+  scheduler.start();
 
   const parts: TestParts = {
+    ...assembly,
+    requests: requestsOf(assembly),
     tree,
     store,
-    scheduler,
-    completions,
-    approvals,
-    rules,
     log: lines,
     told,
     spawn: (prompt, more = {}) =>
@@ -229,22 +148,42 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
   return parts;
 }
 
+/** What clients ask of runs, as the handlers of the wire pass it on. */
+function requestsOf(assembly: Assembly) {
+  const { engine, attempts } = assembly;
+  const { tree, cancels, runs } = engine;
+  const never = new AbortController().signal;
+  const caller = undefined;
+  return {
+    run: async (id: string) => await enqueueRun(assembly, tree.getChild(id), { caller }),
+    send: (params: ParamsOf<"session/send">) => sendMessage(assembly, params),
+    cancel: (id: string, reason?: string, byRunOf?: string) => cancels.cancel(id, reason, byRunOf),
+    pause: (params: ParamsOf<"session/pause">) =>
+      pauseSession({ engine, canPause: (record) => attempts.canPause(record) }, params),
+    resume: (params: ParamsOf<"session/resume">) => resumeSession(engine, params),
+    wait: (
+      params: ParamsOf<"session/wait">,
+      ofRun?: { sessionId: string; runId: string },
+      signal = never,
+    ) => waitForRuns(engine, params, ofRun, signal),
+    isEnding: (id: string) => cancels.isEnding(id),
+    endForDeletion: (ids: readonly string[], remove: (ids: string[]) => Promise<void>) =>
+      cancels.endForDeletion(ids, remove),
+    liveRun: (id: string) => runs.get(id),
+  };
+}
+
 /** Somebody who is connected, as far as spawning wants to know. */
-function testClient(folder: string, more: Partial<AgentProfile> = {}): Client {
+function testClient(folder: string, more: Partial<AgentProfile> = {}): Caller {
   const profile: AgentProfile = {
     name: "test",
     runner: { kind: "command", command: process.execPath },
     ...more,
   };
   return {
-    id: 1,
     name: "test",
     options: {},
     settings: { source: "client", config: { agents: [profile] }, faults: [] },
     folders: [folder],
-    outbound: undefined as never,
-    asking: undefined as never,
-    tree: undefined,
-    sessions: new Map(),
   };
 }

@@ -1,13 +1,10 @@
 /** Stores for tests, on real files. */
+import type { StoreHealth } from "../../daemon/sessions/records.ts";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { prepareDatabaseFile } from "../../daemon/store/databaseFile.ts";
 import { explainFault } from "../../daemon/store/faults.ts";
-import {
-  openGroupCommit,
-  type GroupCommit,
-  type StoreHealth,
-} from "../../daemon/store/groupCommit.ts";
+import { openGroupCommit, type GroupCommit } from "../../daemon/store/groupCommit.ts";
 import { openStore } from "../../daemon/store/openStore.ts";
 import type { Store } from "../../daemon/store/sessionStore.ts";
 import { SqliteAdapter, type Commit } from "../../daemon/store/sqliteAdapter.ts";
@@ -70,9 +67,9 @@ export function withGroup(use: (parts: GroupParts) => Promise<void>): Promise<vo
       },
       log,
       explain: (error) => explainFault(error, file),
-      onHealth: (health) => healths.push(health),
       retryMs: 20,
     });
+    group.onHealth((health) => healths.push(health));
     try {
       await use({ file, adapter, group, commits, healths, logged });
     } finally {

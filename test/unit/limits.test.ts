@@ -31,7 +31,7 @@ describe("limits", () => {
       grace: { termAfterMs: 2_000, killAfterMs: 5_000 },
       approvalTimeoutMs: 300_000,
       idleExitMs: 600_000,
-      restarts: { max: 3, backoffMs: 1_000, stableMs: 300_000 },
+      restarts: { max: 3, backoffMs: 1_000, stableMs: 300_000, maxWaitMs: 3_600_000 },
       longestWaitMs: 21_600_000,
     });
   });

@@ -1,5 +1,6 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
-import { createQueue, type QueueEntry, type RunQueue } from "../../daemon/runs/queue.ts";
+import { Intake } from "../../daemon/runs/intake.ts";
+import { RunQueue, type QueueEntry } from "../../daemon/runs/queue.ts";
 
 const always = () => true;
 const bounds = { perRoot: 3, total: 5 };
@@ -9,7 +10,7 @@ function entry(sessionId: string, more: Partial<QueueEntry> = {}): QueueEntry {
 }
 
 function queueOf(...entries: QueueEntry[]): RunQueue {
-  const queue = createQueue();
+  const queue = new RunQueue(new Intake());
   for (const one of entries) queue.add(one);
   return queue;
 }
@@ -96,7 +97,7 @@ describe("the queue", () => {
   });
 
   it("counts who was admitted and is still being stored", () => {
-    const queue = createQueue();
+    const queue = new RunQueue(new Intake());
     for (const id of ["a", "b", "c"]) {
       queue.admit("root", bounds);
       queue.expect(id, "root");
@@ -114,9 +115,10 @@ describe("the queue", () => {
     equal(queue.position("c"), undefined);
   });
 
-  it("admits nobody once it is closed, in the words that clients know", () => {
-    const queue = createQueue();
-    queue.close();
+  it("admits nobody once the core takes no new work, in the words that clients know", () => {
+    const intake = new Intake();
+    const queue = new RunQueue(intake);
+    intake.close();
     throws(() => queue.admit("root", bounds), {
       code: 1012,
       message: "spawn scheduler is not running",

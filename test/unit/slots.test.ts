@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { createSlots, type SlotHolder } from "../../daemon/runs/slots.ts";
+import { Slots, type SlotHolder } from "../../daemon/runs/slots.ts";
 
 const never = new AbortController().signal;
 
@@ -9,7 +9,7 @@ function holders(...roots: string[]): SlotHolder[] {
 
 describe("slots", () => {
   it("are bounded in all and per root", () => {
-    const slots = createSlots(() => ({ total: 3, perRoot: 2 }));
+    const slots = new Slots(() => ({ total: 3, perRoot: 2 }));
     for (const holder of holders("a", "a")) slots.take(holder);
     equal(slots.isFree("a"), false);
     equal(slots.isFree("b"), true);
@@ -19,7 +19,7 @@ describe("slots", () => {
 
   it("follow their bounds when those change", () => {
     let total = 1;
-    const slots = createSlots(() => ({ total, perRoot: 9 }));
+    const slots = new Slots(() => ({ total, perRoot: 9 }));
     for (const holder of holders("a")) slots.take(holder);
     equal(slots.isFree("a"), false);
     total = 2;
@@ -27,7 +27,7 @@ describe("slots", () => {
   });
 
   it("are taken once and given back once by the same holder", () => {
-    const slots = createSlots(() => ({ total: 2, perRoot: 2 }));
+    const slots = new Slots(() => ({ total: 2, perRoot: 2 }));
     const [one, other] = holders("a", "a") as [SlotHolder, SlotHolder];
     slots.take(one);
     slots.take(one);
@@ -40,7 +40,7 @@ describe("slots", () => {
   });
 
   it("go to those who wait in the order in which they came, where their root has one free", async () => {
-    const slots = createSlots(() => ({ total: 2, perRoot: 1 }));
+    const slots = new Slots(() => ({ total: 2, perRoot: 1 }));
     const [busyA, busyB, nextA, laterA, nextC] = holders("a", "b", "a", "a", "c") as [
       SlotHolder,
       SlotHolder,
@@ -68,7 +68,7 @@ describe("slots", () => {
   });
 
   it("are no longer wanted after an abort or a release", async () => {
-    const slots = createSlots(() => ({ total: 1, perRoot: 1 }));
+    const slots = new Slots(() => ({ total: 1, perRoot: 1 }));
     const [busy, aborted, released] = holders("a", "a", "a") as [
       SlotHolder,
       SlotHolder,
@@ -86,7 +86,7 @@ describe("slots", () => {
   });
 
   it("answer everybody who asks for the same holder", async () => {
-    const slots = createSlots(() => ({ total: 1, perRoot: 1 }));
+    const slots = new Slots(() => ({ total: 1, perRoot: 1 }));
     const [busy, holder] = holders("a", "a") as [SlotHolder, SlotHolder];
     slots.take(busy);
     const waits = [slots.acquire(holder, never), slots.acquire(holder, never)];
@@ -97,7 +97,7 @@ describe("slots", () => {
   });
 
   it("can be taken beyond the bound, which then holds for everybody else", async () => {
-    const slots = createSlots(() => ({ total: 1, perRoot: 1 }));
+    const slots = new Slots(() => ({ total: 1, perRoot: 1 }));
     const [busy, holder, other] = holders("a", "b", "c") as [SlotHolder, SlotHolder, SlotHolder];
     slots.take(busy);
     const wait = slots.acquire(holder, never);

@@ -1,5 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { createWaits, type WaitState } from "../../daemon/runs/waitRequest.ts";
+import { systemClock } from "../../daemon/base/clock.ts";
+import { WaitRequests, type WaitState } from "../../daemon/runs/waitRequest.ts";
 import { runError } from "../../daemon/sessions/endings.ts";
 import { noUsage, type TerminalStatus } from "../../protocol/session.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
@@ -25,7 +26,7 @@ function ended(id: string, status: TerminalStatus = "completed"): WaitState {
 /** Waits over sessions whose states the test sets. */
 function waiting() {
   const states = new Map<string, WaitState>();
-  const waits = createWaits((id) => states.get(id) ?? {});
+  const waits = new WaitRequests((id) => states.get(id) ?? {}, systemClock);
   return {
     set(id: string, state: WaitState) {
       states.set(id, state);

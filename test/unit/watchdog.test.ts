@@ -1,3 +1,4 @@
+import { systemClock } from "../../daemon/base/clock.ts";
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { startWatchdog, type Watchdog, type WatchdogOptions } from "../../daemon/runs/watchdog.ts";
 import { waitFor } from "../support/waitFor.ts";
@@ -14,7 +15,7 @@ function watched(more: Partial<WatchdogOptions> = {}) {
     totalMs: 10_000,
     idleMs: 900,
     ranBeforeMs: 0,
-    monotonicMs: () => nowMs,
+    clock: { ...systemClock, monotonic: () => nowMs },
     onHeartbeat: () => (beats += 1),
     onStalled: (stalled) => said.push(stalled),
     onTimeout: (which, afterMs, maxMs) => said.push(`${which} ${afterMs} of ${maxMs}`),

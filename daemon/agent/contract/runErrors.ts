@@ -24,7 +24,3 @@ export class TypedError extends Error {
     return { code, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
 }
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -2,8 +2,9 @@
  * Types the errors of providers: by HTTP status, by the provider's own codes, by the socket's
  * codes.
  */
+import { messageOf } from "../../base/errors.ts";
 import type { RunErrorCode } from "../../../protocol/session.ts";
-import { TypedError, messageOf } from "../contract/runErrors.ts";
+import { TypedError } from "../contract/runErrors.ts";
 
 /**
  * Types any error of a call. Long texts are cut, because some providers answer with whole pages.
