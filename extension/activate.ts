@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { commands, window, workspace, type ExtensionContext } from "vscode";
 import { addApprovals } from "./approvals/approvals.ts";
 import { addCommands } from "./commands/addCommands.ts";
-import { createDaemonClient, type DaemonClient } from "./daemonClient.ts";
-import { followSessions } from "./followSessions.ts";
+import { createDaemonClient, type DaemonClient } from "./daemon/daemonClient.ts";
+import { followSessions } from "./daemon/followSessions.ts";
 import { addEditorModels } from "./models/lendModels.ts";
-import type { ExtensionParts } from "./parts.ts";
-import { addPresence } from "./presence/presence.ts";
-import { clientSettings, stateFolder } from "./presence/settings.ts";
-import { createRealPaths } from "./realPaths.ts";
-import { createSessionModel } from "./sessionModel.ts";
+import type { ExtensionParts } from "./editor/services.ts";
+import { addPresence } from "./presence.ts";
+import { clientSettings, stateFolder } from "./editor/settings.ts";
+import { createRealPaths } from "./base/paths.ts";
+import { createSessionModel } from "./sessions/sessionModel.ts";
 import { addTimeline } from "./timeline/addTimeline.ts";
 import { addTranscript } from "./transcript/transcript.ts";
 import { addSessionView } from "./tree/sessionView.ts";
@@ -24,7 +24,7 @@ export function activate(context: ExtensionContext): void {
   const client = createDaemonClient({
     async open(prepare, options) {
       // The library is large, and many windows never need it.
-      const { openConnection } = await import("./connection.ts");
+      const { openConnection } = await import("./daemon/connection.ts");
       return await openConnection({ front, args: args(), options, log, prepare });
     },
     isTrusted: () => workspace.isTrusted,

@@ -3,7 +3,7 @@
  * `node scripts/build.ts FOLDER` writes them to another folder than dist/.
  */
 import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 
 const root = join(import.meta.dirname, "..");
@@ -99,9 +99,9 @@ await build({
 const loadedLater: Plugin = {
   name: "a file for what is loaded later",
   setup(bundler) {
-    bundler.onResolve({ filter: /^\.\/(connection|subAgentTools)\.ts$/ }, ({ path, kind }) =>
+    bundler.onResolve({ filter: /\/(connection|subAgentTools)\.ts$/ }, ({ path, kind }) =>
       kind === "dynamic-import"
-        ? { path: path.replace(/\.ts$/, ".cjs"), external: true }
+        ? { path: `./${basename(path, ".ts")}.cjs`, external: true }
         : undefined,
     );
   },
@@ -111,8 +111,8 @@ await build({
   ...shared,
   entryPoints: {
     extension: "extension/activate.ts",
-    connection: "extension/connection.ts",
-    subAgentTools: "extension/presence/subAgentTools.ts",
+    connection: "extension/daemon/connection.ts",
+    subAgentTools: "extension/chatTools/subAgentTools.ts",
   },
   plugins: [versionOnly, loadedLater],
   // The editor gives it to its extensions.
@@ -123,8 +123,8 @@ await build({
 await build({
   ...shared,
   entryPoints: {
-    transcript: "extension/pages/transcript.ts",
-    timeline: "extension/pages/timeline.ts",
+    transcript: "extension/pages/transcript/page.ts",
+    timeline: "extension/pages/timeline/page.ts",
   },
   outExtension: { ".js": ".js" },
   platform: "browser",

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { AgentProfile } from "../protocol/config.ts";
 import { Limits } from "../protocol/session.ts";
-import { createSubAgentTools } from "../extension/presence/subAgentTools.ts";
+import { createSubAgentTools } from "../extension/chatTools/subAgentTools.ts";
 
 type Json = Record<string, unknown>;
 

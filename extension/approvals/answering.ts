@@ -1,7 +1,7 @@
 /** Answers approvals, and says it clearly when somebody else was faster. */
 import { window } from "vscode";
 import type { ParamsOf } from "../../protocol/messages.ts";
-import type { ExtensionParts } from "../parts.ts";
+import type { ExtensionParts } from "../editor/services.ts";
 import type { ApprovalModel } from "./approvalInbox.ts";
 import { lateAnswer } from "./lateAnswer.ts";
 

@@ -1,14 +1,14 @@
 /** The commands of the inbox: from its rows, from the documents that it opens, from the palette. */
 import { commands, Uri, window, type Disposable, type TreeView } from "vscode";
 import type { Approval } from "../../protocol/approvals.ts";
-import type { ExtensionParts } from "../parts.ts";
+import type { ExtensionParts } from "../editor/services.ts";
 import { approvalIdIn } from "./approvalDocuments.ts";
-import { oneLine } from "../sessionWords.ts";
+import { oneLine } from "../sessions/sessionWords.ts";
 import { approvalRow, exactLine, shortened } from "./approvalRow.ts";
 import { manageApprovalRules } from "./approvalRules.ts";
 import type { ApprovalInbox } from "./approvals.ts";
 import { errorKind } from "./lateAnswer.ts";
-import { withoutIcons, withoutLinks } from "./plainWords.ts";
+import { withoutIcons, withoutLinks } from "../base/text.ts";
 
 export function addApprovalCommands(
   { client, log, start }: ExtensionParts,

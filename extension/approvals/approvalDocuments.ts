@@ -18,11 +18,11 @@ import {
   type Tab,
 } from "vscode";
 import type { Approval } from "../../protocol/approvals.ts";
-import type { ExtensionParts } from "../parts.ts";
+import type { ExtensionParts } from "../editor/services.ts";
 import type { OpenApprovals } from "./approvalInbox.ts";
 import { approvalRow, shortened } from "./approvalRow.ts";
 import { sidesOf } from "./changeSides.ts";
-import { jsonOf, wantedOf, type WantedChange } from "./wanted.ts";
+import { jsonOf, wantedOf, type WantedChange } from "./requestedAction.ts";
 
 export interface ApprovalDocuments extends Disposable {
   show(approval: Approval): Promise<void>;

@@ -1,7 +1,7 @@
 /** One approval as people read it: its row, its notification, and how it is read aloud. Pure. */
 import type { Approval } from "../../protocol/approvals.ts";
-import { oneLine } from "../sessionWords.ts";
-import { wantedOf } from "./wanted.ts";
+import { oneLine } from "../sessions/sessionWords.ts";
+import { wantedOf } from "./requestedAction.ts";
 
 export interface ApprovalRow {
   /** The command, address or files themselves, whatever the agent calls it; else its title. */

@@ -1,10 +1,10 @@
 /** The answers that were given for always: shows them, and takes back those that a person checks. */
 import { window } from "vscode";
 import type { ApprovalRule } from "../../protocol/approvals.ts";
-import type { DaemonClient } from "../daemonClient.ts";
-import { oneLine, plural } from "../sessionWords.ts";
+import type { DaemonClient } from "../daemon/daemonClient.ts";
+import { oneLine, plural } from "../sessions/sessionWords.ts";
 import { exactLine } from "./approvalRow.ts";
-import { withoutIcons } from "./plainWords.ts";
+import { withoutIcons } from "../base/text.ts";
 
 export async function manageApprovalRules(client: DaemonClient): Promise<void> {
   const { rules } = await client.call("approval/rules", {});

@@ -8,7 +8,7 @@ import {
   type Disposable,
   type TreeDataProvider,
 } from "vscode";
-import { toneColors } from "../stateLooks.ts";
+import { toneColors } from "../sessions/stateSigns.ts";
 import type { OpenApprovals } from "./approvalInbox.ts";
 import { approvalRow, type ApprovalRow } from "./approvalRow.ts";
 

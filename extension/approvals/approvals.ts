@@ -1,6 +1,6 @@
 /** The inbox of approvals: what agents ask, in a view of its own, and the ways to answer. */
 import { commands, window } from "vscode";
-import type { ExtensionParts } from "../parts.ts";
+import type { ExtensionParts } from "../editor/services.ts";
 import { answerApprovals, type AnswerApproval } from "./answering.ts";
 import { addApprovalCommands } from "./approvalCommands.ts";
 import { createApprovalDocuments } from "./approvalDocuments.ts";

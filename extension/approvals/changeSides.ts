@@ -1,6 +1,6 @@
 /** Both sides of a change, as a diff editor wants to have them. Pure. */
 import { applyPatch, type StructuredPatch } from "diff";
-import type { Replacement, WantedChange } from "./wanted.ts";
+import type { Replacement, WantedChange } from "./requestedAction.ts";
 
 export interface ChangeSides {
   before: string;

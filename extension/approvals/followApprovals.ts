@@ -1,7 +1,7 @@
 /** Keeps the open approvals true: asks for all whenever a connection is there, then listens. */
 import type { Disposable, LogOutputChannel } from "vscode";
 import { isTerminal } from "../../protocol/states.ts";
-import type { DaemonClient } from "../daemonClient.ts";
+import type { DaemonClient } from "../daemon/daemonClient.ts";
 import type { ApprovalModel } from "./approvalInbox.ts";
 
 interface Parts {

@@ -1,7 +1,7 @@
 /** All commands of the palette and of the rows. */
 import type { CommandParts } from "./commandSet.ts";
 import { addDaemonCommands, diagnosis, type DaemonParts } from "./daemonCommands.ts";
-import { addLookCommands, sessionDocument } from "./lookCommands.ts";
+import { addLookCommands, sessionDocument } from "./reportCommands.ts";
 import { addRemoveCommands } from "./removeCommands.ts";
 import { createSessionDocuments } from "./sessionDocuments.ts";
 import { addSpawnCommands } from "./spawnCommands.ts";

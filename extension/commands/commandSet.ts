@@ -1,10 +1,10 @@
 /** How commands are registered: what they are for, and what becomes of their errors. */
 import { commands, window, type TreeView } from "vscode";
 import type { Session } from "../../protocol/session.ts";
-import type { ExtensionParts } from "../parts.ts";
+import type { ExtensionParts } from "../editor/services.ts";
 import type { VisibleSessions } from "../tree/visibleSessions.ts";
-import { oneLine } from "../sessionWords.ts";
-import { abilitiesOf, type Ability } from "./abilities.ts";
+import { oneLine } from "../sessions/sessionWords.ts";
+import { abilitiesOf, type Ability } from "../sessions/abilities.ts";
 
 export interface CommandParts extends ExtensionParts {
   view: TreeView<string>;

@@ -1,8 +1,8 @@
 /** What is asked before something is ended or removed: what exactly that would be. Pure. */
 import type { Session } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import type { SessionModel } from "../sessionModel.ts";
-import { oneLine, plural, stateWord } from "../sessionWords.ts";
+import type { SessionModel } from "../sessions/sessionModel.ts";
+import { oneLine, plural, stateWord } from "../sessions/sessionWords.ts";
 
 export interface Confirmation {
   message: string;

@@ -3,8 +3,8 @@ import type { AgentInfo, DaemonStatus } from "../../protocol/daemon.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Session, Usage } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import { reasonText } from "../outcomeWords.ts";
-import { duration, moneyText, oneLine, stateWord } from "../sessionWords.ts";
+import { reasonText } from "../sessions/outcomeWords.ts";
+import { duration, moneyText, oneLine, stateWord } from "../sessions/sessionWords.ts";
 
 const longestEvent = 2_000;
 

@@ -1,6 +1,6 @@
 /** "Run Again" for one session, as `offshoot retry` does it. */
 import type { Session } from "../../protocol/session.ts";
-import type { DaemonClient } from "../daemonClient.ts";
+import type { DaemonClient } from "../daemon/daemonClient.ts";
 
 /**
  * Queues another run. A session that has completed, or had nothing to do, has read all that it was

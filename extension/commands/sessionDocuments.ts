@@ -10,7 +10,7 @@ import {
   type Disposable,
   type TextDocumentContentProvider,
 } from "vscode";
-import { oneLine } from "../sessionWords.ts";
+import { oneLine } from "../sessions/sessionWords.ts";
 
 export type DocumentKind = "result" | "events" | "cost" | "diagnosis";
 

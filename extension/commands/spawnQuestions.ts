@@ -9,7 +9,7 @@ import {
 } from "vscode";
 import type { AgentInfo } from "../../protocol/daemon.ts";
 import type { Limits } from "../../protocol/session.ts";
-import { oneLine } from "../sessionWords.ts";
+import { oneLine } from "../sessions/sessionWords.ts";
 import { limitsExample, parseLimits } from "./limitsText.ts";
 import { askForModel, needsModel, type ModelChoices } from "./modelQuestion.ts";
 import { aboutText, type SpawnAbout } from "./spawnPrompt.ts";

@@ -3,7 +3,7 @@ import { ProgressLocation, QuickInputButtons, ThemeIcon, window } from "vscode";
 import type { ResultOf } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
 import { isLive } from "../../protocol/states.ts";
-import { oneLine, plural } from "../sessionWords.ts";
+import { oneLine, plural } from "../sessions/sessionWords.ts";
 import { ableOf, commandAdder, forAll, type CommandParts } from "./commandSet.ts";
 import { confirmCancel, openIn, topmost, type Confirmation } from "./confirmations.ts";
 import { runAgain } from "./runAgain.ts";

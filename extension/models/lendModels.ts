@@ -5,7 +5,7 @@
  */
 import { commands, lm, window, type ExtensionContext, type LanguageModelChat } from "vscode";
 import type { ModelQuestion, OfferedModel } from "../../protocol/models.ts";
-import type { ExtensionParts } from "../parts.ts";
+import type { ExtensionParts } from "../editor/services.ts";
 import { askModel } from "./askModel.ts";
 
 const consentKey = "offshoot.lendsModels";

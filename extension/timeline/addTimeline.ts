@@ -13,7 +13,7 @@ import {
 import { svgText, darkPalette, lightPalette } from "./drawing.ts";
 import { svgOf } from "./document.ts";
 import type { Timeline } from "./lanes.ts";
-import type { ExtensionParts } from "../parts.ts";
+import type { ExtensionParts } from "../editor/services.ts";
 import type { IdleTime, PageState } from "./messages.ts";
 import { panelType, showTimeline, type TimelinePanel } from "./panel.ts";
 import { createTreeFeed } from "./treeFeed.ts";

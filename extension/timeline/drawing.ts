@@ -1,5 +1,5 @@
 /** SVG as data: the page makes elements of it, the export makes text of it. Pure, and no DOM. */
-import type { Tone } from "../stateLooks.ts";
+import type { Tone } from "../sessions/stateSigns.ts";
 
 export interface SvgElement {
   name: string;

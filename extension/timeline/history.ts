@@ -9,8 +9,8 @@ import type { AgentEvent, StoredEvent } from "../../protocol/events.ts";
 import type { Session, WaitingFor } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
 import type { TerminalStatus, Usage } from "../../protocol/session.ts";
-import { reasonText, whyEnded } from "../outcomeWords.ts";
-import { oneLine } from "../sessionWords.ts";
+import { reasonText, whyEnded } from "../sessions/outcomeWords.ts";
+import { oneLine } from "../sessions/sessionWords.ts";
 
 /** A time that something took; without `to` it goes on. */
 export interface Period {

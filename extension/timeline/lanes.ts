@@ -4,9 +4,9 @@
  */
 import type { Session, TerminalStatus } from "../../protocol/session.ts";
 import { isLive, isTerminal } from "../../protocol/states.ts";
-import { whyEnded } from "../outcomeWords.ts";
-import { oneLine, stateWord } from "../sessionWords.ts";
-import { stateLook, type StateLook } from "../stateLooks.ts";
+import { whyEnded } from "../sessions/outcomeWords.ts";
+import { oneLine, stateWord } from "../sessions/sessionWords.ts";
+import { stateLook, type StateLook } from "../sessions/stateSigns.ts";
 import {
   noHistory,
   spentOf,

@@ -1,7 +1,7 @@
 /** One editor tab with the timeline of one tree: a page that draws, and the feed that it gets. */
 import { randomBytes } from "node:crypto";
 import { commands, Uri, type WebviewPanel } from "vscode";
-import type { ExtensionParts } from "../parts.ts";
+import type { ExtensionParts } from "../editor/services.ts";
 import type { IdleTime, PageMessage } from "./messages.ts";
 import { timelineHtml } from "./pageHtml.ts";
 import { createTreeFeed, type TreeFeed } from "./treeFeed.ts";

@@ -1,7 +1,7 @@
 /** The signs of states and the patterns of spans: what tells them apart without any colour. Pure. */
 import { element, type Palette, type SvgElement } from "./drawing.ts";
 import type { SpanKind } from "./lanes.ts";
-import { looks, type Look } from "../stateLooks.ts";
+import { looks, type Look } from "../sessions/stateSigns.ts";
 import type { Telling } from "./words.ts";
 
 export type Sign = Telling["look"];

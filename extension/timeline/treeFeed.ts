@@ -3,8 +3,8 @@
  * histories from the store, and tells what has changed at most ten times a second.
  */
 import type { Session } from "../../protocol/session.ts";
-import type { ExtensionParts } from "../parts.ts";
-import { oneLine } from "../sessionWords.ts";
+import type { ExtensionParts } from "../editor/services.ts";
+import { oneLine } from "../sessions/sessionWords.ts";
 import { inTreeOrder, laneOf, timelineOf, type Lane, type Timeline } from "./lanes.ts";
 import { spentOf } from "./history.ts";
 import { changeOf, type LanesMessage } from "./messages.ts";

@@ -1,6 +1,6 @@
 /** Numbers and times as people read them, and what is to be said of a place in the picture. Pure. */
 import type { Spent } from "./history.ts";
-import type { StateLook } from "../stateLooks.ts";
+import type { StateLook } from "../sessions/stateSigns.ts";
 import type { End, Lane, Mark, Span, SpanKind, ToolBar } from "./lanes.ts";
 
 export const spanWords: Record<SpanKind, string> = {

@@ -2,7 +2,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { ProgressLocation, Uri, window, workspace } from "vscode";
-import type { DaemonClient } from "../daemonClient.ts";
+import type { DaemonClient } from "../daemon/daemonClient.ts";
 import { createSessionReader } from "./sessionReader.ts";
 import { transcriptMarkdown } from "./wholeTranscript.ts";
 import { writeFile } from "./writeFile.ts";

@@ -1,11 +1,11 @@
 /** What the head of a transcript says of its session. Pure. */
 import type { Session, Usage } from "../../protocol/session.ts";
 import { isLive, isTerminal } from "../../protocol/states.ts";
-import type { SessionModel } from "../sessionModel.ts";
-import { abilitiesOf, nothingBelow } from "../commands/abilities.ts";
-import { outcomeText } from "../outcomeWords.ts";
-import { activityOf, costText, duration, stateWord } from "../sessionWords.ts";
-import { stateLook } from "../stateLooks.ts";
+import type { SessionModel } from "../sessions/sessionModel.ts";
+import { abilitiesOf, nothingBelow } from "../sessions/abilities.ts";
+import { outcomeText } from "../sessions/outcomeWords.ts";
+import { activityOf, costText, duration, stateWord } from "../sessions/sessionWords.ts";
+import { stateLook } from "../sessions/stateSigns.ts";
 import type { HeadFacts, SessionLink } from "./pageMessages.ts";
 
 interface Parts {

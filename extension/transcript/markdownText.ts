@@ -1,6 +1,6 @@
 /** Blocks of a transcript as Markdown, for people to read elsewhere. Pure. */
 import type { Block } from "./blocks.ts";
-import { outputText, visibleText } from "./plainText.ts";
+import { outputText, visibleText } from "../base/plainText.ts";
 import { toolDiffs } from "./toolDiffs.ts";
 import { textOfValue } from "./wholeText.ts";
 

@@ -1,7 +1,7 @@
 /** Opens what a link of a transcript leads to. Links are made by agents, so they are strangers'. */
 import { env, Position, Range, Uri, window, workspace, type ViewColumn } from "vscode";
 import { linkedFile } from "./fileLinks.ts";
-import { visibleText } from "./plainText.ts";
+import { visibleText } from "../base/plainText.ts";
 
 /** Opens a file at a line, both counted from 1; asks first when it lies outside of the work. */
 export async function openLinkedFile(

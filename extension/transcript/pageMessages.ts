@@ -2,7 +2,7 @@
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Approval, ApprovalDecision } from "../../protocol/approvals.ts";
 import type { SessionStatus } from "../../protocol/session.ts";
-import type { StateLook } from "../stateLooks.ts";
+import type { StateLook } from "../sessions/stateSigns.ts";
 
 /** An event as the page gets it: its longest texts are cut. */
 export interface ShownEvent extends StoredEvent {

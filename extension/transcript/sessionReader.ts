@@ -1,6 +1,6 @@
 /** Reads what a session holds, as much as is asked for: events, messages, and whole texts. */
 import type { AgentEvent, StoredEvent } from "../../protocol/events.ts";
-import type { DaemonClient } from "../daemonClient.ts";
+import type { DaemonClient } from "../daemon/daemonClient.ts";
 import type { SentMessage, ShownEvent } from "./pageMessages.ts";
 import { blobOf, cutText, mapTexts, shownEvent } from "./shownEvents.ts";
 

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { commands, Uri, ViewColumn, window, type Disposable, type WebviewPanel } from "vscode";
-import type { ExtensionParts } from "../parts.ts";
+import type { ExtensionParts } from "../editor/services.ts";
 import { exportTranscript } from "./exportTranscript.ts";
 import { openLinkedFile, openWebLink } from "./openLinks.ts";
 import type { PageMessage, PageState, ToPage } from "./pageMessages.ts";

@@ -8,8 +8,8 @@
 import type { Approval } from "../../protocol/approvals.ts";
 import type { Session, Usage } from "../../protocol/session.ts";
 import { isLive } from "../../protocol/states.ts";
-import type { DaemonClient } from "../daemonClient.ts";
-import type { SessionModel } from "../sessionModel.ts";
+import type { DaemonClient } from "../daemon/daemonClient.ts";
+import type { SessionModel } from "../sessions/sessionModel.ts";
 import { headFacts } from "./headFacts.ts";
 import type { FromPage, HeadCommand, ToPage } from "./pageMessages.ts";
 import { createSessionReader } from "./sessionReader.ts";

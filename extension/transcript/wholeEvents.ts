@@ -3,7 +3,7 @@
  * kept in memory and the document is there again after a reload.
  */
 import { Uri, window, workspace, type Disposable, type ViewColumn } from "vscode";
-import type { DaemonClient } from "../daemonClient.ts";
+import type { DaemonClient } from "../daemon/daemonClient.ts";
 import { createSessionReader } from "./sessionReader.ts";
 import { textOfEvent } from "./wholeText.ts";
 

@@ -1,6 +1,6 @@
 /** The commands that choose what the view shows, and in which order. */
 import { commands, window, type QuickPickItem } from "vscode";
-import type { ExtensionParts } from "../parts.ts";
+import type { ExtensionParts } from "../editor/services.ts";
 import type { OptionsStore } from "./optionsStore.ts";
 import { scopes, sortOrders, stateGroups } from "./treeOptions.ts";
 

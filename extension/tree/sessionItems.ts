@@ -10,9 +10,9 @@ import {
   type Disposable,
   type TreeDataProvider,
 } from "vscode";
-import type { DaemonClient } from "../daemonClient.ts";
-import type { SessionModel } from "../sessionModel.ts";
-import type { SessionRow } from "../sessionRow.ts";
+import type { DaemonClient } from "../daemon/daemonClient.ts";
+import type { SessionModel } from "../sessions/sessionModel.ts";
+import type { SessionRow } from "./sessionRow.ts";
 import type { Foldings } from "./optionsStore.ts";
 import { sessionTooltip } from "./sessionTooltip.ts";
 import { olderBelow, type TreeRows } from "./treeRows.ts";

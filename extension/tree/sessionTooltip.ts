@@ -1,7 +1,7 @@
 /** The facts of a session as Markdown, for whoever rests on its row. Pure. */
 import type { RunError, RunErrorCode, Session, Usage } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import { outcomeText, whyEnded } from "../outcomeWords.ts";
+import { outcomeText, whyEnded } from "../sessions/outcomeWords.ts";
 import {
   costText,
   duration,
@@ -10,7 +10,7 @@ import {
   plural,
   shortCount,
   stateWord,
-} from "../sessionWords.ts";
+} from "../sessions/sessionWords.ts";
 
 export interface TooltipFacts {
   now: number;

@@ -1,10 +1,10 @@
 /** The view of the sub-agents: its rows, its badge and message, and what a person chooses to see. */
 import { window, workspace, type TreeView } from "vscode";
-import { abilitiesOf, allAbilities } from "../commands/abilities.ts";
-import { createContexts } from "../contexts.ts";
-import type { Following } from "../followSessions.ts";
-import type { ExtensionParts } from "../parts.ts";
-import { needsPerson } from "../sessionWords.ts";
+import { abilitiesOf, allAbilities } from "../sessions/abilities.ts";
+import { createContexts } from "../editor/contextKeys.ts";
+import type { Following } from "../daemon/followSessions.ts";
+import type { ExtensionParts } from "../editor/services.ts";
+import { needsPerson } from "../sessions/sessionWords.ts";
 import { addFilterCommands } from "./filterCommands.ts";
 import {
   createFoldings,

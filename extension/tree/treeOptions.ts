@@ -2,8 +2,8 @@
 import { relative, isAbsolute, sep } from "node:path";
 import type { Session } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import type { RealPaths } from "../realPaths.ts";
-import { needsPerson } from "../sessionWords.ts";
+import type { RealPaths } from "../base/paths.ts";
+import { needsPerson } from "../sessions/sessionWords.ts";
 
 export type Scope = "mine" | "workspace" | "all";
 export type SortOrder = "work" | "newest" | "state" | "cost" | "title";

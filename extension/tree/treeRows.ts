@@ -5,9 +5,9 @@
  */
 import type { Session } from "../../protocol/session.ts";
 import { isLive } from "../../protocol/states.ts";
-import type { SessionModel } from "../sessionModel.ts";
-import { sessionRow, type SessionRow } from "../sessionRow.ts";
-import { plural } from "../sessionWords.ts";
+import type { SessionModel } from "../sessions/sessionModel.ts";
+import { sessionRow, type SessionRow } from "./sessionRow.ts";
+import { plural } from "../sessions/sessionWords.ts";
 import type { VisibleSessions } from "./visibleSessions.ts";
 
 export interface TreeRows {

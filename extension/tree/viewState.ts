@@ -1,6 +1,6 @@
 /** What the view says besides its rows: message, badge and the facts that welcome texts rest on. Pure. */
-import type { ConnectionState } from "../daemonClient.ts";
-import { needingText, plural } from "../sessionWords.ts";
+import type { ConnectionState } from "../daemon/daemonClient.ts";
+import { needingText, plural } from "../sessions/sessionWords.ts";
 import { isFiltered, scopes, stateGroups, type TreeOptions } from "./treeOptions.ts";
 
 export interface ViewFacts {

@@ -2,9 +2,9 @@
  * Which sessions are rows, and below what: the scope, the filter and the order applied to the model.
  * Pure. What it has found out it keeps until `changed` is called.
  */
-import { nothingBelow, addBelow, type Below } from "../commands/abilities.ts";
-import type { SessionModel } from "../sessionModel.ts";
-import type { RealPaths } from "../realPaths.ts";
+import { nothingBelow, addBelow, type Below } from "../sessions/abilities.ts";
+import type { SessionModel } from "../sessions/sessionModel.ts";
+import type { RealPaths } from "../base/paths.ts";
 import type { Session } from "../../protocol/session.ts";
 import { isFiltered, isWithin, matches, sorted, type TreeOptions } from "./treeOptions.ts";
 

@@ -1,5 +1,5 @@
 /** A test's client in the shape that the extension's own has, as far as its parts use it. */
-import type { DaemonClient } from "../../extension/daemonClient.ts";
+import type { DaemonClient } from "../../extension/daemon/daemonClient.ts";
 import type { TestClient } from "../support/daemon.ts";
 
 type Calls = Pick<DaemonClient, "call" | "on" | "onConnected">;

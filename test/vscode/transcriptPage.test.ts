@@ -3,7 +3,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { looks } from "../../extension/stateLooks.ts";
+import { looks } from "../../extension/sessions/stateSigns.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { hasEditor, installedEditor } from "../support/editor/installEditor.ts";
 import { checkLeaks } from "../support/leaks.ts";

@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build, stop } from "esbuild";
 import { chromium, type Browser, type Page } from "playwright-core";
-import { createSessionModel } from "../../extension/sessionModel.ts";
+import { createSessionModel } from "../../extension/sessions/sessionModel.ts";
 import type { FromPage, PageMessage, ToPage } from "../../extension/transcript/pageMessages.ts";
 import { createTranscriptHost } from "../../extension/transcript/transcriptHost.ts";
 import { transcriptHtml } from "../../extension/transcript/transcriptHtml.ts";
@@ -40,7 +40,7 @@ export async function transcriptBrowser(installed: InstalledEditor): Promise<Tra
   const home = mkdtempSync(join(testFolder, "b-"));
   mkdirSync(join(home, "cache"));
   const built = await build({
-    entryPoints: [join(repository, "extension/pages/transcript.ts")],
+    entryPoints: [join(repository, "extension/pages/transcript/page.ts")],
     ...{ bundle: true, write: false, format: "iife", platform: "browser", target: "es2024" },
   });
   const script = built.outputFiles[0]?.text ?? "";

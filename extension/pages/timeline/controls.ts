@@ -2,8 +2,8 @@
 import { laneHeight, placeOf } from "../../timeline/chart.ts";
 import type { Lane } from "../../timeline/lanes.ts";
 import type { IdleTime } from "../../timeline/messages.ts";
-import { itemAt, itemsOf, timeOf } from "../../timeline/pointing.ts";
-import { moved, showing, zoomed } from "../../timeline/range.ts";
+import { itemAt, itemsOf, timeOf } from "./pointing.ts";
+import { moved, showing, zoomed } from "./range.ts";
 import { clockTime, tellItem, tellLane, type Item } from "../../timeline/words.ts";
 import { setText } from "./dom.ts";
 import type { Layout } from "./layout.ts";

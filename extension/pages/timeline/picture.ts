@@ -4,7 +4,7 @@ import { kindsOf, swatchOf } from "../../timeline/document.ts";
 import type { Palette } from "../../timeline/drawing.ts";
 import type { Lane } from "../../timeline/lanes.ts";
 import { changedLane, type IdleTime, type LanesMessage } from "../../timeline/messages.ts";
-import { following, isWhole, wholeRange, type Range } from "../../timeline/range.ts";
+import { following, isWhole, wholeRange, type Range } from "./range.ts";
 import {
   extentOf,
   gapsOf,

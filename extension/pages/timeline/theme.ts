@@ -1,5 +1,5 @@
 /** The editor's colours for the drawing, resolved: an SVG attribute cannot hold a variable. */
-import { toneColors } from "../../stateLooks.ts";
+import { toneColors } from "../../sessions/stateSigns.ts";
 import { darkPalette, lightPalette, type Palette } from "../../timeline/drawing.ts";
 
 const variableOf = (tone: keyof typeof toneColors) => [

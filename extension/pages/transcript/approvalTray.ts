@@ -1,7 +1,7 @@
 /** What the session asks just now, above the composer: so it is in sight wherever the reader is. */
 import type { Approval } from "../../../protocol/approvals.ts";
 import type { Decision } from "../../transcript/pageMessages.ts";
-import { visibleText } from "../../transcript/plainText.ts";
+import { visibleText } from "../../base/plainText.ts";
 import { toolDiffs } from "../../transcript/toolDiffs.ts";
 import { diffView } from "./diffView.ts";
 import { button, element, setHidden } from "./dom.ts";

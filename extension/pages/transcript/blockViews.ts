@@ -1,6 +1,6 @@
 /** How each kind of block looks. A view is made once and then told what its block has become. */
 import type { Block, OutputBlock, TextBlock } from "../../transcript/blocks.ts";
-import { outputText, visibleText } from "../../transcript/plainText.ts";
+import { outputText, visibleText } from "../../base/plainText.ts";
 import { button, clock, element, fullTime, setText } from "./dom.ts";
 import { foldable } from "./foldable.ts";
 import { lineOf } from "./lineViews.ts";

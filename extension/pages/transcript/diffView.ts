@@ -1,5 +1,5 @@
 /** A change of a file as lines that came and went. */
-import { visibleText } from "../../transcript/plainText.ts";
+import { visibleText } from "../../base/plainText.ts";
 import { diffLines, type ToolDiff } from "../../transcript/toolDiffs.ts";
 import { element } from "./dom.ts";
 import { fileLink } from "./linkedText.ts";

@@ -1,5 +1,5 @@
 /** The head of the page: which session it is, how it is, and where it stands in the tree. */
-import { visibleText } from "../../transcript/plainText.ts";
+import { visibleText } from "../../base/plainText.ts";
 import type { HeadCommand, HeadFacts, SessionLink } from "../../transcript/pageMessages.ts";
 import { button, element, setHidden, setText } from "./dom.ts";
 import type { PageContext } from "./pageContext.ts";

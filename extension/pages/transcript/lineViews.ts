@@ -1,7 +1,7 @@
 /** Blocks that are a line: plans, approvals, children, retries, notes, waits and new runs. */
 import type { Block } from "../../transcript/blocks.ts";
-import { visibleText } from "../../transcript/plainText.ts";
-import { lookOfStatus, type StateLook } from "../../stateLooks.ts";
+import { visibleText } from "../../base/plainText.ts";
+import { lookOfStatus, type StateLook } from "../../sessions/stateSigns.ts";
 import { button, clock, element, shortDuration } from "./dom.ts";
 import { linkedText } from "./linkedText.ts";
 import type { PageContext } from "./pageContext.ts";

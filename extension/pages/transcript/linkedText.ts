@@ -1,5 +1,5 @@
 /** Plain text with links to addresses, and to files at a line. */
-import { textPieces } from "../../transcript/textLinks.ts";
+import { textPieces } from "./textLinks.ts";
 import { button } from "./dom.ts";
 import type { PageContext } from "./pageContext.ts";
 

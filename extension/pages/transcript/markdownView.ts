@@ -1,6 +1,6 @@
 /** An agent's Markdown as elements. Nothing of it is markup: HTML in it is shown as it is written. */
 import { lexer, type Token, type Tokens } from "marked";
-import { visibleText } from "../../transcript/plainText.ts";
+import { visibleText } from "../../base/plainText.ts";
 import { element } from "./dom.ts";
 import { fileLink, linkedText, webLink } from "./linkedText.ts";
 import type { PageContext } from "./pageContext.ts";

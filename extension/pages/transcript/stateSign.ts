@@ -1,5 +1,5 @@
 /** The sign of a state, as it is everywhere; the style gives its tone a colour. */
-import { looks, type StateLook } from "../../stateLooks.ts";
+import { looks, type StateLook } from "../../sessions/stateSigns.ts";
 
 const svg = "http://www.w3.org/2000/svg";
 

@@ -1,6 +1,6 @@
 /** A tool call: one line that says what it does and how it went; input and output when unfolded. */
 import type { Block } from "../../transcript/blocks.ts";
-import { outputText, visibleText } from "../../transcript/plainText.ts";
+import { outputText, visibleText } from "../../base/plainText.ts";
 import { diffCounts, toolDiffs, type ToolDiff } from "../../transcript/toolDiffs.ts";
 import { textOfValue } from "../../transcript/wholeText.ts";
 import { diffView } from "./diffView.ts";

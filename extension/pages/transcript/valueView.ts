@@ -1,5 +1,5 @@
 /** What a tool got: a command as a command, fields as a list, anything else as it is. */
-import { visibleText } from "../../transcript/plainText.ts";
+import { visibleText } from "../../base/plainText.ts";
 import { textOfValue } from "../../transcript/wholeText.ts";
 import { element } from "./dom.ts";
 import { linkedText } from "./linkedText.ts";

@@ -1,0 +1,83 @@
+/** The commands for API keys, and the keys' way to the daemon, which keeps them in memory only. */
+import { commands, window, type Disposable } from "vscode";
+import type { ExtensionParts } from "../editor/services.ts";
+import { apiKeysFor, forgetApiKey, onDidChangeApiKeys, storeApiKey } from "./storedKeys.ts";
+
+/** Providers that the daemon knows by itself and that want a key. */
+const knownProviders = [
+  { label: "anthropic", description: "Claude models" },
+  { label: "openai", description: "GPT models" },
+  { label: "google", description: "Gemini models" },
+  { label: "openrouter", description: "many models behind one key" },
+];
+
+export function addApiKeys({ context, client, log, start }: ExtensionParts): Disposable[] {
+  const { secrets } = context;
+
+  async function tellDaemon(): Promise<void> {
+    const apiKeys = await apiKeysFor(secrets);
+    if (Object.keys(apiKeys).length > 0) await client.call("daemon/setApiKeys", { apiKeys });
+  }
+
+  function tell(): void {
+    tellDaemon().catch((error: unknown) => log.error(`the API keys: ${String(error)}`));
+  }
+
+  return [
+    client.onConnected(tell),
+    onDidChangeApiKeys(secrets, () => {
+      if (client.state.kind === "connected") tell();
+    }),
+    commands.registerCommand("offshoot.view.setApiKey", async () => {
+      const provider = await pickProvider(Object.keys(await apiKeysFor(secrets)));
+      if (provider === undefined) return;
+      const key = await window.showInputBox({
+        title: `API key for ${provider}`,
+        prompt: "It is kept in the editor's secret storage and never written to a file.",
+        password: true,
+        ignoreFocusOut: true,
+        validateInput: (text) => (text.trim() === "" ? "Paste the key here." : undefined),
+      });
+      if (key === undefined) return;
+      await storeApiKey(secrets, provider, key.trim());
+      void window.showInformationMessage(`The key for ${provider} is stored.`);
+    }),
+    commands.registerCommand("offshoot.view.forgetApiKey", async () => {
+      const providers = Object.keys(await apiKeysFor(secrets));
+      if (providers.length === 0) {
+        void window.showInformationMessage("No API key is stored.");
+        return;
+      }
+      const provider = await window.showQuickPick(providers, { title: "Forget which API key?" });
+      if (provider === undefined) return;
+      await forgetApiKey(secrets, provider);
+      // The daemon may live without this window, and keeps a key until it is told to forget it.
+      await start();
+      await client.call("daemon/setApiKeys", { apiKeys: { [provider]: null } });
+      void window.showInformationMessage(`The key for ${provider} is forgotten.`);
+    }),
+  ];
+}
+
+async function pickProvider(stored: readonly string[]): Promise<string | undefined> {
+  const others = stored.filter((name) => !knownProviders.some(({ label }) => label === name));
+  const known = [...knownProviders, ...others.map((label) => ({ label, description: "" }))];
+  const another = { label: "Another provider…", description: "from the setting “providers”" };
+  const picked = await window.showQuickPick(
+    [
+      ...known.map(({ label, description }) => ({
+        label,
+        description: stored.includes(label) ? `${description} (has a key)`.trim() : description,
+      })),
+      another,
+    ],
+    { title: "API key for which provider?" },
+  );
+  if (picked?.label !== another.label) return picked?.label;
+  const name = await window.showInputBox({
+    title: "Name of the provider",
+    prompt: "As it stands before the slash in the name of a model.",
+    validateInput: (text) => (/^[\w.-]+$/.test(text.trim()) ? undefined : "One word."),
+  });
+  return name?.trim();
+}

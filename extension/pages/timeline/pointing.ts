@@ -1,0 +1,51 @@
+/** What of a lane lies at a place of the picture, and its things in the order of time. Pure. */
+import { barBottom, placeOf, toolTop, type ChartView } from "../../timeline/chart.ts";
+import type { Lane } from "../../timeline/lanes.ts";
+import type { Item } from "../../timeline/words.ts";
+
+/** Pixels that a pointer may be off. */
+const near = 6;
+
+/** The smallest thing under the pointer: signs lie above spans. `y` counts from the lane's top. */
+export function itemAt(lane: Lane, x: number, y: number, view: ChartView): Item | undefined {
+  const isNear = (at: number, offset = 0) => Math.abs(placeOf(at, view) + offset - x) <= near;
+  const covers = ({ from, to = view.now }: { from: number; to?: number }, room: number) =>
+    placeOf(from, view) - room <= x && x <= placeOf(to, view) + room;
+  if (y < barBottom) {
+    const mark = lane.marks.find(({ at }) => isNear(at));
+    if (mark !== undefined) return { type: "mark", mark };
+  }
+  const end = lane.ends.findLast(({ at }) => isNear(at, 8));
+  if (end !== undefined) return { type: "end", end };
+  const tools = lane.tools.filter((tool) => covers(tool, 2));
+  const bad = tools.find(({ status }) => status === "failed" || status === "denied");
+  const tool = bad ?? tools.at(-1);
+  if (tool !== undefined && y >= toolTop - 2) return { type: "tool", tool };
+  const span = lane.spans.find((one) => covers(one, 0)) ?? lane.spans.find((one) => covers(one, 2));
+  return span === undefined ? undefined : { type: "span", span };
+}
+
+/** Everything that can be pointed at, by its time. */
+export function itemsOf(lane: Lane): Item[] {
+  const items: Item[] = [
+    ...lane.spans.map((span) => ({ type: "span", span }) as const),
+    ...lane.tools.map((tool) => ({ type: "tool", tool }) as const),
+    ...lane.marks.map((mark) => ({ type: "mark", mark }) as const),
+    ...lane.ends.map((end) => ({ type: "end", end }) as const),
+  ];
+  return items.sort((a, b) => timeOf(a) - timeOf(b));
+}
+
+/** When it begins, in epoch milliseconds. */
+export function timeOf(item: Item): number {
+  switch (item.type) {
+    case "span":
+      return item.span.from;
+    case "tool":
+      return item.tool.from;
+    case "mark":
+      return item.mark.at;
+    case "end":
+      return item.end.at;
+  }
+}

@@ -1,0 +1,86 @@
+/** What can be done with a session in the state that it is in. Pure. */
+import type { Session } from "../../protocol/session.ts";
+import { isLive, isTerminal } from "../../protocol/states.ts";
+import { needsPerson } from "./sessionWords.ts";
+
+/** The names stand in `contextValue` of rows and, as `offshoot.can.<name>`, in context keys. */
+export type Ability =
+  | "cancel"
+  | "pause"
+  | "resume"
+  | "retry"
+  | "send"
+  | "spawnChild"
+  | "transcript"
+  | "result"
+  | "cost"
+  | "rename"
+  | "delete"
+  | "wait";
+
+export const allAbilities: readonly Ability[] = [
+  ...["cancel", "pause", "resume", "retry", "send", "spawnChild"],
+  ...["transcript", "result", "cost", "rename", "delete", "wait"],
+] as Ability[];
+
+/** How many sessions there are below one, by what matters to what can be done. */
+export interface Below {
+  /** Not ended, and not merely created. */
+  open: number;
+  running: number;
+  queued: number;
+  /** Queued, or live with turns at which they can be held. */
+  pausable: number;
+  paused: number;
+  /** They go on only when a person does something. */
+  needing: number;
+}
+
+export const nothingBelow: Below = {
+  ...{ open: 0, running: 0, queued: 0 },
+  ...{ pausable: 0, paused: 0, needing: 0 },
+};
+
+/** Adds what a session and all below it contribute to its parent's count. */
+export function addBelow(sum: Below, session: Session, below: Below): Below {
+  const isOpen = !isTerminal(session) && session.status !== "created" && session.kind === "child";
+  return {
+    open: sum.open + below.open + Number(isOpen),
+    running: sum.running + below.running + Number(session.status === "running"),
+    queued: sum.queued + below.queued + Number(session.status === "queued"),
+    pausable: sum.pausable + below.pausable + Number(canPause(session)),
+    paused: sum.paused + below.paused + Number(session.status === "paused"),
+    needing: sum.needing + below.needing + Number(needsPerson(session)),
+  };
+}
+
+export function abilitiesOf(session: Session, below: Below): Ability[] {
+  const { status } = session;
+  const isChild = session.kind === "child";
+  const isOver = isTerminal(session);
+  // What an outside agent started, that agent alone can steer.
+  const isOwn = isChild && session.adopted !== true;
+  const isOpen = isChild && !isOver && status !== "created";
+  const can: Record<Ability, boolean> = {
+    cancel: (isOwn && !isOver) || below.open > 0,
+    pause: canPause(session) || below.pausable > 0,
+    resume: status === "paused" || below.paused > 0,
+    retry: isOwn && (isOver || status === "created"),
+    send: isOwn,
+    spawnChild: true,
+    transcript: isChild,
+    result: isOver && (session.result !== undefined || session.error !== undefined),
+    cost: true,
+    rename: true,
+    // It goes with its parent's run, and only when that has ended can it go alone.
+    delete: isOwn || isOver || !isChild,
+    wait: isOpen || below.open > 0,
+  };
+  return allAbilities.filter((ability) => can[ability]);
+}
+
+/** Only the built-in agent has turns at which a live run could be held. */
+function canPause(session: Session): boolean {
+  const hasTurns = session.runner === "model" && session.adopted !== true;
+  return session.status === "queued" || (isLive(session) && hasTurns);
+}

@@ -1,0 +1,82 @@
+/** How the end of a run reads: each fact once, in the fewest words. Pure. */
+import type { RunError, TerminalStatus } from "../../protocol/session.ts";
+import { oneLine } from "./sessionWords.ts";
+
+/** A session that has ended, or the completion of a run. */
+export interface Outcome {
+  status: TerminalStatus;
+  error?: RunError | undefined;
+  reason?: string | undefined;
+  /** False: the store could not take it yet. */
+  stored: boolean;
+}
+
+const longestReason = 200;
+
+/** `cancelled by user`, `exited with code 3`, `interrupted: the daemon ended`; empty: as wished. */
+export function outcomeText(outcome: Outcome): string {
+  const why = whyEnded(outcome);
+  switch (outcome.status) {
+    case "completed":
+      return why;
+    // The sign says that it is an error.
+    case "error":
+      return why === "" ? "failed" : why;
+    case "cancelled":
+      return /^(by|before) /.test(why) ? `cancelled ${why}` : together("cancelled", why);
+    case "timeout":
+      return together("timed out", why);
+    case "interrupted":
+      return together("interrupted", why);
+    case "skipped":
+      return together("skipped", why);
+  }
+}
+
+/** What the state alone does not say, without the state; may be empty. */
+export function whyEnded({ status, error, reason, stored }: Outcome): string {
+  const said = error?.message ?? "";
+  switch (status) {
+    case "completed":
+      return stored ? "" : "not on disk yet";
+    case "error":
+      return oneLine(said === "" ? reasonText(reason) : said, longestReason);
+    case "cancelled":
+      // What somebody gave as the reason says more than who it was.
+      return oneLine(reasonText(reason) || (cancelWords[said] ?? said), longestReason);
+    case "timeout":
+      return idleText(said);
+    case "interrupted":
+      return oneLine(reason === undefined ? said : reasonText(reason), longestReason);
+    case "skipped":
+      return "nothing to do";
+  }
+}
+
+/** The codes that the daemon gives as reasons, in words; anything else is a person's own. */
+export function reasonText(reason: string | undefined): string {
+  return reason === undefined ? "" : (reasons[reason] ?? reason);
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  host_restart: "the daemon ended",
+  host_shutdown: "the daemon was stopped",
+  runner_lost: "its agent was lost",
+};
+
+/** The daemon's own sentences, without what the state has said already. */
+const cancelWords: Readonly<Record<string, string>> = {
+  "Cancelled by user": "by user",
+  "Cancelled by parent": "by its parent",
+  "Cancelled before start": "before it started",
+};
+
+/** The time that it took stands beside it. */
+function idleText(said: string): string {
+  const [, seconds] = /idle timeout after (\d+) seconds/.exec(said) ?? [];
+  return seconds === undefined ? "" : `no event for ${seconds}s`;
+}
+
+function together(state: string, why: string): string {
+  return why === "" ? state : `${state}: ${why}`;
+}

@@ -1,0 +1,129 @@
+/** One session as a row of the tree: what it says, and how it is read aloud. Pure. */
+import type { Session, TerminalSession } from "../../protocol/session.ts";
+import { isTerminal } from "../../protocol/states.ts";
+import { abilitiesOf, type Below } from "../sessions/abilities.ts";
+import { outcomeText, whyEnded } from "../sessions/outcomeWords.ts";
+import {
+  activityOf,
+  costText,
+  needingText,
+  oneLine,
+  plainStateWord,
+  plural,
+  spokenDuration,
+  stateWord,
+  timeTaken,
+} from "../sessions/sessionWords.ts";
+import { looks, stateLook, toneColors } from "../sessions/stateSigns.ts";
+
+export interface SessionRow {
+  label: string;
+  /**
+   * The changing part, the shortest facts first, since a side bar is narrow. The state stands there
+   * only where its sign does not say it.
+   */
+  description: string;
+  /** Name of a codicon; `spin` ones turn. */
+  icon: string;
+  /** Id of a theme colour; absent: the default. */
+  color?: string;
+  /** What a screen reader says. */
+  accessibleLabel: string;
+  /** For `when` clauses of menus: `session.running;cancel;send;` or `root;cancel;`. */
+  contextValue: string;
+  expandable: "no" | "open" | "closed";
+}
+
+export interface RowFacts {
+  /** Epoch milliseconds. */
+  now: number;
+  /** How many rows there are right below it. */
+  childCount: number;
+  /** What there is in the tree below it. */
+  below: Below;
+  /** Writes a time of the day, such as 14:03. */
+  timeOfDay: (at: number) => string;
+}
+
+export function sessionRow(session: Session, facts: RowFacts): SessionRow {
+  if (session.kind === "root") return rootRow(session, facts);
+  const { now, below, childCount, timeOfDay } = facts;
+  const title = oneLine(session.title, 200);
+  const time = timeTaken(session, now);
+  const agent = oneLine(session.agent, 40);
+  const cost = costText(session.treeUsage);
+  const needing = needingText(below.needing, below.needing === 1 ? "child" : "children");
+  const ended = isTerminal(session) ? timeOfDay(session.endedAt) : "";
+  const detail = isTerminal(session) ? whyEnded(session) : activityOf(session);
+  const adopted = session.adopted === true ? "adopted" : "";
+  const said = isTerminal(session)
+    ? [needing, adopted, time, ended, shownEnd(session), agent, cost]
+    : [needing, adopted, shownWord(session), time, agent, detail, cost];
+  const spoken = [
+    ...[title, stateWord(session), needing, agent, spokenDuration(time), detail, cost],
+    ended === "" ? "" : `ended ${ended}`,
+    childCount > 0 ? plural(childCount, "child", "children") : "",
+  ];
+  const kind = `session.${session.status}${session.adopted === true ? ".adopted" : ""}`;
+  return {
+    label: title,
+    description: joined(said, " · "),
+    ...lookOf(session),
+    accessibleLabel: joined(spoken, ", "),
+    contextValue: context(kind, session, below),
+    expandable: expandable(childCount, below.open > 0 || !isTerminal(session)),
+  };
+}
+
+/** Why it was interrupted says that it was. */
+function shownEnd(session: TerminalSession): string {
+  const why = session.status === "interrupted" ? whyEnded(session) : "";
+  return why === "" ? outcomeText(session) : why;
+}
+
+/** A sign that turns says by itself that it runs. */
+function shownWord(session: Session): string {
+  return session.status === "running" && !session.stalled ? "" : plainStateWord(session);
+}
+
+/** A root says what goes on below it: it has no state of its own. */
+function rootRow(session: Session, { below, childCount }: RowFacts): SessionRow {
+  const label = oneLine(session.title, 200);
+  const said = [
+    below.running > 0 ? `${below.running} running` : "",
+    below.queued > 0 ? `${below.queued} queued` : "",
+    needingText(below.needing),
+    costText(session.treeUsage),
+    oneLine(session.cwd, 200),
+  ];
+  return {
+    label,
+    description: joined(said, " · "),
+    icon: "folder",
+    accessibleLabel: joined([label, "root", ...said], ", "),
+    contextValue: context("root", session, below),
+    expandable: expandable(childCount, below.open > 0),
+  };
+}
+
+function lookOf(session: Session): Pick<SessionRow, "icon" | "color"> {
+  const { tone, icon, adoptedIcon } = looks[stateLook(session)];
+  return {
+    icon: session.adopted === true ? (adoptedIcon ?? icon) : icon,
+    ...(tone !== "quiet" && { color: toneColors[tone] }),
+  };
+}
+
+/** What is over is folded at first; a person's own choice stays. */
+function expandable(childCount: number, goesOn: boolean): SessionRow["expandable"] {
+  if (childCount === 0) return "no";
+  return goesOn ? "open" : "closed";
+}
+
+function context(kind: string, session: Session, below: Below): string {
+  return [kind, ...abilitiesOf(session, below), ""].join(";");
+}
+
+function joined(parts: readonly string[], by: string): string {
+  return parts.filter((part) => part !== "").join(by);
+}
