@@ -1,49 +1,62 @@
-/** Activation: puts the parts together. Nothing is started before the view or a command needs it. */
+/** Activation: builds the parts. Nothing is started before a view or a command needs it. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { commands, window, workspace, type ExtensionContext } from "vscode";
 import { addApprovals } from "./approvals/approvals.ts";
+import { RealPaths } from "./base/paths.ts";
+import { addLanguageModelTools } from "./chatTools/languageModelTools.ts";
 import { addCommands } from "./commands/addCommands.ts";
-import { createDaemonClient, type DaemonClient } from "./daemon/daemonClient.ts";
-import { followSessions } from "./daemon/followSessions.ts";
-import { addEditorModels } from "./models/lendModels.ts";
-import type { ExtensionParts } from "./editor/services.ts";
-import { addPresence } from "./presence.ts";
+import { DaemonClient } from "./daemon/daemonClient.ts";
+import { SessionSync } from "./daemon/sessionSync.ts";
+import { registerCommand } from "./editor/commands.ts";
+import type { Services } from "./editor/services.ts";
 import { clientSettings, stateFolder } from "./editor/settings.ts";
-import { createRealPaths } from "./base/paths.ts";
-import { createSessionModel } from "./sessions/sessionModel.ts";
+import { addApiKeys } from "./models/apiKeys.ts";
+import { addEditorModels } from "./models/lendModels.ts";
+import { addNotifications } from "./notifications/notifications.ts";
+import { SessionModel } from "./sessions/sessionModel.ts";
+import { addStatusBar } from "./statusBar/statusBar.ts";
 import { addTimeline } from "./timeline/addTimeline.ts";
-import { addTranscript } from "./transcript/transcript.ts";
+import { addTranscripts } from "./transcript/transcripts.ts";
 import { addSessionView } from "./tree/sessionView.ts";
 
 export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel("Offshoot", { log: true });
-  const model = createSessionModel();
+  const model = new SessionModel();
   const front = join(context.extensionPath, "dist", "offshoot.cjs");
   const args = frontArguments;
-  const client = createDaemonClient({
+  const client = new DaemonClient({
     async open(prepare, options) {
-      // The library is large, and many windows never need it.
+      // The language client is large, and many windows never need it.
       const { openConnection } = await import("./daemon/connection.ts");
       return await openConnection({ front, args: args(), options, log, prepare });
     },
     isTrusted: () => workspace.isTrusted,
     log,
   });
-  const following = followSessions({ client, model, log });
-  const start = () => client.start().then(following.caughtUp);
-  const common = { context, client, model, log, start, realPaths: createRealPaths() };
+  const sync = new SessionSync(client, model, log);
+  const start = () => client.start().then(() => sync.upToDate());
+  const services: Services = { context, client, model, log, start, realPaths: new RealPaths() };
 
-  followEditor(context, client);
-  const sessions = addSessionView(common, following);
-  const { view, selectedRow } = sessions;
-  const parts: ExtensionParts = { ...common, selected: () => view.selection, selectedRow };
-  addCommands({ ...parts, ...sessions }, { front, args });
-  addTranscript(parts);
-  addTimeline(parts);
-  addPresence(parts, addApprovals(parts));
-  addEditorModels(parts);
-  context.subscriptions.push({ dispose: () => client.dispose() }, log);
+  followEditor(services);
+  const view = addSessionView(services, sync);
+  addCommands({ ...services, ...view }, { front, args });
+  addTranscripts(services, view);
+  addTimeline(services);
+  const inbox = addApprovals(services);
+  addStatusBar(services, inbox.open);
+  addNotifications(services, inbox);
+  addApiKeys(services);
+  addEditorModels(services);
+  addLanguageModelTools(services);
+  context.subscriptions.push(
+    registerCommand(services, "openWalkthrough", async () => {
+      const walkthrough = `${context.extension.id}#start`;
+      await commands.executeCommand("workbench.action.openWalkthrough", walkthrough, false);
+    }),
+    { dispose: () => client.dispose() },
+    log,
+  );
 }
 
 function frontArguments(): string[] {
@@ -51,15 +64,15 @@ function frontArguments(): string[] {
   return folder === undefined ? [] : ["--state-dir", folder];
 }
 
-/** Keeps the daemon told of what the editor knows: settings, trust and folders. */
-function followEditor({ subscriptions }: ExtensionContext, client: DaemonClient): void {
+/** Notifies the daemon when settings or trust change. */
+function followEditor({ context, client }: Services): void {
   const configure = () => client.configure(clientSettings(workspace.getConfiguration("offshoot")));
-  /** Trust is told with the first message of a connection only. */
+  /** The trust and the state folder are sent only when a connection begins. */
   const reconnect = () => {
     if (client.state.kind !== "idle") client.restart().catch(() => undefined);
   };
   configure();
-  subscriptions.push(
+  context.subscriptions.push(
     workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("offshoot")) configure();
       if (change.affectsConfiguration("offshoot.stateFolder")) reconnect();
@@ -69,13 +82,13 @@ function followEditor({ subscriptions }: ExtensionContext, client: DaemonClient)
       reconnect();
     }),
     client.onDidChangeState((state) => {
-      if (state.kind === "gone") void sayGone(state.why);
+      if (state.kind === "gone") void showGone(state.why);
     }),
   );
 }
 
-/** Said once; each button is a command that can be found later too. */
-async function sayGone(why: string): Promise<void> {
+/** Shown once; each button is also a command. */
+async function showGone(why: string): Promise<void> {
   const actions = new Map([
     ["Restart", "offshoot.view.restart"],
     ["Show Log", "offshoot.view.showLog"],

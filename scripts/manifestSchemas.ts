@@ -22,7 +22,7 @@ export interface Manifest {
 /** The manifest with the schemas as they have to be. */
 export function withSchemas<Found extends Manifest>(manifest: Found): Found {
   const { configuration, languageModelTools } = manifest.contributes;
-  const inputs = new Map(createSubAgentTools(noParts).map(({ name, input }) => [name, input]));
+  const inputs = new Map(createSubAgentTools(noServices).map(({ name, input }) => [name, input]));
   const { properties } = configuration;
   const { properties: limits, additionalProperties } = schemaOf(z.strictObject(Limits.shape));
   return {
@@ -77,9 +77,9 @@ function inlined(value: unknown, definitions: Record<string, unknown>): unknown 
   );
 }
 
-/** Nothing is called where only the shapes are wanted. */
-const noParts: Parameters<typeof createSubAgentTools>[0] = {
-  call: () => Promise.reject(new Error("there is no daemon")),
+/** Only the schemas of the tools are used, and no tool is called. */
+const noServices: Parameters<typeof createSubAgentTools>[0] = {
+  client: { call: () => Promise.reject(new Error("there is no daemon")) },
   model: { get: () => undefined, all: () => [], subtree: () => [] },
   folder: () => undefined,
 };

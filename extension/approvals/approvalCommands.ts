@@ -1,88 +1,53 @@
-/** The commands of the inbox: from its rows, from the documents that it opens, from the palette. */
-import { commands, Uri, window, type Disposable, type TreeView } from "vscode";
+/** The commands for approvals: on rows of the view, on the documents that it opens, in the palette. */
+import { Uri, window, type Disposable, type TreeView } from "vscode";
 import type { Approval } from "../../protocol/approvals.ts";
-import type { ExtensionParts } from "../editor/services.ts";
+import { oneLine, shortened, withoutIcons } from "../base/text.ts";
+import { registerCommand } from "../editor/commands.ts";
+import type { Services } from "../editor/services.ts";
 import { approvalIdIn } from "./approvalDocuments.ts";
-import { oneLine } from "../sessions/sessionWords.ts";
-import { approvalRow, exactLine, shortened } from "./approvalRow.ts";
+import type { ApprovalInbox } from "./approvalInbox.ts";
+import { approvalRow, exactLine } from "./approvalRow.ts";
 import { manageApprovalRules } from "./approvalRules.ts";
-import type { ApprovalInbox } from "./approvals.ts";
-import { errorKind } from "./lateAnswer.ts";
-import { withoutIcons, withoutLinks } from "../base/text.ts";
 
 export function addApprovalCommands(
-  { client, log, start }: ExtensionParts,
-  inbox: ApprovalInbox,
+  services: Services,
+  { open, show, answer }: ApprovalInbox,
   view: TreeView<string>,
 ): Disposable[] {
-  /** The approvals that a command is for; asks where nothing says it. */
-  async function meant(clicked: unknown, selected: unknown, verb: string): Promise<Approval[]> {
-    const ids = idsIn(clicked, selected) ?? idsAtHand(view).filter((id) => inbox.get(id));
-    if (ids.length > 0) return ids.flatMap((id) => inbox.get(id) ?? []);
-    const picked = await window.showQuickPick(
-      inbox.all().map((approval) => {
-        const { label, description, icon } = approvalRow(approval);
-        return { label: `$(${icon}) ${withoutIcons(label)}`, description, approval };
-      }),
-      { title: `${verb}: which one?`, placeHolder: "What waits for you", matchOnDescription: true },
-    );
-    return picked === undefined ? [] : [picked.approval];
+  /** Registers a command for the approvals that were clicked or selected; asks where none is. */
+  function add(name: string, verb: string, action: (chosen: Approval[]) => Promise<void>) {
+    return registerCommand(services, name, async (clicked: unknown, selected: unknown) => {
+      await services.start();
+      if (open.size === 0) {
+        void window.showInformationMessage("Offshoot: nothing waits for you.");
+        return;
+      }
+      const ids = clickedIds(clicked, selected) ?? activeIds(view).filter((id) => open.get(id));
+      const chosen = ids.flatMap((id) => open.get(id) ?? []);
+      await action(ids.length > 0 ? chosen : await pickApproval(open.all(), verb));
+    });
   }
 
-  function add(name: string, action: (clicked: unknown, selected: unknown) => Promise<void>) {
-    return commands.registerCommand(
-      `offshoot.view.${name}`,
-      async (clicked: unknown, selected: unknown) => {
-        try {
-          await start();
-          if (inbox.size === 0 && name !== "approvalRules") {
-            void window.showInformationMessage("Offshoot: nothing waits for you.");
-            return;
-          }
-          await action(clicked, selected);
-        } catch (error) {
-          sayFault(name, error);
-        }
-      },
-    );
-  }
-
-  function sayFault(name: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    log.error(`${name}: ${message}`);
-    const trust = "Manage Workspace Trust";
-    const buttons = errorKind(error) === "notTrusted" ? [trust] : [];
-    void window
-      .showErrorMessage(withoutLinks(`Offshoot: ${message}`), ...buttons)
-      .then((pressed) => {
-        if (pressed === trust) void commands.executeCommand("workbench.trust.manage");
-      });
-  }
+  const allowOrDeny = (verb: "allow" | "deny") => async (chosen: Approval[]) => {
+    for (const approval of chosen) {
+      const scope = await pickScope(approval, verb);
+      if (scope !== undefined) await answer(approval.id, { decision: `${verb}Always`, scope });
+    }
+  };
 
   return [
-    add("openApproval", async (clicked, selected) => {
-      for (const { id } of await meant(clicked, selected, "Show")) await inbox.show(id);
+    add("openApproval", "Show", async (chosen) => {
+      for (const approval of chosen) await show(approval);
     }),
-    add("allowOnce", async (clicked, selected) => {
-      for (const { id } of await meant(clicked, selected, "Allow once")) {
-        await inbox.answer(id, { decision: "allowOnce" });
-      }
+    add("allowOnce", "Allow once", async (chosen) => {
+      for (const { id } of chosen) await answer(id, { decision: "allowOnce" });
     }),
-    add("allowAlways", async (clicked, selected) => {
-      for (const approval of await meant(clicked, selected, "Always allow")) {
-        const scope = await pickScope(approval, "allow");
-        if (scope !== undefined)
-          await inbox.answer(approval.id, { decision: "allowAlways", scope });
-      }
+    add("allowAlways", "Always allow", allowOrDeny("allow")),
+    add("denyOnce", "Deny", async (chosen) => {
+      for (const { id } of chosen) await answer(id, { decision: "denyOnce" });
     }),
-    add("denyOnce", async (clicked, selected) => {
-      for (const { id } of await meant(clicked, selected, "Deny")) {
-        await inbox.answer(id, { decision: "denyOnce" });
-      }
-    }),
-    add("denyWithMessage", async (clicked, selected) => {
-      const denied = await meant(clicked, selected, "Deny");
-      if (denied.length === 0) return;
+    add("denyWithMessage", "Deny", async (chosen) => {
+      if (chosen.length === 0) return;
       const message = await window.showInputBox({
         title: "Deny with a message",
         prompt: "The agent reads it and goes on.",
@@ -91,22 +56,20 @@ export function addApprovalCommands(
       });
       if (message === undefined) return;
       const text = message.trim();
-      for (const { id } of denied) {
-        await inbox.answer(id, { decision: "denyOnce", ...(text !== "" && { message: text }) });
+      for (const { id } of chosen) {
+        await answer(id, { decision: "denyOnce", ...(text !== "" && { message: text }) });
       }
     }),
-    add("denyAlways", async (clicked, selected) => {
-      for (const approval of await meant(clicked, selected, "Always deny")) {
-        const scope = await pickScope(approval, "deny");
-        if (scope !== undefined) await inbox.answer(approval.id, { decision: "denyAlways", scope });
-      }
+    add("denyAlways", "Always deny", allowOrDeny("deny")),
+    registerCommand(services, "approvalRules", async () => {
+      await services.start();
+      await manageApprovalRules(services.client);
     }),
-    add("approvalRules", () => manageApprovalRules(client)),
   ];
 }
 
-/** What was clicked: a row, or the document that shows it. */
-function idsIn(clicked: unknown, selected: unknown): string[] | undefined {
+/** The ids of the clicked row and of those that are selected with it, or of a clicked document. */
+function clickedIds(clicked: unknown, selected: unknown): string[] | undefined {
   const rows = Array.isArray(selected) ? selected.filter((one) => typeof one === "string") : [];
   if (rows.length > 0) return rows;
   if (typeof clicked === "string") return [clicked];
@@ -114,14 +77,28 @@ function idsIn(clicked: unknown, selected: unknown): string[] | undefined {
   return id === undefined ? undefined : [id];
 }
 
-function idsAtHand(view: TreeView<string>): readonly string[] {
+/** The approval of the active document, else those that are selected in the view. */
+function activeIds(view: TreeView<string>): readonly string[] {
   const document = window.activeTextEditor?.document.uri;
   const shown = document && approvalIdIn(document);
   if (shown !== undefined) return [shown];
   return view.visible ? view.selection : [];
 }
 
-/** Shows what would be stored before it is. Undefined: rather not. */
+async function pickApproval(approvals: readonly Approval[], verb: string): Promise<Approval[]> {
+  const items = approvals.map((approval) => {
+    const { label, description, icon } = approvalRow(approval);
+    return { label: `$(${icon}) ${withoutIcons(label)}`, description, approval };
+  });
+  const picked = await window.showQuickPick(items, {
+    title: `${verb}: which one?`,
+    placeHolder: "What waits for you",
+    matchOnDescription: true,
+  });
+  return picked === undefined ? [] : [picked.approval];
+}
+
+/** Shows the rule that would be stored, and asks where it applies. */
 async function pickScope(
   { always, path }: Approval,
   verb: "allow" | "deny",

@@ -1,7 +1,7 @@
 /**
- * Shows exactly what an approval asks for: a diff editor for changes of files, otherwise a document
- * that nobody can edit. What was shown stays as it was, also when the files change meanwhile, and
- * closes when the approval is answered.
+ * Shows exactly what an approval asks for: changes of files in a diff editor, anything else in a
+ * read-only document. The texts do not follow later changes of the files. The tabs close when the
+ * approval is answered.
  */
 import { isAbsolute, join } from "node:path";
 import {
@@ -18,17 +18,18 @@ import {
   type Tab,
 } from "vscode";
 import type { Approval } from "../../protocol/approvals.ts";
-import type { ExtensionParts } from "../editor/services.ts";
-import type { OpenApprovals } from "./approvalInbox.ts";
-import { approvalRow, shortened } from "./approvalRow.ts";
+import { shortened } from "../base/text.ts";
+import type { Services } from "../editor/services.ts";
+import { approvalRow } from "./approvalRow.ts";
 import { sidesOf } from "./changeSides.ts";
-import { jsonOf, wantedOf, type WantedChange } from "./requestedAction.ts";
+import type { OpenApprovals } from "./openApprovals.ts";
+import { jsonOf, requestedAction, type RequestedChange } from "./requestedAction.ts";
 
 export interface ApprovalDocuments extends Disposable {
   show(approval: Approval): Promise<void>;
 }
 
-export const approvalScheme = "offshoot-approval";
+const approvalScheme = "offshoot-approval";
 
 /** The id of the approval that a document belongs to. */
 export function approvalIdIn(uri: Uri): string | undefined {
@@ -37,16 +38,16 @@ export function approvalIdIn(uri: Uri): string | undefined {
 }
 
 export function createApprovalDocuments(
-  { model }: Pick<ExtensionParts, "model">,
+  { model }: Pick<Services, "model">,
   approvals: OpenApprovals,
 ): ApprovalDocuments {
   const texts = new Map<string, string>();
-  /** Diffs of several files in one tab, which does not say what it shows. */
+  /** The approvals of tabs with several diffs, from which the editor gives no address. */
   const severalTabs = new WeakMap<Tab, string>();
   const changed = new EventEmitter<Uri>();
   const provider = workspace.registerTextDocumentContentProvider(approvalScheme, {
     onDidChange: changed.event,
-    // After a reload of the window the tabs are there and the texts are not.
+    // After a reload of the window the tabs are still open and the texts are lost.
     provideTextDocumentContent: (uri) => texts.get(uri.toString()) ?? "Show it again.\n",
   });
   const following = approvals.onDidChange(({ removed }) => {
@@ -57,7 +58,7 @@ export function createApprovalDocuments(
   });
   const closing = workspace.onDidCloseTextDocument(({ uri }) => texts.delete(uri.toString()));
 
-  /** Registers a text under the path of a file, so that the editor knows its language. */
+  /** Keeps a text under the path of a file, by which the editor chooses the language. */
   function documentOf(approval: Approval, path: string, side: string, text: string): Uri {
     const query = new URLSearchParams({ approval: approval.id, side }).toString();
     const uri = Uri.from({ scheme: approvalScheme, path: Uri.file(path).path, query });
@@ -66,7 +67,10 @@ export function createApprovalDocuments(
     return uri;
   }
 
-  async function showChanges(approval: Approval, changes: readonly WantedChange[]): Promise<void> {
+  async function showChanges(
+    approval: Approval,
+    changes: readonly RequestedChange[],
+  ): Promise<void> {
     const folder = model.get(approval.sessionId)?.cwd ?? "/";
     const sides = await Promise.all(
       changes.map(async (change, place) => {
@@ -107,23 +111,20 @@ export function createApprovalDocuments(
 
   return {
     async show(approval) {
-      const wanted = wantedOf(approval);
-      switch (wanted.kind) {
+      const action = requestedAction(approval);
+      switch (action.kind) {
         case "changes":
-          return await showChanges(approval, wanted.changes);
+          return await showChanges(approval, action.changes);
         case "command": {
-          const text = commandText(wanted.command, wanted.more);
-          return await showText(approval, {
-            name: "/Command wanted",
-            text,
-            language: "shellscript",
-          });
+          const text = commandText(action.command, action.more);
+          const name = "/Requested command";
+          return await showText(approval, { name, text, language: "shellscript" });
         }
         case "text":
-          return await showText(approval, { ...wanted, name: "/Text wanted" });
+          return await showText(approval, { ...action, name: "/Requested text" });
         case "input": {
           const name = `/Input of ${approval.toolName.replaceAll("/", " ")}`;
-          return await showText(approval, { name, text: wanted.json, language: "json" });
+          return await showText(approval, { name, text: action.json, language: "json" });
         }
       }
     },
@@ -136,7 +137,7 @@ export function createApprovalDocuments(
 const longestTitle = 80;
 const biggestFile = 4 * 1024 * 1024;
 
-/** The command as it is; what the tool gets beside it follows as comments. */
+/** The command itself; the rest of the tool's input follows as comments. */
 function commandText(command: string, more: Record<string, unknown>): string {
   const facts = Object.entries(more).map(
     ([name, value]) => `# ${name}: ${jsonOf(value).replaceAll("\n", "\n# ")}`,
@@ -155,7 +156,7 @@ async function textOfFile(path: string): Promise<string | undefined> {
   }
 }
 
-/** The approval that a tab shows one document of. */
+/** The approval of a tab with one document or diff. */
 function approvalIdOf({ input }: Tab): string | undefined {
   if (input instanceof TabInputTextDiff) return approvalIdIn(input.modified);
   return input instanceof TabInputText ? approvalIdIn(input.uri) : undefined;

@@ -1,31 +1,27 @@
-/** One approval as people read it: its row, its notification, and how it is read aloud. Pure. */
+/** An approval as people read it: its row, its notification, and what a screen reader says. Pure. */
 import type { Approval } from "../../protocol/approvals.ts";
-import { oneLine } from "../sessions/sessionWords.ts";
-import { wantedOf } from "./requestedAction.ts";
+import { oneLine, shortened } from "../base/text.ts";
+import { requestedAction } from "./requestedAction.ts";
 
 export interface ApprovalRow {
-  /** The command, address or files themselves, whatever the agent calls it; else its title. */
+  /** The command, address or files themselves; where there are none, the agent's title. */
   label: string;
   /** Who asks: the titles from the top of the tree to the session. */
   description: string;
   /** Name of a codicon. */
   icon: string;
-  /** What it is about in plain words: "run a command". */
+  /** The action in plain words: "run a command". */
   purpose: string;
   /** Further lines of the tooltip, plain text. */
   facts: string[];
-  /** The exact command, where it is one. */
+  /** The exact command, where the action is one. */
   command?: string;
   /** What a screen reader says. */
   accessibleLabel: string;
 }
 
-interface Look {
-  icon: string;
-  purpose: string;
-}
-
-const looks: Readonly<Record<string, Look>> = {
+/** What tools of each kind do. */
+const toolKinds: Readonly<Record<string, { icon: string; purpose: string }>> = {
   edit: { icon: "edit", purpose: "change a file" },
   delete: { icon: "trash", purpose: "delete a file" },
   move: { icon: "file-symlink-file", purpose: "move a file" },
@@ -39,12 +35,12 @@ const looks: Readonly<Record<string, Look>> = {
 export function approvalRow(approval: Approval): ApprovalRow {
   const { kind, toolName, requestedAt, expiresAt, always } = approval;
   const name = oneLine(toolName, 80);
-  const known = Object.hasOwn(looks, kind) ? looks[kind] : undefined;
-  const wanted = wantedOf(approval);
-  const changed = wanted.kind === "changes" ? wanted.changes.map(({ path }) => path) : [];
+  const known = Object.hasOwn(toolKinds, kind) ? toolKinds[kind] : undefined;
+  const action = requestedAction(approval);
+  const changed = action.kind === "changes" ? action.changes.map(({ path }) => path) : [];
   const purpose = purposeOf(changed) ?? known?.purpose ?? `use ${name}`;
   const title = exactLine(approval.title);
-  const subject = wanted.kind === "command" ? wanted.command : addressIn(approval);
+  const subject = action.kind === "command" ? action.command : addressIn(approval);
   const label = exactLine(subject ?? filesOf(changed)) || title || purpose;
   const asker = pathOf(approval);
   return {
@@ -60,7 +56,7 @@ export function approvalRow(approval: Approval): ApprovalRow {
       ...(expiresAt === undefined ? [] : [`Denied at ${timeOfDay(expiresAt)} unless answered.`]),
       ...(always === undefined ? [] : [`Always Allow stores: ${exactLine(always.text)}.`]),
     ],
-    ...(wanted.kind === "command" && { command: wanted.command }),
+    ...(action.kind === "command" && { command: action.command }),
     accessibleLabel: `${shortened(label, longestSpoken)}, ${asker} wants to ${purpose}`,
   };
 }
@@ -71,12 +67,12 @@ export function approvalSentence(approval: Approval): string {
   return `“${description}” wants to ${purpose}: ${shortened(label, longestTitle)}`;
 }
 
-/** Notifications are narrow; the view and the document show everything. */
+/** Notifications are narrow; the view and the document show the whole text. */
 const longestTitle = 160;
 const longestSpoken = 300;
 const longestPath = 40;
 
-/** By the files themselves: the title is the agent's. */
+/** Decided by the changed files themselves, because the title is written by the agent. */
 function purposeOf(changed: readonly string[]): string | undefined {
   if (changed.length === 0) return undefined;
   return changed.length === 1 ? "change a file" : `change ${changed.length} files`;
@@ -88,11 +84,11 @@ function filesOf(changed: readonly string[]): string {
   return others.length === 0 ? shortPath(first) : `${shortPath(first)} and ${others.length} more`;
 }
 
-/** A side bar cuts the end, which is what tells a long path from another one. */
+/** Cut at its start: a side bar cuts the end, which is what distinguishes long paths. */
 function shortPath(path: string): string {
-  const parts = path.split(/[/\\]/);
+  const steps = path.split(/[/\\]/);
   const isShort = path.length <= longestPath && !/^([/\\]|[A-Za-z]:)/.test(path);
-  return isShort || parts.length <= 3 ? path : `…/${parts.slice(-2).join("/")}`;
+  return isShort || steps.length <= 3 ? path : `…/${steps.slice(-2).join("/")}`;
 }
 
 function addressIn({ kind, input }: Approval): string | undefined {
@@ -100,15 +96,15 @@ function addressIn({ kind, input }: Approval): string | undefined {
   return kind === "fetch" && typeof url === "string" ? url : undefined;
 }
 
-/** The root is left out: it is the folder that everything here stands in. */
+/** Without the root, which is the same for all. */
 function pathOf({ path }: Approval): string {
   const [root, ...below] = path.map(({ title }) => oneLine(title, 60));
   return (below.length > 0 ? below : [root ?? "A sub-agent"]).join(" › ");
 }
 
 /**
- * What an agent wants, in one line. What has no shape of its own or turns the direction of reading
- * is named, so that nothing can look like another thing than it is.
+ * What an agent asks for, in one line. Characters that are invisible or change the direction of the
+ * text are replaced by their codes, so that no command looks like another one.
  */
 export function exactLine(text: string): string {
   return text
@@ -119,10 +115,6 @@ export function exactLine(text: string): string {
       /[\p{Cc}\p{Cf}]/gu,
       (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`,
     );
-}
-
-export function shortened(text: string, most: number): string {
-  return text.length > most ? `${text.slice(0, most - 1).trimEnd()}…` : text;
 }
 
 function timeOfDay(at: number): string {

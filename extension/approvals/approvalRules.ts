@@ -1,12 +1,11 @@
-/** The answers that were given for always: shows them, and takes back those that a person checks. */
+/** Shows the stored answers "always" and "never", and removes those that a person checks. */
 import { window } from "vscode";
 import type { ApprovalRule } from "../../protocol/approvals.ts";
-import type { DaemonClient } from "../daemon/daemonClient.ts";
-import { oneLine, plural } from "../sessions/sessionWords.ts";
+import type { Caller } from "../daemon/daemonClient.ts";
 import { exactLine } from "./approvalRow.ts";
-import { withoutIcons } from "../base/text.ts";
+import { oneLine, plural, withoutIcons } from "../base/text.ts";
 
-export async function manageApprovalRules(client: DaemonClient): Promise<void> {
+export async function manageApprovalRules(client: Caller): Promise<void> {
   const { rules } = await client.call("approval/rules", {});
   if (rules.length === 0) {
     void window.showInformationMessage("Offshoot: nothing is always allowed or denied.");
@@ -16,7 +15,7 @@ export async function manageApprovalRules(client: DaemonClient): Promise<void> {
     rules.map((rule) => ({ ...ruleItem(rule), ruleId: rule.id })),
     {
       title: "Always allowed and denied",
-      placeHolder: "Check what to take back; from then on you are asked again",
+      placeHolder: "Check what to remove; from then on you are asked again",
       canPickMany: true,
       matchOnDetail: true,
     },

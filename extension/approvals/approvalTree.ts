@@ -1,4 +1,4 @@
-/** The view "Waiting for You": one row for each open approval. Its elements are their ids. */
+/** The rows of the view "Waiting for You". Its elements are the ids of the open approvals. */
 import {
   EventEmitter,
   MarkdownString,
@@ -9,8 +9,8 @@ import {
   type TreeDataProvider,
 } from "vscode";
 import { toneColors } from "../sessions/stateSigns.ts";
-import type { OpenApprovals } from "./approvalInbox.ts";
 import { approvalRow, type ApprovalRow } from "./approvalRow.ts";
+import type { OpenApprovals } from "./openApprovals.ts";
 
 export interface ApprovalTree extends TreeDataProvider<string>, Disposable {}
 
@@ -47,7 +47,7 @@ export function createApprovalTree(approvals: OpenApprovals): ApprovalTree {
   };
 }
 
-/** Everything in it is an agent's text: it is appended as text and never as Markdown. */
+/** Texts of agents are appended as text and never as Markdown. */
 function tooltipOf({ label, command, facts }: ApprovalRow): MarkdownString {
   const tooltip = new MarkdownString();
   if (command === undefined) tooltip.appendText(label);

@@ -1,16 +1,16 @@
-/** Both sides of a change, as a diff editor wants to have them. Pure. */
+/** Both sides of a change, for a diff editor. Pure. */
 import { applyPatch, type StructuredPatch } from "diff";
-import type { Replacement, WantedChange } from "./requestedAction.ts";
+import type { Replacement, RequestedChange } from "./requestedAction.ts";
 
 export interface ChangeSides {
   before: string;
   after: string;
-  /** The change does not fit the file as it is now: only the pieces that it names are shown. */
+  /** The change does not apply to the present file: only the pieces that it names are shown. */
   isPartial: boolean;
 }
 
-/** `current` is the file as it is now; undefined where there is none, or none that can be read. */
-export function sidesOf(change: WantedChange, current: string | undefined): ChangeSides {
+/** `current` is the present text of the file; undefined where it cannot be read. */
+export function sidesOf(change: RequestedChange, current: string | undefined): ChangeSides {
   switch (change.form) {
     case "whole":
       return { before: current ?? "", after: change.newText, isPartial: false };
@@ -44,7 +44,7 @@ function replacedSides(
 
 function patchedSides(patch: StructuredPatch, current: string | undefined): ChangeSides {
   const pieces = piecesOf(patch);
-  // It was made for a file that is not there: one that is there now would be overwritten.
+  // The patch creates the file: a file that exists by now would be overwritten.
   if (patch.oldFileName === "/dev/null") {
     return { before: current ?? "", after: pieces.after, isPartial: false };
   }
@@ -53,7 +53,7 @@ function patchedSides(patch: StructuredPatch, current: string | undefined): Chan
   return after === false ? pieces : { before: current, after, isPartial: false };
 }
 
-/** Stands between pieces of a file that are not next to each other. */
+/** Separates pieces of a file that are not adjacent. */
 const gap = "\n⋯\n";
 
 function piecesOf({ hunks }: StructuredPatch): ChangeSides {
@@ -61,7 +61,7 @@ function piecesOf({ hunks }: StructuredPatch): ChangeSides {
   return { before: side("-"), after: side("+"), isPartial: true };
 }
 
-/** The lines of one side; the mark says that the line before it has no end. */
+/** The lines of one side. A line with `\` says that the line before has no line end. */
 function linesOf(lines: readonly string[], sign: string): string {
   let text = "";
   for (const [place, line] of lines.entries()) {

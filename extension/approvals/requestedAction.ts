@@ -1,20 +1,22 @@
 /**
- * What an approval asks for, out of its input. Agents write inputs in their own ways: a diff, old
- * and new text, a whole file, a command line; whatever is none of these is shown as JSON. Pure.
+ * What an approval asks for, read from the input of the tool: a diff, old and new text, a whole
+ * file, a command line. Any other input is shown as JSON. Pure.
  */
 import { parsePatch, type StructuredPatch } from "diff";
 import type { Approval } from "../../protocol/approvals.ts";
+import { shellWord } from "../base/text.ts";
+import { fieldsOf, isNullIn, listOf, textIn, type Fields } from "../base/toolInput.ts";
 
-export type Wanted =
-  | { kind: "changes"; changes: WantedChange[] }
-  /** `more` is what the tool gets beside the command, such as a folder or a time-out. */
+export type RequestedAction =
+  | { kind: "changes"; changes: RequestedChange[] }
+  /** `more` is the rest of the input, such as a folder or a time-out. */
   | { kind: "command"; command: string; more: Record<string, unknown> }
-  /** A plan, or a patch in a form of its own. */
+  /** A plan, or a diff that cannot be parsed. */
   | { kind: "text"; text: string; language: string }
   | { kind: "input"; json: string };
 
 /** A change of one file. The path may be relative to the session's folder. */
-export type WantedChange =
+export type RequestedChange =
   | { path: string; form: "patch"; patch: StructuredPatch }
   | { path: string; form: "replacements"; replacements: Replacement[] }
   | { path: string; form: "whole"; newText: string };
@@ -22,13 +24,14 @@ export type WantedChange =
 export interface Replacement {
   oldText: string;
   newText: string;
-  /** Every place, not only the first. */
+  /** Replaces every occurrence, not only the first. */
   all: boolean;
 }
 
-type Fields = Record<string, unknown>;
-
-export function wantedOf({ kind, input }: Pick<Approval, "kind" | "input">): Wanted {
+export function requestedAction({
+  kind,
+  input,
+}: Pick<Approval, "kind" | "input">): RequestedAction {
   const fields = fieldsOf(input);
   if (fields === undefined) {
     return typeof input === "string"
@@ -42,43 +45,38 @@ export function wantedOf({ kind, input }: Pick<Approval, "kind" | "input">): Wan
     const { command: _command, cmd: _cmd, ...more } = fields;
     return { kind: "command", command, more };
   }
-  const [text, language] = textIn(fields);
-  if (text !== undefined) return { kind: "text", text, language };
+  const diff = textIn(fields, "diff");
+  if (diff !== undefined) return { kind: "text", text: diff, language: "diff" };
+  const { plan } = fields;
+  if (typeof plan === "string") return { kind: "text", text: plan, language: "markdown" };
   return { kind: "input", json: jsonOf(input) };
 }
 
-const pathNames = ["path", "file_path", "filePath", "absolute_path", "abs_path", "notebook_path"];
-const oldNames = ["oldText", "old_text", "old_string", "oldString", "old_str"];
-const newNames = ["newText", "new_text", "new_string", "newString", "new_str"];
-const wholeNames = ["content", "contents", "new_source", "file_text"];
-const diffNames = ["diff", "unified_diff", "patch"];
-
-function changesIn(fields: Fields): WantedChange[] {
-  const path = stringIn(fields, pathNames);
-  const diff = stringIn(fields, diffNames);
+function changesIn(fields: Fields): RequestedChange[] {
+  const path = textIn(fields, "path");
+  const diff = textIn(fields, "diff");
   if (diff !== undefined) return patchesIn(diff, path);
   const several = fields["diffs"] ?? fields["changes"];
   if (several !== undefined) return severalChanges(several);
   if (path === undefined) return [];
   const replacements = listOf(fields["edits"] ?? [fields]).flatMap(replacementOf);
   if (replacements.length > 0) return [{ path, form: "replacements", replacements }];
-  const newText = stringIn(fields, wholeNames);
+  const newText = textIn(fields, "wholeText");
   return newText === undefined ? [] : [{ path, form: "whole", newText }];
 }
 
-/** A list of changes, or an object that has them by path. */
-function severalChanges(several: unknown): WantedChange[] {
-  if (Array.isArray(several)) return several.flatMap((one) => changesIn(fieldsOf(one) ?? {}));
+/** A list of changes, or an object with a change for each path. */
+function severalChanges(several: unknown): RequestedChange[] {
+  if (Array.isArray(several)) return listOf(several).flatMap(changesIn);
   return Object.entries(fieldsOf(several) ?? {}).flatMap(([path, change]) => {
     // { "a.ts": { "update": { "unified_diff": … } } }
     const inner = Object.values(fieldsOf(change) ?? {}).flatMap((value) => fieldsOf(value) ?? []);
-    const facts = Object.assign({}, fieldsOf(change), ...inner, { path }) as Fields;
-    return changesIn(facts);
+    return changesIn(Object.assign({}, fieldsOf(change), ...inner, { path }) as Fields);
   });
 }
 
-/** A unified diff may be of several files: each of them is a change. None, if it cannot be read. */
-function patchesIn(diff: string, path: string | undefined): WantedChange[] {
+/** One change for each file of a unified diff; none where the diff cannot be parsed. */
+function patchesIn(diff: string, path: string | undefined): RequestedChange[] {
   const patches = parsed(diff);
   return patches.flatMap((patch) => {
     const isOnly = patches.length === 1 && path !== undefined;
@@ -88,12 +86,12 @@ function patchesIn(diff: string, path: string | undefined): WantedChange[] {
   });
 }
 
-/** What stands in a diff outside of its hunks. */
+/** The lines of a diff outside of its hunks. */
 const headerLine =
   /^(---|\+\+\+|@@|===|Index: |diff |index |old |new |deleted |similarity |rename )/;
 
 function parsed(diff: string): StructuredPatch[] {
-  // The parser skips what it does not know; a person would not see that there was more.
+  // The parser skips lines that it does not know, and a person would not see them.
   const isKnown = (line: string) => /^([ +\-\\]|\r?$)/.test(line) || headerLine.test(line);
   if (!diff.split("\n").every(isKnown)) return [];
   try {
@@ -110,16 +108,15 @@ function nameInHeader(name: string | undefined): string | undefined {
   return name.replace(/^[ab]\//, "");
 }
 
-function replacementOf(value: unknown): Replacement[] {
-  const fields = fieldsOf(value) ?? {};
-  const oldText = stringIn(fields, oldNames) ?? (isNullIn(fields, oldNames) ? "" : undefined);
-  const newText = stringIn(fields, newNames);
+function replacementOf(fields: Fields): Replacement[] {
+  const oldText = textIn(fields, "oldText") ?? (isNullIn(fields, "oldText") ? "" : undefined);
+  const newText = textIn(fields, "newText");
   if (oldText === undefined || newText === undefined) return [];
   const all = fields["all"] === true || fields["replace_all"] === true;
   return [{ oldText, newText, all }];
 }
 
-/** The command line, also out of a list of words. */
+/** The command line, which may be given as a list of words. */
 function commandIn(fields: Fields): string | undefined {
   const command = fields["command"] ?? fields["cmd"];
   if (typeof command === "string") return command;
@@ -128,39 +125,6 @@ function commandIn(fields: Fields): string | undefined {
   return command.map(shellWord).join(" ");
 }
 
-function shellWord(word: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
-}
-
-/** Text that stands better as it is than inside JSON. */
-function textIn(fields: Fields): [text: string | undefined, language: string] {
-  const diff = stringIn(fields, diffNames);
-  if (diff !== undefined) return [diff, "diff"];
-  return [stringIn(fields, ["plan"]), "markdown"];
-}
-
 export function jsonOf(value: unknown): string {
   return JSON.stringify(value, null, 2) ?? "nothing";
-}
-
-function fieldsOf(value: unknown): Fields | undefined {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Fields) : undefined;
-}
-
-function listOf(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function stringIn(fields: Fields, names: readonly string[]): string | undefined {
-  for (const name of names) {
-    const value = fields[name];
-    if (typeof value === "string") return value;
-  }
-  return undefined;
-}
-
-function isNullIn(fields: Fields, names: readonly string[]): boolean {
-  return names.some((name) => fields[name] === null);
 }

@@ -1,4 +1,4 @@
-/** Offers the sub-agents to the editor's own agent, which asks the person before it acts. */
+/** Registers the sub-agents as tools of the editor's chat, which asks the person before it acts. */
 import {
   LanguageModelTextPart,
   LanguageModelToolResult,
@@ -6,12 +6,11 @@ import {
   MarkdownString,
   workspace,
   type CancellationToken,
-  type Disposable,
 } from "vscode";
-import type { ExtensionParts } from "../editor/services.ts";
+import type { Services } from "../editor/services.ts";
 import type { Confirmation, SubAgentTool } from "./subAgentTool.ts";
 
-/** As package.json names them. */
+/** The names in package.json. */
 const toolNames = [
   "offshoot_spawn",
   "offshoot_wait",
@@ -20,55 +19,46 @@ const toolNames = [
   "offshoot_send",
 ] as const;
 
-export function addLanguageModelTools({ client, model, start }: ExtensionParts): Disposable[] {
+export function addLanguageModelTools({ context, client, model, start }: Services): void {
   let loaded: Promise<SubAgentTool[]> | undefined;
-  // Loaded with the first call: the schemas of their inputs take time, and few windows need them.
+  // Loaded with the first call: the schemas of the inputs take time, and few windows need them.
   const load = async () => {
     const { createSubAgentTools } = await import("./subAgentTools.ts");
-    return createSubAgentTools({
-      call: client.call,
-      model,
-      folder: () => workspace.workspaceFolders?.[0]?.uri.fsPath,
-    });
+    const folder = () => workspace.workspaceFolders?.[0]?.uri.fsPath;
+    return createSubAgentTools({ client, model, folder });
   };
-  const toolNamed = async (name: string) => {
+  /** The tool, once there is a connection: its titles and ids come from the daemon. */
+  const ready = async (name: string) => {
+    await start();
     const tools = await (loaded ??= load());
     const tool = tools.find((one) => one.name === name);
     if (tool === undefined) throw new Error(`there is no tool ${name}`);
     return tool;
   };
-  return toolNames.map((name) => register(name, () => toolNamed(name), start));
+  const registered = toolNames.map((name) =>
+    lm.registerTool<object>(name, {
+      async prepareInvocation({ input }) {
+        const tool = await ready(name);
+        const confirmation = tool.confirmation?.(input);
+        return {
+          invocationMessage: tool.progress(input),
+          ...(confirmation && {
+            confirmationMessages: { title: confirmation.title, message: textOf(confirmation) },
+          }),
+        };
+      },
+      async invoke({ input }, token) {
+        const tool = await ready(name);
+        const text = await tool.run(input, signalOf(token));
+        return new LanguageModelToolResult([new LanguageModelTextPart(text)]);
+      },
+    }),
+  );
+  context.subscriptions.push(...registered);
 }
 
-function register(
-  name: string,
-  load: () => Promise<SubAgentTool>,
-  start: () => Promise<void>,
-): Disposable {
-  return lm.registerTool<object>(name, {
-    async prepareInvocation({ input }) {
-      // The sub-agent that is meant is shown by its title, which only the daemon knows.
-      await start();
-      const tool = await load();
-      const confirmation = tool.confirmation?.(input);
-      return {
-        invocationMessage: tool.progress(input),
-        ...(confirmation && {
-          confirmationMessages: { title: confirmation.title, message: messageOf(confirmation) },
-        }),
-      };
-    },
-    async invoke({ input }, token) {
-      await start();
-      const tool = await load();
-      const text = await tool.run(input, signalOf(token));
-      return new LanguageModelToolResult([new LanguageModelTextPart(text)]);
-    },
-  });
-}
-
-/** The words are a model's: they are appended as text, and a prompt as a block of code. */
-function messageOf({ facts, text }: Confirmation): MarkdownString {
+/** Texts of a model are appended as text, and a prompt as a block of code. */
+function textOf({ facts, text }: Confirmation): MarkdownString {
   const message = new MarkdownString();
   for (const fact of facts) message.appendText(fact).appendMarkdown("\n\n");
   if (text !== undefined) message.appendCodeblock(text, "markdown");

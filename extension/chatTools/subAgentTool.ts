@@ -1,8 +1,9 @@
-/** A tool for the editor's own agent, without anything of the editor. */
+/** The shape of a tool for the editor's chat; needs no editor. */
 import * as z from "zod";
+import { messageOf } from "../base/errors.ts";
 import { adviceFor } from "./toolText.ts";
 
-/** What a person is asked before the tool acts; `text` comes from a model. */
+/** What the person is asked before the tool acts; a model has written `text`. */
 export interface Confirmation {
   title: string;
   facts: string[];
@@ -12,15 +13,15 @@ export interface Confirmation {
 export interface SubAgentTool {
   name: string;
   input: z.ZodType;
-  /** What is shown while it works. */
+  /** What is shown while the tool works. */
   progress(input: unknown): string;
-  /** Absent for what only looks. */
+  /** Absent for a tool that only reads. */
   confirmation?(input: unknown): Confirmation;
-  /** Answers text for the model. Rejects with what the model can do about it. */
+  /** Resolves with text for the model. Rejects with advice for the model. */
   run(input: unknown, signal: AbortSignal): Promise<string>;
 }
 
-/** Types the parts of a tool by its input, and makes every failure say what to do about it. */
+/** Types a tool by its input, and adds advice to its errors. */
 export function defineTool<Input extends z.ZodType>(tool: {
   name: string;
   input: Input;
@@ -43,21 +44,20 @@ export function defineTool<Input extends z.ZodType>(tool: {
       try {
         return await run(parse(value), signal);
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        const sentence = message.replace(/\.?$/, ".");
+        const sentence = messageOf(error).replace(/\.?$/, ".");
         throw new Error(`${sentence} ${adviceFor(error)}`.trim(), { cause: error });
       }
     },
   };
 }
 
-/** Absent means unchanged on the wire, and a key that holds undefined is not absent. */
+/** The fields that are not undefined: on the wire only an absent field means "the default". */
 export function present<Fields extends object>(fields: Fields): Partial<Fields> {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as Partial<Fields>;
 }
 
-/** What it resolves to; rejects as soon as nobody waits for it any more. */
+/** The result of the promise; rejects as soon as the signal is aborted. */
 export async function unlessAborted<Value>(
   promise: Promise<Value>,
   signal: AbortSignal,
@@ -69,7 +69,7 @@ export async function unlessAborted<Value>(
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener("abort", abort);
-    // What is not waited for any more may still fail.
+    // After an abort nobody waits for the promise, which may still reject.
     promise.catch(() => undefined);
   }
 }

@@ -1,39 +1,40 @@
 /**
- * The sub-agents as tools for the editor's own agent: what each of them wants to have, what it asks
- * a person before, and what it does. Nothing of the editor is in here.
+ * The tools for the editor's chat: the input of each, what the person is asked before, and what the
+ * tool does. Needs no editor.
  */
-// First, so that zod is set before anything is made with it.
+// First, so that zod is configured before the schemas are made.
 import "./withoutEval.ts";
 import * as z from "zod";
+import type { ParamsOf } from "../../protocol/messages.ts";
 import { Limits, type Session } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import { errorKind } from "../approvals/lateAnswer.ts";
-import type { DaemonClient } from "../daemon/daemonClient.ts";
+import { errorKind } from "../base/errors.ts";
+import { oneLine } from "../base/text.ts";
+import type { Caller } from "../daemon/daemonClient.ts";
 import type { SessionModel } from "../sessions/sessionModel.ts";
-import { oneLine } from "../sessions/sessionWords.ts";
 import { defineTool, present, unlessAborted, type SubAgentTool } from "./subAgentTool.ts";
 import { textOfSessions } from "./toolText.ts";
 
-interface Parts {
-  call: DaemonClient["call"];
+interface Services {
+  client: Caller;
   model: Pick<SessionModel, "get" | "all" | "subtree">;
-  /** The folder that sub-agents work in unless told otherwise; undefined without a workspace. */
+  /** The folder where sub-agents work by default; undefined without a workspace. */
   folder: () => string | undefined;
 }
 
-interface ToolParts extends Parts {
-  /** Sub-agents with work whose end the model was not told of yet. */
-  owed: Set<string>;
+interface Tools extends Services {
+  /** Sub-agents whose end the model does not know yet. */
+  unreported: Set<string>;
 }
 
-export function createSubAgentTools(given: Parts): SubAgentTool[] {
-  const parts: ToolParts = { ...given, owed: new Set() };
-  return [spawnTool(parts), waitTool(parts), listTool(parts), cancelTool(parts), sendTool(parts)];
+export function createSubAgentTools(services: Services): SubAgentTool[] {
+  const tools: Tools = { ...services, unreported: new Set() };
+  return [spawnTool(tools), waitTool(tools), listTool(tools), cancelTool(tools), sendTool(tools)];
 }
 
 const Id = z.string().min(1).describe("the sub-agent's id, or the end of it");
 
-function spawnTool({ call, folder, owed }: ToolParts): SubAgentTool {
+function spawnTool({ client, folder, unreported }: Tools): SubAgentTool {
   return defineTool({
     name: "offshoot_spawn",
     input: z.object({
@@ -59,24 +60,24 @@ function spawnTool({ call, folder, owed }: ToolParts): SubAgentTool {
     }),
     async run({ cwd = folder(), limits, ...spawn }) {
       if (cwd === undefined) throw new Error("no folder is open, so cwd has to be given");
-      const { session } = await call("session/spawn", {
+      const { session } = await client.call("session/spawn", {
         ...present(spawn),
         cwd,
         ...(limits && { limits: present(limits) }),
-      } as Parameters<typeof call<"session/spawn">>[1]);
-      owed.add(session.id);
+      } as ParamsOf<"session/spawn">);
+      unreported.add(session.id);
       const hint = "It works by itself; call offshoot_wait for its result when you need it.";
       return `${textOfSessions([session])}\n${hint}`;
     },
   });
 }
 
-/** How long one request waits: what nobody waits for any more ends after this time. */
+/** How long one request waits: an abandoned one ends after this time. */
 const oneWaitMs = 20_000;
 const defaultWaitSeconds = 300;
 
-function waitTool(parts: ToolParts): SubAgentTool {
-  const { call, owed } = parts;
+function waitTool(tools: Tools): SubAgentTool {
+  const { client, unreported } = tools;
   return defineTool({
     name: "offshoot_wait",
     input: z.object({
@@ -97,25 +98,27 @@ function waitTool(parts: ToolParts): SubAgentTool {
         .describe(`then the states so far are answered; ${defaultWaitSeconds}`),
     }),
     progress: ({ ids }) => {
-      const number = ids?.length ?? owed.size;
+      const number = ids?.length ?? unreported.size;
       return `Waiting for ${number === 1 ? "a sub-agent" : `${number} sub-agents`}`;
     },
     async run({ ids, until = "all", timeoutSeconds = defaultWaitSeconds }, signal) {
       const sessionIds = ids?.length
-        ? ids.map((id) => sessionIn(parts, id).id)
-        : await stillThere(parts);
+        ? ids.map((id) => sessionIn(tools, id).id)
+        : await notDeleted(tools);
       if (sessionIds.length === 0) return "Nothing to wait for: you know of every end.";
       const deadline = Date.now() + timeoutSeconds * 1000;
       for (;;) {
         signal.throwIfAborted();
         const timeoutMs = Math.max(0, Math.min(oneWaitMs, deadline - Date.now()));
-        const waiting = call("session/wait", { sessionIds, until, timeoutMs });
+        const waiting = client.call("session/wait", { sessionIds, until, timeoutMs });
         const waited = await unlessAborted(waiting, signal);
         if (waited.timedOut && Date.now() < deadline) continue;
         const sessions = await Promise.all(
-          sessionIds.map(async (sessionId) => (await call("session/get", { sessionId })).session),
+          sessionIds.map(
+            async (sessionId) => (await client.call("session/get", { sessionId })).session,
+          ),
         );
-        for (const session of sessions) if (isTerminal(session)) owed.delete(session.id);
+        for (const session of sessions) if (isTerminal(session)) unreported.delete(session.id);
         const left = waited.pending.length;
         const hint =
           left === 0 ? "" : `\n${left} have not ended; call offshoot_wait again for them.`;
@@ -125,27 +128,27 @@ function waitTool(parts: ToolParts): SubAgentTool {
   });
 }
 
-/** A person may have deleted some of them. */
-async function stillThere({ call, owed }: ToolParts): Promise<string[]> {
-  for (const sessionId of owed) {
-    await call("session/get", { sessionId }).catch((error: unknown) => {
+/** The unreported sub-agents, without those that a person has deleted. */
+async function notDeleted({ client, unreported }: Tools): Promise<string[]> {
+  for (const sessionId of unreported) {
+    await client.call("session/get", { sessionId }).catch((error: unknown) => {
       if (errorKind(error) !== "sessionNotFound") throw error;
-      owed.delete(sessionId);
+      unreported.delete(sessionId);
     });
   }
-  return [...owed];
+  return [...unreported];
 }
 
 const mostListed = 50;
 
-function listTool({ call, model, folder }: ToolParts): SubAgentTool {
+function listTool({ client, model, folder }: Tools): SubAgentTool {
   return defineTool({
     name: "offshoot_list",
     input: z.object({}),
     progress: () => "Looking at the sub-agents",
     async run() {
       const cwd = folder();
-      const { agents } = await call("agent/list", cwd === undefined ? {} : { cwd });
+      const { agents } = await client.call("agent/list", cwd === undefined ? {} : { cwd });
       const sessions = [...model.all()]
         .filter(({ kind, rootId }) => kind === "child" && isHere(model.get(rootId), cwd))
         .sort((one, other) => other.createdAt - one.createdAt)
@@ -161,30 +164,30 @@ function listTool({ call, model, folder }: ToolParts): SubAgentTool {
   });
 }
 
-/** Of the tree of the folder that is open; of all trees where none is. */
+/** Whether the tree is that of the open folder; any tree where no folder is open. */
 function isHere(root: Session | undefined, folder: string | undefined): boolean {
   return folder === undefined || root?.cwd === folder;
 }
 
-function cancelTool(parts: ToolParts): SubAgentTool {
-  const { call, model } = parts;
+function cancelTool(tools: Tools): SubAgentTool {
+  const { client, model } = tools;
   return defineTool({
     name: "offshoot_cancel",
     input: z.object({ id: Id, reason: z.string().optional() }),
-    progress: ({ id }) => `Cancelling ${titleIn(parts, id)}`,
+    progress: ({ id }) => `Cancelling ${titleIn(tools, id)}`,
     confirmation: ({ id, reason }) => {
-      const session = sessionIn(parts, id);
+      const session = sessionIn(tools, id);
       const below = model.subtree(session.id).filter((one) => !isTerminal(one)).length - 1;
       const also = below > 0 ? [`With it end ${below} sub-agents below it.`] : [];
       return {
-        title: `Cancel ${titleIn(parts, id)}?`,
+        title: `Cancel ${titleIn(tools, id)}?`,
         facts: [...also, ...(reason === undefined ? [] : [`Reason: ${oneLine(reason, 300)}`])],
       };
     },
     async run({ id, reason }) {
-      const sessionId = sessionIn(parts, id).id;
-      await call("session/cancel", { sessionId, ...(reason !== undefined && { reason }) });
-      const { session } = await call("session/get", { sessionId });
+      const sessionId = sessionIn(tools, id).id;
+      await client.call("session/cancel", { sessionId, ...(reason !== undefined && { reason }) });
+      const { session } = await client.call("session/get", { sessionId });
       const hint = isTerminal(session) ? "" : "\nIt is being ended; offshoot_wait says when it is.";
       return `${textOfSessions([session])}${hint}`;
     },
@@ -197,8 +200,8 @@ const deliveries = {
   run: "It has started a new run of the sub-agent, which remembers its conversation.",
 };
 
-function sendTool(parts: ToolParts): SubAgentTool {
-  const { call, owed } = parts;
+function sendTool(tools: Tools): SubAgentTool {
+  const { client, unreported } = tools;
   return defineTool({
     name: "offshoot_send",
     input: z.object({
@@ -206,24 +209,24 @@ function sendTool(parts: ToolParts): SubAgentTool {
       message: z.string().min(1),
       interrupt: z.boolean().optional().describe("end what it does now; else it is not"),
     }),
-    progress: ({ id }) => `Sending a message to ${titleIn(parts, id)}`,
+    progress: ({ id }) => `Sending a message to ${titleIn(tools, id)}`,
     confirmation: ({ id, message, interrupt }) => ({
-      title: `Send a message to ${titleIn(parts, id)}?`,
+      title: `Send a message to ${titleIn(tools, id)}?`,
       facts: interrupt === true ? ["What it does now is ended."] : [],
       text: message,
     }),
     async run({ id, message, interrupt }) {
-      const sessionId = sessionIn(parts, id).id;
+      const sessionId = sessionIn(tools, id).id;
       const params = { sessionId, text: message, ...(interrupt === true && { interrupt }) };
-      const { delivery } = await call("session/send", params);
-      owed.add(sessionId);
+      const { delivery } = await client.call("session/send", params);
+      unreported.add(sessionId);
       return `${delivery}: ${deliveries[delivery]} Call offshoot_wait for its answer.`;
     },
   });
 }
 
-/** Found by its id, or by the end of it that only one has. Throws with what there is. */
-function sessionIn({ model }: ToolParts, named: string): Session {
+/** Finds a session by its id or by a unique end of it; throws where there is none. */
+function sessionIn({ model }: Tools, named: string): Session {
   const exact = model.get(named);
   if (exact !== undefined) return exact;
   const found = [...model.all()].filter(({ kind, id }) => kind === "child" && id.endsWith(named));
@@ -233,6 +236,6 @@ function sessionIn({ model }: ToolParts, named: string): Session {
   throw new Error(`${what} the id "${named}"; offshoot_list shows the ids`);
 }
 
-function titleIn(parts: ToolParts, named: string): string {
-  return `“${oneLine(sessionIn(parts, named).title, 60)}”`;
+function titleIn(tools: Tools, named: string): string {
+  return `“${oneLine(sessionIn(tools, named).title, 60)}”`;
 }

@@ -1,14 +1,14 @@
-/** What the editor's agent is told of sub-agents, and of what went wrong. Pure. */
+/** What a model reads of sub-agents and of errors. Pure. */
 import type { ErrorKind } from "../../protocol/errors.ts";
 import type { Session } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import { errorKind } from "../approvals/lateAnswer.ts";
-import { oneLine } from "../sessions/sessionWords.ts";
+import { errorKind } from "../base/errors.ts";
+import { oneLine } from "../base/text.ts";
 
-/** Characters of all results together; answers of tools take room in a model's context. */
+/** Characters of all results together: the answer of a tool fills the context of the model. */
 const resultsRoom = 60_000;
 
-/** One line for each, and below it what it said. `short`: without what it said. */
+/** One line for each session, with its result below. `short`: without results. */
 export function textOfSessions(
   sessions: readonly Session[],
   length: "short" | "full" = "full",
@@ -46,7 +46,7 @@ function detailOf(session: Session): string {
   }
 }
 
-/** What a model can do about an error; empty where the error says it all. */
+/** What a model can do about an error; empty where there is nothing to add. */
 export function adviceFor(error: unknown): string {
   return advice[errorKind(error) as ErrorKind] ?? "";
 }

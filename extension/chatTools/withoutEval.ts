@@ -1,6 +1,6 @@
 /**
- * Imported before everything else: zod would look whether it may make functions out of texts, and
- * for that asks for `navigator`, which an extension host reports as an error.
+ * Imported before zod is used: zod would test whether it may compile functions from text, and would
+ * read `navigator` for that, which an extension host reports as an error.
  */
 import * as z from "zod";
 

@@ -1,22 +1,22 @@
-/** All commands of the palette and of the rows. */
-import type { CommandParts } from "./commandSet.ts";
-import { addDaemonCommands, diagnosis, type DaemonParts } from "./daemonCommands.ts";
-import { addLookCommands, sessionDocument } from "./reportCommands.ts";
+/** All commands for sessions and for the daemon. */
+import type { CommandServices } from "./commandSet.ts";
+import { addDaemonCommands, diagnosis, type FrontProgram } from "./daemonCommands.ts";
 import { addRemoveCommands } from "./removeCommands.ts";
+import { addReportCommands, sessionReport } from "./reportCommands.ts";
 import { createSessionDocuments } from "./sessionDocuments.ts";
 import { addSpawnCommands } from "./spawnCommands.ts";
 import { addSteerCommands } from "./steerCommands.ts";
 
-export function addCommands(parts: CommandParts, daemon: DaemonParts): void {
+export function addCommands(services: CommandServices, front: FrontProgram): void {
   const documents = createSessionDocuments(async (kind, sessionId) => {
-    if (kind === "diagnosis") return await diagnosis(parts, daemon);
-    await parts.start();
-    return await sessionDocument(parts, kind, sessionId);
+    if (kind === "diagnosis") return await diagnosis(services, front);
+    await services.start();
+    return await sessionReport(services, kind, sessionId);
   });
-  parts.context.subscriptions.push(documents);
-  addSpawnCommands(parts);
-  addSteerCommands(parts);
-  addLookCommands(parts, documents);
-  addRemoveCommands(parts);
-  addDaemonCommands(parts, documents);
+  services.context.subscriptions.push(documents);
+  addSpawnCommands(services);
+  addSteerCommands(services);
+  addReportCommands(services, documents);
+  addRemoveCommands(services);
+  addDaemonCommands(services, documents);
 }

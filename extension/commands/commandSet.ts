@@ -1,49 +1,38 @@
-/** How commands are registered: what they are for, and what becomes of their errors. */
-import { commands, window, type TreeView } from "vscode";
+/** How the commands for sessions are registered, and for which sessions they are. */
+import { window, type TreeView } from "vscode";
 import type { Session } from "../../protocol/session.ts";
-import type { ExtensionParts } from "../editor/services.ts";
-import type { VisibleSessions } from "../tree/visibleSessions.ts";
-import { oneLine } from "../sessions/sessionWords.ts";
+import { messageOf } from "../base/errors.ts";
+import { oneLine } from "../base/text.ts";
+import { registerCommand } from "../editor/commands.ts";
+import type { Services } from "../editor/services.ts";
 import { abilitiesOf, type Ability } from "../sessions/abilities.ts";
+import type { VisibleSessions } from "../tree/visibleSessions.ts";
+import type { Confirmation } from "./confirmations.ts";
 
-export interface CommandParts extends ExtensionParts {
+export interface CommandServices extends Services {
   view: TreeView<string>;
   visible: VisibleSessions;
-  /** Selects a session's row and brings it into sight. */
+  /** Selects the row of a session and scrolls to it. */
   reveal(sessionId: string): Promise<void>;
 }
 
-/** Registers `offshoot.view.<name>` for the rows that are selected, or the one that was clicked. */
+/** Registers `offshoot.view.<name>` for the clicked row or the selected ones. */
 export type AddCommand = (name: string, action: (sessions: Session[]) => Promise<void>) => void;
 
-export function commandAdder({
-  context,
-  client,
-  model,
-  view,
-  log,
-  start,
-}: CommandParts): AddCommand {
+export function commandAdder(services: CommandServices): AddCommand {
+  const { context, model, view, start } = services;
   return (name, action) => {
     const run = async (clicked?: unknown, selected?: unknown) => {
-      try {
-        await start();
-        const ids = chosenIds(view.selection, clicked, selected);
-        await action(ids.flatMap((id) => model.get(id) ?? []));
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        log.error(`${name}: ${message}`);
-        // That the daemon is gone is said once, by who found out.
-        if (client.state.kind === "gone") return;
-        void window.showErrorMessage(`Offshoot: ${message}`);
-      }
+      await start();
+      const ids = chosenIds(view.selection, clicked, selected);
+      await action(ids.flatMap((id) => model.get(id) ?? []));
     };
-    context.subscriptions.push(commands.registerCommand(`offshoot.view.${name}`, run));
+    context.subscriptions.push(registerCommand(services, name, run));
   };
 }
 
-/** Menus hand over the clicked row and, where it is one of several, the selected ones. */
-export function chosenIds(
+/** Menus pass the clicked row and, where it is one of several selected rows, all of those. */
+function chosenIds(
   selection: readonly string[],
   clicked: unknown,
   selected: unknown,
@@ -54,7 +43,7 @@ export function chosenIds(
   return typeof clicked === "string" ? [clicked] : selection;
 }
 
-/** Those that can, of those that are chosen; throws where there is none, with the reason. */
+/** The chosen sessions with this ability; throws with the reason where there is none. */
 export function ableOf(
   sessions: readonly Session[],
   ability: Ability,
@@ -69,18 +58,26 @@ export function ableOf(
   throw new Error(`that cannot be done with “${name}”: it is ${first.status}${isAdopted}`);
 }
 
-/** Does it with all of them at once; throws what went wrong with any, after all are done. */
+/** Asks the person; true also where nothing has to be asked. */
+export async function isConfirmed(confirmation: Confirmation | undefined): Promise<boolean> {
+  if (confirmation === undefined) return true;
+  const { message, detail, button, dismiss } = confirmation;
+  const items = [
+    { title: button },
+    ...(dismiss === undefined ? [] : [{ title: dismiss, isCloseAffordance: true }]),
+  ];
+  const answer = await window.showWarningMessage(message, { modal: true, detail }, ...items);
+  return answer?.title === button;
+}
+
+/** Runs the action for all sessions at once; throws after the last one if any has failed. */
 export async function forAll(
   sessions: readonly Session[],
   action: (session: Session) => Promise<unknown>,
 ): Promise<void> {
   const results = await Promise.allSettled(sessions.map(action));
-  const reasons = results.flatMap((one) => (one.status === "rejected" ? [reasonOf(one)] : []));
-  const [first, ...others] = reasons;
+  const failed = results.filter((one) => one.status === "rejected");
+  const [first, ...others] = failed.map(({ reason }) => messageOf(reason));
   if (first === undefined) return;
   throw new Error(others.length > 0 ? `${first} (and ${others.length} more)` : first);
-}
-
-function reasonOf({ reason }: PromiseRejectedResult): string {
-  return reason instanceof Error ? reason.message : String(reason);
 }

@@ -1,32 +1,28 @@
-/** What is asked before something is ended or removed: what exactly that would be. Pure. */
+/** What a person is asked before sessions are cancelled or deleted. Pure. */
 import type { Session } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
+import { joined, oneLine, plural } from "../base/text.ts";
 import type { SessionModel } from "../sessions/sessionModel.ts";
-import { oneLine, plural, stateWord } from "../sessions/sessionWords.ts";
+import { stateWord } from "../sessions/sessionWords.ts";
 
 export interface Confirmation {
   message: string;
   detail: string;
-  /** Word on the button that does it. */
+  /** Text of the button that confirms. */
   button: string;
-  /** Word on the other one, where the editor's “Cancel” would be taken for what is asked. */
+  /** Text of the other button, where the editor's “Cancel” could be taken for the action. */
   dismiss?: string;
 }
 
 const mostNamed = 8;
 
-/** Without those that are below another one of them. */
+/** The sessions that are not below another one of them. */
 export function topmost(sessions: readonly Session[], model: SessionModel): Session[] {
   const ids = new Set(sessions.map(({ id }) => id));
-  return sessions.filter(({ parentId }) => {
-    for (let above = parentId; above !== null; above = model.get(above)?.parentId ?? null) {
-      if (ids.has(above)) return false;
-    }
-    return true;
-  });
+  return sessions.filter((session) => !model.above(session).some(({ id }) => ids.has(id)));
 }
 
-/** The sub-agents in the subtrees that are not over. */
+/** The sub-agents in the subtrees that have not ended. */
 export function openIn(sessions: readonly Session[], model: SessionModel): Session[] {
   return subtreesOf(sessions, model).filter(
     (session) => session.kind === "child" && !isTerminal(session),
@@ -37,7 +33,7 @@ function subtreesOf(sessions: readonly Session[], model: SessionModel): Session[
   return topmost(sessions, model).flatMap(({ id }) => model.subtree(id));
 }
 
-/** Undefined where it ends one run only: that is what the button says, and it can be run again. */
+/** Undefined for a single run: the command says what it does, and the run can be repeated. */
 export function confirmCancel(
   sessions: readonly Session[],
   model: SessionModel,
@@ -59,17 +55,17 @@ export function confirmDelete(sessions: readonly Session[], model: SessionModel)
   const what = [
     roots > 0 ? plural(roots, "root") : "",
     all.length > 0 || roots === 0 ? plural(all.length, "sub-agent") : "",
-  ].filter((part) => part !== "");
+  ];
   const ends =
     open > 0 ? `${plural(open, "of them is", "of them are")} not over and will be cancelled. ` : "";
   return {
-    message: `Delete ${what.join(" and ")} with all transcripts?`,
+    message: `Delete ${joined(what, " and ")} with all transcripts?`,
     detail: `${ends}This cannot be undone.\n\n${listOf(all)}`,
     button: "Delete",
   };
 }
 
-/** The topmost subtrees, of those in the scope, in which everything is over. */
+/** The topmost sessions whose whole subtree has ended. */
 export function finishedIn(sessions: readonly Session[], model: SessionModel): Session[] {
   const finished = sessions.filter(
     ({ id, kind }) => kind === "child" && model.subtree(id).every(isTerminal),

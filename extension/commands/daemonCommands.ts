@@ -1,49 +1,39 @@
-/** Commands about the daemon itself: restart, log, diagnosis. They work without a connection too. */
+/** Commands about the daemon: restart, log, diagnosis. They work without a connection, too. */
 import { arch, platform, release } from "node:os";
-import { commands, version, window, workspace } from "vscode";
-import type { CommandParts } from "./commandSet.ts";
+import { version, workspace } from "vscode";
+import { registerCommand } from "../editor/commands.ts";
+import type { Services } from "../editor/services.ts";
+import { isConfirmed } from "./commandSet.ts";
 import { confirmRestart } from "./confirmations.ts";
 import { askDoctor } from "./doctor.ts";
 import { diagnosisText } from "./documentTexts.ts";
 import type { SessionDocuments } from "./sessionDocuments.ts";
-import { isConfirmed } from "./steerCommands.ts";
 
-export interface DaemonParts {
-  /** Path of the bundle that is the front, and its arguments. */
+export interface FrontProgram {
+  /** Path of the front's bundle. */
   front: string;
   args: () => readonly string[];
 }
 
-export function addDaemonCommands(parts: CommandParts, documents: SessionDocuments): void {
-  const { context, client, model, log } = parts;
-  const add = (name: string, action: () => Promise<void>) => {
-    const run = async () => {
-      try {
-        await action();
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        log.error(`${name}: ${message}`);
-        if (client.state.kind !== "gone") void window.showErrorMessage(`Offshoot: ${message}`);
+export function addDaemonCommands(services: Services, documents: SessionDocuments): void {
+  const { context, client, model, log } = services;
+  context.subscriptions.push(
+    registerCommand(services, "restart", async () => {
+      if (client.state.kind === "connected") {
+        if (!(await isConfirmed(confirmRestart(model)))) return;
+        await client.call("daemon/stop", { runs: "interrupt" });
       }
-    };
-    context.subscriptions.push(commands.registerCommand(`offshoot.view.${name}`, run));
-  };
-
-  add("restart", async () => {
-    if (client.state.kind === "connected") {
-      if (!(await isConfirmed(confirmRestart(model)))) return;
-      await client.call("daemon/stop", { runs: "interrupt" });
-    }
-    await client.restart();
-  });
-  add("showLog", async () => log.show());
-  add("diagnose", () => documents.open("diagnosis", "Offshoot diagnosis"));
+      await client.restart();
+    }),
+    registerCommand(services, "showLog", async () => log.show()),
+    registerCommand(services, "diagnose", () => documents.open("diagnosis", "Offshoot diagnosis")),
+  );
 }
 
-/** Asks everybody who knows something, and goes on where one of them does not answer. */
+/** Asks the doctor and the daemon, and leaves out what does not answer. */
 export async function diagnosis(
-  { client, context }: CommandParts,
-  { front, args }: DaemonParts,
+  { client, context }: Services,
+  { front, args }: FrontProgram,
 ): Promise<string> {
   const cwd = workspace.workspaceFolders?.[0]?.uri.fsPath;
   const isConnected = client.state.kind === "connected";

@@ -1,21 +1,17 @@
-/** Runs the bundled `offshoot doctor` on the editor's own Node, as the front runs. */
+/** Runs the bundled `offshoot doctor` on the editor's own Node, like the front. */
 import { execFile } from "node:child_process";
 import type { DoctorCheck } from "./documentTexts.ts";
 
 const longestMs = 20_000;
 
-interface Parts {
+interface Run {
   front: string;
   args: readonly string[];
   cwd?: string;
 }
 
-/** The checks, one for each line that it writes; or why there are none. Never rejects. */
-export function askDoctor({
-  front,
-  args,
-  cwd,
-}: Parts): Promise<DoctorCheck[] | { failed: string }> {
+/** The checks, one for each line of the output, or why there are none. Never rejects. */
+export function askDoctor({ front, args, cwd }: Run): Promise<DoctorCheck[] | { failed: string }> {
   return new Promise((resolve) => {
     const environment = { ...process.env, ELECTRON_RUN_AS_NODE: "1" };
     const options = { env: environment, timeout: longestMs, ...(cwd !== undefined && { cwd }) };
@@ -25,7 +21,7 @@ export function askDoctor({
       options,
       (error, stdout, stderr) => {
         const checks = stdout.split("\n").flatMap(checkOf);
-        // It ends with an exit code of its own when a check has failed.
+        // The exit code is not 0 when a check has failed.
         if (checks.length > 0) return resolve(checks);
         resolve({ failed: stderr.trim() || error?.message || "it wrote nothing" });
       },

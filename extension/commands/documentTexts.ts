@@ -1,14 +1,16 @@
-/** Texts of the documents that commands open: events, costs, the daemon's state. Pure. */
+/** The texts of reports: result, events, cost, diagnosis. Pure. */
 import type { AgentInfo, DaemonStatus } from "../../protocol/daemon.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Session, Usage } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
+import { duration, moneyText } from "../base/numbers.ts";
+import { oneLine } from "../base/text.ts";
 import { reasonText } from "../sessions/outcomeWords.ts";
-import { duration, moneyText, oneLine, stateWord } from "../sessions/sessionWords.ts";
+import { stateWord } from "../sessions/sessionWords.ts";
 
 const longestEvent = 2_000;
 
-/** One line for each event: number, time, type, and everything else as it is stored. */
+/** One line for each event: number, time, type, and the other fields as they are stored. */
 export function eventsText(session: Session, events: readonly StoredEvent[]): string {
   const first = events[0]?.seq ?? 1;
   const head = [
@@ -33,8 +35,7 @@ function eventLine({ seq, at, event }: StoredEvent): string {
 export function resultText(session: Session): string {
   if (!isTerminal(session)) return `It is ${stateWord(session)}: there is no result yet.`;
   const { error, result, reason } = session;
-  const why = [error && `${error.code}: ${error.message}`, error ? "" : reasonText(reason)];
-  const trouble = why.filter((line) => line !== undefined && line !== "").join("\n");
+  const trouble = error ? `${error.code}: ${error.message}` : reasonText(reason);
   if (result === undefined)
     return trouble === "" ? `It ended ${session.status}, without a result.` : trouble;
   return session.status === "completed" || trouble === "" ? result : `${trouble}\n\n${result}`;
@@ -42,7 +43,7 @@ export function resultText(session: Session): string {
 
 const columns = ["Cost", "Input", "Cached", "Output", "Turns", "Tools", "Time"] as const;
 
-/** A table of what each session of a tree used, children below their parents. */
+/** A table of what each session of a tree has used, children below their parents. */
 export function costTableText(top: Session, subtree: readonly Session[], now: number): string {
   const lines = subtree.map((session) => ({
     name: `${"  ".repeat(session.depth - top.depth)}${oneLine(session.title, 48)}`,
@@ -99,7 +100,7 @@ export interface DiagnosisFacts {
   faults: readonly string[];
 }
 
-/** Everything that somebody who helps would ask for, and nothing secret. */
+/** All facts that help to find a fault, without secrets. */
 export function diagnosisText(facts: DiagnosisFacts): string {
   const { versions, connection, checks, status, agents, faults } = facts;
   const doctor =

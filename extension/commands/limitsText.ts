@@ -1,4 +1,4 @@
-/** Limits as a person types them: `$0.50, 10m, 20 turns, 50k tokens`. Pure. */
+/** Reads limits as a person types them: `$0.50, 10m, 20 turns, 50k tokens`. Pure. */
 import type { Limits } from "../../protocol/session.ts";
 
 export const limitsExample = "$0.50, 10m, 20 turns, 50k tokens, 30 tools";
@@ -6,7 +6,7 @@ export const limitsExample = "$0.50, 10m, 20 turns, 50k tokens, 30 tools";
 const units = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const scales = { k: 1_000, m: 1_000_000 } as const;
 
-/** The limits, or a sentence that says what was not understood. */
+/** The limits, or a sentence about the part that is no limit. */
 export function parseLimits(text: string): { limits: Limits } | { fault: string } {
   const limits: Limits = {};
   const parts = text.split(/[,;]/).map((part) => part.trim());

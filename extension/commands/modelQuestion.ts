@@ -1,38 +1,37 @@
-/** Which model the built-in agent is to use, where nothing has named one. */
+/** Asks for the model of the built-in agent, where no agent or setting names one. */
 import { commands, QuickPickItemKind, window, type QuickPickItem } from "vscode";
 import type { AgentInfo } from "../../protocol/daemon.ts";
 import type { OfferedModel } from "../../protocol/models.ts";
 
 export interface ModelChoices {
-  /** The one of the settings, which cannot be used as it is: its key is missing, for instance. */
+  /** The model in the settings. It cannot be used now, for instance because its key is missing. */
   preset: string | undefined;
-  /** The last one that was chosen here. */
+  /** The model that was chosen last in this workspace. */
   last: string | undefined;
-  /** What the editor lends; its ids are without `vscode/`. */
+  /** The models that the editor lends; their ids lack `vscode/`. */
   offered: readonly OfferedModel[];
-  /** Whether the editor has models that it does not lend. */
+  /** Whether the editor has models that the person does not lend. */
   canLend: boolean;
 }
 
 interface ModelItem extends QuickPickItem {
   model?: string;
-  /** A command that leads to other choices, and what it gets. */
+  /** A command that leads to other choices, with its arguments. */
   command?: readonly [name: string, ...given: string[]];
 }
 
-/** It runs on a model, and neither it nor the configuration names one. */
+/** Whether the agent runs on a model, and neither the agent nor the configuration names one. */
 export function needsModel({ runner, model, available }: AgentInfo): boolean {
   return runner === "model" && model === undefined && !available;
 }
 
-/** As `provider/model`; undefined where nobody wants to any more. `look` is asked each time. */
+/** Resolves with `provider/model`, or with undefined where the person gives up. */
 export async function askForModel(
   title: string,
-  look: () => Promise<ModelChoices>,
+  readChoices: () => Promise<ModelChoices>,
 ): Promise<string | undefined> {
   for (;;) {
-    const choices = await look();
-    const items = modelItems(choices);
+    const items = modelItems(await readChoices());
     const picked = await window.showQuickPick(items, { title, placeHolder: "Choose a model" });
     if (picked === undefined || picked.model !== undefined) return picked?.model;
     if (picked.command !== undefined) await commands.executeCommand(...picked.command);
@@ -40,7 +39,7 @@ export async function askForModel(
       const typed = await typeModel(title);
       if (typed !== undefined) return typed;
     }
-    // The settings are an editor of their own, for which a pick would be in the way.
+    // The settings open in an editor, which a further pick would cover.
     if (picked.command === settings) return undefined;
   }
 }
@@ -62,7 +61,7 @@ function modelItems({ preset, last, offered, canLend }: ModelChoices): ModelItem
   const items = named
     .map((item) => ({ ...item, model: item.label }))
     .filter(({ model }) => lent.every((one) => one.model !== model));
-  // The last one first, also where the editor lends it.
+  // The model that was chosen last is first, also where the editor lends it.
   const sorted = [...items, ...lent].toSorted(
     (one, other) => Number(other.model === last) - Number(one.model === last),
   );

@@ -1,14 +1,16 @@
-/** Commands that change what is kept: rename, delete, clear finished. */
+/** Commands that rename and delete: rename, delete, clear finished. */
 import { window } from "vscode";
-import { ableOf, commandAdder, forAll, type CommandParts } from "./commandSet.ts";
+import type { Session } from "../../protocol/session.ts";
+import { ableOf, commandAdder, forAll, isConfirmed, type CommandServices } from "./commandSet.ts";
 import { confirmClear, confirmDelete, finishedIn, topmost } from "./confirmations.ts";
-import { isConfirmed } from "./steerCommands.ts";
 
 const longestTitle = 200;
 
-export function addRemoveCommands(parts: CommandParts): void {
-  const { client, model, visible } = parts;
-  const add = commandAdder(parts);
+export function addRemoveCommands(services: CommandServices): void {
+  const { client, model, visible } = services;
+  const add = commandAdder(services);
+  const deleteAll = (sessions: readonly Session[]) =>
+    forAll(sessions, ({ id }) => client.call("session/delete", { sessionId: id }));
 
   add("rename", async (sessions) => {
     const [session] = ableOf(sessions, "rename", visible);
@@ -26,15 +28,13 @@ export function addRemoveCommands(parts: CommandParts): void {
   });
   add("delete", async (sessions) => {
     const able = topmost(ableOf(sessions, "delete", visible), model);
-    if (!(await isConfirmed(confirmDelete(able, model)))) return;
-    await forAll(able, ({ id }) => client.call("session/delete", { sessionId: id }));
+    if (await isConfirmed(confirmDelete(able, model))) await deleteAll(able);
   });
   add("clearFinished", async () => {
     const finished = finishedIn(visible.inScope(), model);
     if (finished.length === 0) throw new Error("nothing here is finished");
     if (!(await isConfirmed(confirmClear(finished, model)))) return;
-    // What has been run again meanwhile is not finished any more.
-    const still = finishedIn(finished, model);
-    await forAll(still, ({ id }) => client.call("session/delete", { sessionId: id }));
+    // A session that was run again meanwhile stays.
+    await deleteAll(finishedIn(finished, model));
   });
 }

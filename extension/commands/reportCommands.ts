@@ -1,46 +1,47 @@
-/** Commands that look: result, events, cost. */
+/** Commands that open a report on a session: result, events, cost. */
 import { env, window } from "vscode";
 import type { StoredEvent } from "../../protocol/events.ts";
-import { plural } from "../sessions/sessionWords.ts";
-import { ableOf, commandAdder, type CommandParts } from "./commandSet.ts";
+import { plural } from "../base/text.ts";
+import type { Services } from "../editor/services.ts";
+import type { Ability } from "../sessions/abilities.ts";
+import { ableOf, commandAdder, type CommandServices } from "./commandSet.ts";
 import { costTableText, eventsText, resultText } from "./documentTexts.ts";
 import type { DocumentKind, SessionDocuments } from "./sessionDocuments.ts";
 
-/** The newest ones: a document with more of them is of no use to anybody. */
+/** Only the newest events: a longer document would be of no use. */
 const mostEvents = 10_000;
 const mostOpened = 10;
 const pageSize = 1000;
-const saidForMs = 4_000;
+const shownForMs = 4_000;
 
-export function addLookCommands(parts: CommandParts, documents: SessionDocuments): void {
-  const { visible } = parts;
-  const add = commandAdder(parts);
+export function addReportCommands(services: CommandServices, documents: SessionDocuments): void {
+  const { visible } = services;
+  const add = commandAdder(services);
+  const addReport = (
+    name: string,
+    ability: Ability,
+    kind: DocumentKind,
+    titleOf: (title: string) => string,
+  ) =>
+    add(name, async (sessions) => {
+      for (const { id, title } of ableOf(sessions, ability, visible).slice(0, mostOpened)) {
+        await documents.open(kind, titleOf(title), id);
+      }
+    });
 
-  add("openResult", async (sessions) => {
-    for (const { id, title } of ableOf(sessions, "result", visible).slice(0, mostOpened)) {
-      await documents.open("result", title, id);
-    }
-  });
+  addReport("openResult", "result", "result", (title) => title);
+  addReport("showEvents", "transcript", "events", (title) => `Events of ${title}`);
+  addReport("showCost", "cost", "cost", (title) => `Cost of ${title}`);
   add("copyResult", async (sessions) => {
     const able = ableOf(sessions, "result", visible);
     await env.clipboard.writeText(able.map(resultText).join("\n\n"));
-    window.setStatusBarMessage(`Copied ${plural(able.length, "result")}.`, saidForMs);
-  });
-  add("showEvents", async (sessions) => {
-    for (const { id, title } of ableOf(sessions, "transcript", visible).slice(0, mostOpened)) {
-      await documents.open("events", `Events of ${title}`, id);
-    }
-  });
-  add("showCost", async (sessions) => {
-    for (const { id, title } of ableOf(sessions, "cost", visible).slice(0, mostOpened)) {
-      await documents.open("cost", `Cost of ${title}`, id);
-    }
+    window.setStatusBarMessage(`Copied ${plural(able.length, "result")}.`, shownForMs);
   });
 }
 
-/** The text of a document about a session. Throws where the session is gone. */
-export async function sessionDocument(
-  { client, model }: CommandParts,
+/** The text of a report. Throws where the session does not exist any more. */
+export async function sessionReport(
+  { client, model }: Services,
   kind: Exclude<DocumentKind, "diagnosis">,
   sessionId: string,
 ): Promise<string> {

@@ -1,22 +1,19 @@
-/** "Run Again" for one session, as `offshoot retry` does it. */
+/** "Run Again" for one session, like `offshoot retry`. */
 import type { Session } from "../../protocol/session.ts";
-import type { DaemonClient } from "../daemon/daemonClient.ts";
+import type { Caller } from "../daemon/daemonClient.ts";
 
 /**
- * Queues another run. A session that has completed, or had nothing to do, has read all that it was
- * told, and its run would be skipped: there the last message is sent again.
+ * Queues another run. A session that was completed or skipped has read all its messages, and a run
+ * without a new one would be skipped: the last message is sent again.
  */
-export async function runAgain(
-  client: Pick<DaemonClient, "call">,
-  session: Session,
-): Promise<void> {
+export async function runAgain(client: Caller, session: Session): Promise<void> {
   const { id: sessionId, status, messageCount } = session;
   if (status === "completed" || status === "skipped") {
     const cursor = String(Math.max(0, messageCount - 20));
     const { messages } = await client.call("session/messages", { sessionId, cursor });
-    const told = messages.findLast(({ role }) => role === "user");
-    if (told !== undefined) {
-      await client.call("session/send", { sessionId, text: told.text });
+    const last = messages.findLast(({ role }) => role === "user");
+    if (last !== undefined) {
+      await client.call("session/send", { sessionId, text: last.text });
       return;
     }
   }

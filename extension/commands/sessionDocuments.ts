@@ -1,6 +1,6 @@
 /**
  * Read-only documents about sessions and the daemon. Their text is made when the editor asks for it,
- * also for those that are open again after a reload of the window.
+ * so that documents that stay open over a reload of the window get it, too.
  */
 import {
   EventEmitter,
@@ -10,19 +10,20 @@ import {
   type Disposable,
   type TextDocumentContentProvider,
 } from "vscode";
-import { oneLine } from "../sessions/sessionWords.ts";
+import { messageOf } from "../base/errors.ts";
+import { oneLine } from "../base/text.ts";
 
 export type DocumentKind = "result" | "events" | "cost" | "diagnosis";
 
 export interface SessionDocuments extends Disposable {
-  /** Opens it, with what is true now. */
+  /** Opens a document with its present text. */
   open(kind: DocumentKind, title: string, sessionId?: string): Promise<void>;
 }
 
 const scheme = "offshoot-session";
 const endings = { result: "md", events: "log", cost: "txt", diagnosis: "txt" } as const;
 
-/** `write` makes the text of a document; what it throws becomes the text. */
+/** `write` makes the text of a document; the message of an error becomes the text. */
 export function createSessionDocuments(
   write: (kind: DocumentKind, sessionId: string) => Promise<string>,
 ): SessionDocuments {
@@ -34,14 +35,14 @@ export function createSessionDocuments(
       try {
         return await write(asked.get("kind") as DocumentKind, asked.get("session") ?? "");
       } catch (error) {
-        return error instanceof Error ? error.message : String(error);
+        return messageOf(error);
       }
     },
   };
   const registered = workspace.registerTextDocumentContentProvider(scheme, provider);
   return {
     async open(kind, title, sessionId = "") {
-      // A title is a text of an agent; as the name of a document it must not be a path.
+      // A title is written by an agent and must not become a path.
       const name =
         oneLine(title, 60)
           .replaceAll(/[/\\:*?"<>|#%]/g, " ")

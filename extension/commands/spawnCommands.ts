@@ -1,18 +1,20 @@
-/** Commands that spawn: from nothing, below a session, from an editor's selection, from files. */
+/** Commands that spawn: alone, below a session, about a selection, about files. */
 import { randomUUID } from "node:crypto";
-import { isAbsolute, relative } from "node:path";
+import { relative } from "node:path";
 import { commands, Uri, window, workspace, type WorkspaceFolder } from "vscode";
 import type { Limits, Session } from "../../protocol/session.ts";
+import { isBelow } from "../base/paths.ts";
+import { registerCommand } from "../editor/commands.ts";
 import { editorModels } from "../models/lendModels.ts";
-import { ableOf, commandAdder, type CommandParts } from "./commandSet.ts";
+import { ableOf, commandAdder, type CommandServices } from "./commandSet.ts";
 import { needsModel, type ModelChoices } from "./modelQuestion.ts";
 import { askForAgent, askForModelOf, askForPrompt, type SpawnQuestions } from "./spawnQuestions.ts";
 import { composePrompt, withPrompt, type SpawnAbout } from "./spawnPrompt.ts";
 
-interface Wanted {
+interface SpawnRequest {
   parent?: Session;
   about: SpawnAbout;
-  /** Where it runs; not used below a parent, which has a folder of its own. */
+  /** Where the sub-agent works; below a parent it works in the parent's folder. */
   folder?: WorkspaceFolder | undefined;
 }
 
@@ -21,10 +23,10 @@ const agentKey = "offshoot.agent";
 const modelKey = "offshoot.model";
 const nothing: SpawnAbout = { kind: "nothing" };
 
-export function addSpawnCommands(parts: CommandParts): void {
-  const { context, client, model, visible, view, reveal } = parts;
+export function addSpawnCommands(services: CommandServices): void {
+  const { context, client, model, visible, view, reveal } = services;
   const memory = context.workspaceState;
-  const add = commandAdder(parts);
+  const add = commandAdder(services);
 
   async function modelChoices(): Promise<ModelChoices> {
     const preset = workspace.getConfiguration("offshoot").get<string>("defaultModel");
@@ -35,7 +37,7 @@ export function addSpawnCommands(parts: CommandParts): void {
     };
   }
 
-  async function spawn({ parent, about, folder }: Wanted): Promise<void> {
+  async function spawn({ parent, about, folder }: SpawnRequest): Promise<void> {
     const cwd = parent?.cwd ?? folder?.uri.fsPath;
     if (cwd === undefined) {
       const button = "Open Folder";
@@ -86,7 +88,7 @@ export function addSpawnCommands(parts: CommandParts): void {
     const folder = workspace.getWorkspaceFolder(document.uri) ?? (await chooseFolder());
     const path = pathIn(folder, document.uri);
     const text = document.getText(selection);
-    // A selection of whole lines ends before the first character of the next one.
+    // A selection of whole lines ends before the first character of the next line.
     const isWhole = selection.end.character === 0 && !selection.isSingleLine;
     const about: SpawnAbout = selection.isEmpty
       ? { kind: "files", paths: [path] }
@@ -100,32 +102,18 @@ export function addSpawnCommands(parts: CommandParts): void {
         };
     await spawn({ about, folder });
   });
-  addFilesCommand(parts, spawn);
-}
-
-/** The explorer hands over the file that was clicked, and all that are selected. */
-function addFilesCommand(
-  { context, log, start }: CommandParts,
-  spawn: (wanted: Wanted) => Promise<void>,
-): void {
-  const run = async (clicked?: unknown, selected?: unknown) => {
-    try {
-      await start();
-      const all = Array.isArray(selected) && selected.length > 0 ? selected : [clicked];
-      const uris = all.filter((one) => one instanceof Uri);
-      const [first] = uris;
-      if (first === undefined) return;
-      const folder = workspace.getWorkspaceFolder(first);
-      const paths = uris.map((uri) => pathIn(folder, uri));
-      await spawn({ about: { kind: "files", paths }, folder });
-    } catch (error) {
-      log.error(`spawnWithFiles: ${String(error)}`);
-      void window.showErrorMessage(
-        `Offshoot: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
+  // The explorer passes the clicked file and all selected ones.
+  const spawnWithFiles = async (clicked?: unknown, selected?: unknown) => {
+    await services.start();
+    const all = Array.isArray(selected) && selected.length > 0 ? selected : [clicked];
+    const uris = all.filter((one) => one instanceof Uri);
+    const [first] = uris;
+    if (first === undefined) return;
+    const folder = workspace.getWorkspaceFolder(first);
+    const paths = uris.map((uri) => pathIn(folder, uri));
+    await spawn({ about: { kind: "files", paths }, folder });
   };
-  context.subscriptions.push(commands.registerCommand("offshoot.view.spawnWithFiles", run));
+  context.subscriptions.push(registerCommand(services, "spawnWithFiles", spawnWithFiles));
 }
 
 interface Asked {
@@ -136,7 +124,7 @@ interface Asked {
   limits: Limits;
 }
 
-/** Agent, its model where it has none, then prompt; from there one can go back. */
+/** Asks for the agent, for its model where it has none, and for the prompt, which leads back, too. */
 async function askAll(questions: SpawnQuestions): Promise<Asked | undefined> {
   for (;;) {
     const agent = await askForAgent(questions);
@@ -163,7 +151,7 @@ async function chooseFolder(): Promise<WorkspaceFolder | undefined> {
 
 function pathIn(folder: WorkspaceFolder | undefined, uri: Uri): string {
   if (uri.scheme === "untitled") return uri.path;
-  if (folder === undefined) return uri.fsPath;
-  const path = relative(folder.uri.fsPath, uri.fsPath);
-  return path === "" ? "." : path.startsWith("..") || isAbsolute(path) ? uri.fsPath : path;
+  const top = folder?.uri.fsPath;
+  if (top === undefined || !isBelow(uri.fsPath, top)) return uri.fsPath;
+  return relative(top, uri.fsPath) || ".";
 }

@@ -1,11 +1,12 @@
-/** The prompt of a spawn: what was typed, what it is about, and what was typed before. Pure. */
+/** Makes the prompt of a spawn from the typed text and what the spawn is about. Pure. */
+import { fenced, shellWord } from "../base/text.ts";
 
-/** What a spawn is about besides what is typed. */
+/** What a spawn is about besides the typed text. */
 export type SpawnAbout =
   | { kind: "nothing" }
-  /** Paths from the folder that it runs in. */
+  /** Paths relative to the folder where the sub-agent works. */
   | { kind: "files"; paths: readonly string[] }
-  /** Lines from 1 on. */
+  /** Lines are counted from 1. */
   | {
       kind: "selection";
       path: string;
@@ -17,10 +18,7 @@ export type SpawnAbout =
 
 const mostEarlier = 50;
 
-/**
- * `takesCommands`: the agent runs its prompt as a command of a shell, where words about files would
- * be words of the command.
- */
+/** `takesCommands`: the agent runs its prompt as a command of a shell. */
 export function composePrompt(
   typed: string,
   about: SpawnAbout,
@@ -38,12 +36,10 @@ export function composePrompt(
   if (typed === "") return about.text;
   const { path, firstLine, lastLine, language, text } = about;
   const lines = firstLine === lastLine ? `line ${firstLine}` : `lines ${firstLine} to ${lastLine}`;
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = "`".repeat(longest + 1);
-  return `${typed}\n\n${path}, ${lines}:\n\n${fence}${language}\n${text}\n${fence}`;
+  return `${typed}\n\n${path}, ${lines}:\n\n${fenced(text, language)}`;
 }
 
-/** Says in a few words what a spawn is about, for the box in which the prompt is typed. */
+/** What a spawn is about, in a few words for the box in which the prompt is typed. */
 export function aboutText(about: SpawnAbout): string {
   if (about.kind === "nothing") return "";
   if (about.kind === "selection") {
@@ -54,12 +50,8 @@ export function aboutText(about: SpawnAbout): string {
   return others.length === 0 ? first : `${first} and ${others.length} more`;
 }
 
-/** The newest first, each once. */
+/** The earlier prompts with the newest first, each once. */
 export function withPrompt(earlier: readonly string[], typed: string): string[] {
   if (typed === "") return [...earlier];
   return [typed, ...earlier.filter((one) => one !== typed)].slice(0, mostEarlier);
-}
-
-function shellWord(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,4 +1,4 @@
-/** What a person is asked before a spawn: which agent, what it should do, within which limits. */
+/** The questions before a spawn: which agent, what it should do, within which limits. */
 import {
   env,
   QuickInputButtons,
@@ -9,14 +9,14 @@ import {
 } from "vscode";
 import type { AgentInfo } from "../../protocol/daemon.ts";
 import type { Limits } from "../../protocol/session.ts";
-import { oneLine } from "../sessions/sessionWords.ts";
+import { joined, oneLine } from "../base/text.ts";
 import { limitsExample, parseLimits } from "./limitsText.ts";
 import { askForModel, needsModel, type ModelChoices } from "./modelQuestion.ts";
 import { aboutText, type SpawnAbout } from "./spawnPrompt.ts";
 
 export interface SpawnQuestions {
   agents: readonly AgentInfo[];
-  /** What is wrong in the configuration. */
+  /** Faults in the configuration. */
   faults: readonly string[];
   about: SpawnAbout;
   parentTitle?: string;
@@ -31,7 +31,7 @@ interface AgentItem extends QuickPickItem {
   fault?: string;
 }
 
-/** An agent that can be used, once it has a model; undefined where nobody wants one. */
+/** Resolves with a usable agent, which may still need a model; undefined where the person gives up. */
 export async function askForAgent(questions: SpawnQuestions): Promise<AgentInfo | undefined> {
   for (;;) {
     const picked = await window.showQuickPick(agentItems(questions), {
@@ -81,7 +81,7 @@ function separator(label: string): AgentItem[] {
   return label === "" ? [] : [{ label, kind: QuickPickItemKind.Separator }];
 }
 
-/** Says why it cannot be used, and how it could; a command that would help can be copied. */
+/** Shows why an agent cannot be used; a command that would help can be copied. */
 async function explain({ agent, fault }: AgentItem): Promise<void> {
   const why = fault ?? agent?.reason ?? "";
   const message = fault ?? `${agent?.name ?? ""} cannot be used here: ${why}`;
@@ -92,7 +92,7 @@ async function explain({ agent, fault }: AgentItem): Promise<void> {
   }
 }
 
-/** The model for an agent that has none; undefined where nobody wants one. */
+/** Resolves with the model for an agent that has none; undefined where the person gives up. */
 export async function askForModelOf(
   questions: SpawnQuestions,
   agent: AgentInfo,
@@ -100,7 +100,7 @@ export async function askForModelOf(
   return await askForModel(titleOf(questions, `which model for ${agent.name}?`), questions.models);
 }
 
-/** What was typed, `back` to choose another agent, or undefined where nobody wants to any more. */
+/** Resolves with what was typed, `back` to choose another agent, or undefined to give up. */
 export async function askForPrompt(
   questions: SpawnQuestions,
   agent: string,
@@ -118,7 +118,7 @@ export async function askForPrompt(
   }
 }
 
-/** Shows the box once; what was typed stands in `asked` afterwards. */
+/** Shows the box once and writes what was typed to `asked`. */
 function promptBox(
   questions: SpawnQuestions,
   agent: string,
@@ -131,12 +131,12 @@ function promptBox(
   box.title = titleOf(questions, agent);
   const asks = agent === "shell" ? "A shell command." : "What should it do?";
   box.placeholder =
-    about.kind === "selection" ? `${asks} Nothing: what is selected is the prompt.` : asks;
+    about.kind === "selection" ? `${asks} Empty: the selection is the prompt.` : asks;
   const facts = [
     aboutText(about) && `about ${aboutText(about)}`,
     asked.limits && `at most ${asked.limits}`,
   ];
-  box.prompt = facts.filter(Boolean).join(", ");
+  box.prompt = joined(facts, ", ");
   box.value = asked.typed;
   box.ignoreFocusOut = true;
   box.buttons = [

@@ -1,42 +1,43 @@
-/** How long to wait before the next attempt to connect. Pure but for the clock that it is given. */
+/** How long to wait before the next attempt to connect. */
 
-export interface BackOff {
-  /** A connection is there. */
-  connected(): void;
-  /** Milliseconds until the next attempt; undefined when there have been enough of them. */
-  nextWaitMs(): number | undefined;
-  /** A person asked for it: the attempts begin anew. */
-  reset(): void;
-}
-
-interface Parts {
-  /** Milliseconds, one for each attempt. */
+interface Options {
+  /** Milliseconds before each attempt; after the last one there is no further attempt. */
   waitsMs: readonly number[];
   /**
-   * A connection that held this long was stable. Only that makes the attempts begin anew, never a
-   * connection that came about: something that connects and dies at once must come to an end.
+   * A connection that held this long was stable, and the attempts are counted from the start again.
+   * A connection that ends before does not reset the count: otherwise a program that connects and
+   * dies at once would be started for ever.
    */
   stableMs: number;
-  /** Milliseconds of any clock that never goes back. */
+  /** Milliseconds of a clock that never goes back. */
   now: () => number;
 }
 
-export function createBackOff({ waitsMs, stableMs, now }: Parts): BackOff {
-  let attempts = 0;
-  let connectedAt: number | undefined;
-  return {
-    connected() {
-      connectedAt = now();
-    },
-    nextWaitMs() {
-      if (connectedAt !== undefined && now() - connectedAt >= stableMs) attempts = 0;
-      connectedAt = undefined;
-      attempts += 1;
-      return waitsMs[attempts - 1];
-    },
-    reset() {
-      attempts = 0;
-      connectedAt = undefined;
-    },
-  };
+export class BackOff {
+  readonly #options: Options;
+  #attempts = 0;
+  #connectedAt: number | undefined;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  connected(): void {
+    this.#connectedAt = this.#options.now();
+  }
+
+  /** Milliseconds until the next attempt; undefined after the last one. */
+  nextWaitMs(): number | undefined {
+    const { waitsMs, stableMs, now } = this.#options;
+    if (this.#connectedAt !== undefined && now() - this.#connectedAt >= stableMs) this.reset();
+    this.#connectedAt = undefined;
+    this.#attempts += 1;
+    return waitsMs[this.#attempts - 1];
+  }
+
+  /** A person asked for a connection: counts the attempts from the start. */
+  reset(): void {
+    this.#attempts = 0;
+    this.#connectedAt = undefined;
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * One connection to a front, from its start to its end. vscode-languageclient starts the bundled
- * front on the editor's own Node. Whether there is another one after it is daemonClient.ts's affair.
+ * One connection to a front, from start to end. vscode-languageclient starts the bundled front on
+ * the editor's own Node. Reconnecting is up to daemonClient.ts.
  */
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
@@ -15,50 +15,51 @@ import {
 } from "vscode-languageclient/node";
 import type { LogOutputChannel } from "vscode";
 import type { ClientOptions } from "../../protocol/daemon.ts";
+import { errorKind } from "../base/errors.ts";
 
 export interface Connection {
   readonly client: LanguageClient;
-  /** Resolves when it has ended without being asked to. */
+  /** Resolves when the connection has ended without `stop`. */
   readonly lost: Promise<void>;
-  /** Ends it; never rejects. */
+  /** Ends the connection; never rejects. */
   stop(): Promise<void>;
 }
 
-interface Parts {
-  /** Path of the bundle that is the front. */
+interface Options {
+  /** Path of the front's bundle. */
   front: string;
   /** Arguments besides `--stdio`, such as `--state-dir`. */
   args: readonly string[];
   options: ClientOptions;
   log: LogOutputChannel;
-  /** Called before anything can come from the daemon: register handlers here. */
+  /** Called before anything can arrive from the daemon: register handlers here. */
   prepare: (client: LanguageClient) => void;
 }
 
-/** How long the last line of a front that has ended may take. */
-const lastWordsMs = 100;
+/** How long to wait for the last line of a front that has ended. */
+const lastLineMs = 100;
 
-/** Rejects with the reason where no connection comes about; nothing of it is left then. */
-export async function openConnection(parts: Parts): Promise<Connection> {
-  const { front, log } = parts;
+/** Rejects with the reason where no connection can be made, and leaves nothing running. */
+export async function openConnection(given: Options): Promise<Connection> {
+  const { front, log } = given;
   const lost = Promise.withResolvers<void>();
-  /** A front that cannot go on says why on its stderr, and its answer may not be read any more. */
-  let lastWords = "";
-  const run = { module: front, transport: TransportKind.stdio, args: [...parts.args] };
+  /** A front that fails writes the reason to stderr; its last answer may be lost. */
+  let lastLine = "";
+  const run = { module: front, transport: TransportKind.stdio, args: [...given.args] };
   const server: ServerOptions = { run, debug: run };
   const options: LanguageClientOptions = {
     // Offshoot serves no documents, only its own requests.
     documentSelector: [],
     outputChannel: log,
     revealOutputChannelOn: RevealOutputChannelOn.Never,
-    initializationOptions: { offshoot: parts.options },
+    initializationOptions: { offshoot: given.options },
     initializationFailedHandler: () => false,
     stdioOptions: {
-      // The protocol's own; the library does not ask for it where that goes over stdio.
+      // stdout carries the protocol: the library never calls this.
       stdout: () => undefined,
       stderr(input) {
         createInterface({ input, crlfDelay: Infinity }).on("line", (line) => {
-          lastWords = line.replace(/^offshoot: /, "");
+          lastLine = line.replace(/^offshoot: /, "");
           log.warn(line);
         });
       },
@@ -72,16 +73,17 @@ export async function openConnection(parts: Parts): Promise<Connection> {
     },
   };
   const client = new QuietClient("offshoot", "Offshoot", server, options);
-  parts.prepare(client);
-  // A front that dies before it has answered `initialize` would leave that open for ever.
+  given.prepare(client);
+  // The library would wait for ever for a front that dies before it has answered `initialize`.
   const died = lost.promise.then(() => Promise.reject(new Error("the front has ended at once")));
-  // Nobody waits for it after the race.
+  // After the race nobody waits for this promise.
   died.catch(() => undefined);
   try {
     await Promise.race([client.start(), died]);
   } catch (error) {
-    await delay(lastWordsMs);
-    throw isRefusal(error) || lastWords === "" ? error : new Error(lastWords);
+    await delay(lastLineMs);
+    // An error of the daemon's own says more than the last line.
+    throw errorKind(error) !== undefined || lastLine === "" ? error : new Error(lastLine);
   }
   return {
     client,
@@ -90,12 +92,7 @@ export async function openConnection(parts: Parts): Promise<Connection> {
   };
 }
 
-/** An answer of the daemon that says by its type what is wrong. */
-function isRefusal(error: unknown): boolean {
-  return typeof (error as { data?: { kind?: unknown } }).data?.kind === "string";
-}
-
-/** What goes wrong is said once, by who decides what becomes of it, and not by the library too. */
+/** Logs errors without a message to the person: the caller decides what is shown. */
 class QuietClient extends LanguageClient {
   override error(message: string, data?: unknown): void {
     super.error(data instanceof Error ? `${message} ${data.message}` : message, undefined, false);

@@ -1,8 +1,8 @@
-/** The editor's settings under `offshoot`, as the daemon and the other parts want them. Pure. */
+/** The editor's settings under `offshoot`, for the daemon and for the extension itself. Pure. */
 import { join } from "node:path";
 import type { Config } from "../../protocol/config.ts";
 
-/** What `workspace.getConfiguration("offshoot")` is, as far as it is used here. */
+/** The part of `workspace.getConfiguration("offshoot")` that is used here. */
 export interface SettingsReader {
   get(name: string): unknown;
 }
@@ -11,20 +11,19 @@ export const notificationLevels = ["all", "needsMe", "failures", "none"] as cons
 export type NotificationLevel = (typeof notificationLevels)[number];
 
 /**
- * The part that the daemon gets from its client. What nobody has set is left out, so that the
- * daemon's own files count. Nothing is checked here: the daemon does, names what is wrong, and uses
- * the rest.
+ * The settings that the daemon gets from its client. Those that nobody has set are left out, so that
+ * the daemon's configuration file applies. The daemon checks them, reports faults, and uses the rest.
  */
 export function clientSettings(settings: SettingsReader): Config {
   const mode = settings.get("permissions.mode");
-  const parts = {
+  const given = {
     agents: settings.get("agents"),
     defaultAgent: settings.get("defaultAgent"),
     defaultModel: settings.get("defaultModel"),
     limits: settings.get("limits"),
     permissions: isSet(mode) ? { mode } : undefined,
   };
-  return Object.fromEntries(Object.entries(parts).filter(([, value]) => isSet(value))) as Config;
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => isSet(value))) as Config;
 }
 
 export function notificationLevel(settings: SettingsReader): NotificationLevel {
@@ -32,14 +31,14 @@ export function notificationLevel(settings: SettingsReader): NotificationLevel {
   return notificationLevels.find((one) => one === level) ?? "needsMe";
 }
 
-/** The state folder that was chosen, for `--state-dir`; undefined: the platform's. */
+/** The chosen state folder, for `--state-dir`; undefined for the platform's default. */
 export function stateFolder(settings: SettingsReader, home: string): string | undefined {
   const folder = settings.get("stateFolder");
   if (typeof folder !== "string" || folder.trim() === "") return undefined;
   return folder.trim().replace(/^~(?=$|[/\\])/, () => join(home));
 }
 
-/** The settings' editor writes empty values where a person has cleared one. */
+/** The settings editor stores an empty value for a setting that a person has cleared. */
 function isSet(value: unknown): boolean {
   if (value === undefined || value === null || value === "") return false;
   return typeof value !== "object" || Object.keys(value).length > 0;

@@ -1,4 +1,4 @@
-/** One turn of a chat model of the editor: our shapes in, its answer part by part, and what it cost. */
+/** One turn of a chat model of the editor: its answer part by part, and the tokens that it used. */
 import {
   LanguageModelChatMessage,
   LanguageModelChatToolMode,
@@ -11,15 +11,15 @@ import {
 } from "vscode";
 import type { ModelAnswer, ModelMessage, ModelPart, ModelQuestion } from "../../protocol/models.ts";
 
-/** Rejects with the editor's own error, such as that the person refused. */
+/** Rejects with the editor's own error, for instance where the person has refused. */
 export async function askModel(
   model: LanguageModelChat,
   { instructions, messages, tools }: ModelQuestion,
-  say: (part: ModelPart) => void,
+  onPart: (part: ModelPart) => void,
   token: CancellationToken,
 ): Promise<ModelAnswer> {
   const asked = [
-    // The editor's models know no instructions apart from what the user says.
+    // The editor's models have no system prompt: the instructions are a message of the user.
     LanguageModelChatMessage.User(instructions),
     ...messages.map(chatMessage),
   ];
@@ -40,16 +40,16 @@ export async function askModel(
   for await (const part of answer.stream) {
     if (part instanceof LanguageModelTextPart) {
       said += part.value;
-      say({ type: "text", text: part.value });
+      onPart({ type: "text", text: part.value });
     } else if (part instanceof LanguageModelToolCallPart) {
       said += JSON.stringify(part.input);
-      say({ type: "toolCall", toolUseId: part.callId, name: part.name, input: part.input });
+      onPart({ type: "toolCall", toolUseId: part.callId, name: part.name, input: part.input });
     }
   }
   return await countTokens(model, asked, said, token);
 }
 
-/** The editor tells nobody what a turn cost; its own counter comes near. */
+/** The editor does not report the tokens of a turn; its own counter estimates them. */
 async function countTokens(
   model: LanguageModelChat,
   asked: readonly LanguageModelChatMessage[],
@@ -61,7 +61,7 @@ async function countTokens(
     const inputTokens = counts.reduce((sum, count) => sum + count, 0);
     return { inputTokens, outputTokens: await model.countTokens(said, token) };
   } catch {
-    // Without a counter the usage stays unknown; the answer is none the worse for it.
+    // Without a counter the usage stays unknown, and the answer is valid all the same.
     return {};
   }
 }

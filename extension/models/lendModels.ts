@@ -1,47 +1,38 @@
 /**
- * The editor's chat models (Copilot's, and those of other extensions) for the built-in agent, as
- * `vscode/<vendor>/<family>`. They are offered only after the person has said so once; the editor
- * itself asks again before the first use of each.
+ * Lends the editor's chat models (Copilot's, and those of other extensions) to the built-in agent, as
+ * `vscode/<vendor>/<family>`. The person must agree once; the editor itself asks again before the
+ * first use of each model.
  */
-import { commands, lm, window, type ExtensionContext, type LanguageModelChat } from "vscode";
+import { lm, window, type ExtensionContext, type LanguageModelChat } from "vscode";
 import type { ModelQuestion, OfferedModel } from "../../protocol/models.ts";
-import type { ExtensionParts } from "../editor/services.ts";
+import { registerCommand } from "../editor/commands.ts";
+import type { Services } from "../editor/services.ts";
 import { askModel } from "./askModel.ts";
 
 const consentKey = "offshoot.lendsModels";
 
-/** What sub-agents may use of it, and whether there is more that they may not. */
-export async function editorModels({ globalState }: Pick<ExtensionContext, "globalState">) {
-  const models = await lm.selectChatModels();
-  const hasConsent = globalState.get<boolean>(consentKey) === true;
-  return { offered: hasConsent ? offered(models) : [], canLend: !hasConsent && models.length > 0 };
+function hasConsent({ globalState }: Pick<ExtensionContext, "globalState">): boolean {
+  return globalState.get<boolean>(consentKey) === true;
 }
 
-export function addEditorModels({ context, client, log, start }: ExtensionParts): void {
-  const hasConsent = () => context.globalState.get<boolean>(consentKey) === true;
+/** The models that sub-agents may use, and whether the person could lend more. */
+export async function editorModels(context: Pick<ExtensionContext, "globalState">) {
+  const models = await lm.selectChatModels();
+  const isLent = hasConsent(context);
+  return { offered: isLent ? offered(models) : [], canLend: !isLent && models.length > 0 };
+}
 
-  /** Offers what there is now, or takes everything back. */
+export function addEditorModels(services: Services): void {
+  const { context, client, log, start } = services;
+
+  /** Offers the present models to the daemon; none where the person does not lend them. */
   async function offer(): Promise<void> {
     if (client.state.kind !== "connected") return;
-    const models = hasConsent() ? offered(await lm.selectChatModels()) : [];
-    await client.call("model/offer", { models });
+    await client.call("model/offer", { models: (await editorModels(context)).offered });
   }
 
-  const offerQuietly = () =>
+  const offerSoon = () =>
     void offer().catch((error: unknown) => log.warn(`the editor's models: ${String(error)}`));
-
-  client.onRequest("model/complete", async (params, token) => {
-    const question = params as ModelQuestion;
-    const models = hasConsent() ? await lm.selectChatModels() : [];
-    const model = models.find((candidate) => idOf(candidate) === question.model);
-    if (model === undefined) throw new Error(`the editor has no model ${question.model} any more`);
-    return await askModel(
-      model,
-      question,
-      (part) => client.notify("model/part", { requestId: question.requestId, part }),
-      token,
-    );
-  });
 
   async function lend(): Promise<void> {
     const models = await lm.selectChatModels();
@@ -74,25 +65,27 @@ export function addEditorModels({ context, client, log, start }: ExtensionParts)
     void window.showInformationMessage("Sub-agents no longer use the editor's models.");
   }
 
-  const add = (name: string, action: () => Promise<void>) =>
-    commands.registerCommand(`offshoot.view.${name}`, async () => {
-      try {
-        await action();
-      } catch (error) {
-        log.error(`${name}: ${String(error)}`);
-        void window.showErrorMessage(`Offshoot: ${String(error)}`);
-      }
-    });
-
+  client.onRequest("model/complete", async (params, token) => {
+    const question = params as ModelQuestion;
+    const models = hasConsent(context) ? await lm.selectChatModels() : [];
+    const model = models.find((candidate) => idOf(candidate) === question.model);
+    if (model === undefined) throw new Error(`the editor has no model ${question.model} any more`);
+    return await askModel(
+      model,
+      question,
+      (part) => client.notify("model/part", { requestId: question.requestId, part }),
+      token,
+    );
+  });
   context.subscriptions.push(
-    client.onConnected(offerQuietly),
-    lm.onDidChangeChatModels(offerQuietly),
-    add("lendModels", lend),
-    add("takeBackModels", takeBack),
+    client.onConnected(offerSoon),
+    lm.onDidChangeChatModels(offerSoon),
+    registerCommand(services, "lendModels", lend),
+    registerCommand(services, "takeBackModels", takeBack),
   );
 }
 
-/** One for each family; of several versions the editor lists the newest first. */
+/** One model for each family; the editor lists the newest version first. */
 function offered(models: readonly LanguageModelChat[]): OfferedModel[] {
   const byId = new Map<string, OfferedModel>();
   for (const model of models) {

@@ -1,12 +1,12 @@
 /** API keys of model providers, in the editor's secret storage and nowhere else. */
 import type { Disposable, SecretStorage } from "vscode";
 
-/** All keys are one secret: nothing tells which secrets there are. */
+/** All keys are stored as one secret, because the editor cannot list the names of secrets. */
 const secretName = "offshoot.apiKeys";
 
 export type ApiKeys = Record<string, string>;
 
-/** By the name of the provider, such as `anthropic`. */
+/** The keys by the name of their provider, such as `anthropic`. */
 export async function apiKeysFor(secrets: SecretStorage): Promise<ApiKeys> {
   const text = await secrets.get(secretName);
   if (text === undefined) return {};
@@ -33,7 +33,7 @@ export async function forgetApiKey(secrets: SecretStorage, provider: string): Pr
   else await secrets.store(secretName, JSON.stringify(others));
 }
 
-/** Called when a key was stored or forgotten, in whichever window. */
+/** Calls the handler when a key was stored or forgotten, in any window. */
 export function onDidChangeApiKeys(secrets: SecretStorage, handler: () => void): Disposable {
   return secrets.onDidChange(({ key }) => {
     if (key === secretName) handler();

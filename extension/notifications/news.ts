@@ -1,25 +1,24 @@
-/** What is worth a notification, how it reads, and what becomes one when there is much of it. Pure. */
+/** What is worth a notification, its text, and how many become one notification. Pure. */
 import type { Approval } from "../../protocol/approvals.ts";
 import type { Completion } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
 import { approvalSentence } from "../approvals/approvalRow.ts";
-import { withoutLinks } from "../base/text.ts";
+import { oneLine, withoutLinks } from "../base/text.ts";
 import { whyEnded } from "../sessions/outcomeWords.ts";
-import { oneLine } from "../sessions/sessionWords.ts";
-import { waitsForWords } from "../statusBar/statusText.ts";
+import { needsMessage } from "../sessions/sessionWords.ts";
 import type { NotificationLevel } from "../editor/settings.ts";
 
 export interface News {
-  /** Names the transition: the same in every window, and never again for another one. */
+  /** Identifies the transition: the same in every window, and never used for another one. */
   key: string;
   about: "approval" | "input" | "failed" | "finished";
   sessionId: string;
   text: string;
-  /** Nobody but a person looks after it: it waits for one, or a person has spawned it. */
+  /** Only a person can act on it: it waits for one, or has failed and no parent gets the error. */
   needsPerson: boolean;
   approvalId?: string;
-  /** What befell several at once, such as that the daemon ended: they are told of together. */
-  together?: string;
+  /** An event that hit several at once, such as the end of the daemon: they share a notification. */
+  sharedEvent?: string;
 }
 
 export function newsOfApproval(approval: Approval): News {
@@ -33,9 +32,9 @@ export function newsOfApproval(approval: Approval): News {
   };
 }
 
-/** A run that waits for a person's words. */
+/** A run that waits for a message from a person. */
 export function newsOfSession(session: Session): News | undefined {
-  if (!waitsForWords(session) || session.status !== "suspended") return undefined;
+  if (!needsMessage(session) || session.status !== "suspended") return undefined;
   return {
     key: `input-${session.runId}-${session.suspendedAt}`,
     about: "input",
@@ -45,7 +44,7 @@ export function newsOfSession(session: Session): News | undefined {
   };
 }
 
-/** The end of a run. What a person has ended, or what never ran, is none. */
+/** The end of a run; none for a run that was cancelled or skipped. */
 export function newsOfCompletion(
   completion: Completion,
   session: Session | undefined,
@@ -55,7 +54,7 @@ export function newsOfCompletion(
     return undefined;
   const name = nameOf(session);
   const hasFailed = status !== "completed";
-  // That it is not on disk yet is said by the view.
+  // The view shows whether the result is on disk yet.
   const why = whyEnded({ ...completion, stored: true });
   const end = why === "" ? endings[status] : `${endings[status]}: ${why}`;
   return {
@@ -63,13 +62,14 @@ export function newsOfCompletion(
     about: hasFailed ? "failed" : "finished",
     sessionId,
     text: `${name} ${end}.`,
-    // What a sub-agent has spawned fails to that sub-agent first.
+    // The error of a deeper sub-agent goes to its parent first.
     needsPerson: hasFailed && session?.depth === 1,
-    ...(status === "interrupted" && { together: `were interrupted: ${why}` }),
+    ...(status === "interrupted" && { sharedEvent: `were interrupted: ${why}` }),
   };
 }
 
-export function isWanted(level: NotificationLevel, { about, needsPerson }: News): boolean {
+/** Whether the setting lets the news through. */
+export function passesLevel(level: NotificationLevel, { about, needsPerson }: News): boolean {
   switch (level) {
     case "all":
       return true;
@@ -82,31 +82,28 @@ export function isWanted(level: NotificationLevel, { about, needsPerson }: News)
   }
 }
 
-/** One notification: of one piece of news, or of many of the same kind. */
+/** One notification, of one piece of news or of several of the same kind. */
 export interface Notice {
   news: readonly News[];
   text: string;
 }
 
-/**
- * Puts what came together into notices: each alone while there are few of its kind, and nothing has
- * befallen several of them at once.
- */
+/** One notice for each piece of news while there are few of a kind, else one for all of that kind. */
 export function noticesOf(news: readonly News[]): Notice[] {
-  const groups = Map.groupBy(news, ({ about, together }) => together ?? about);
+  const groups = Map.groupBy(news, ({ about, sharedEvent }) => sharedEvent ?? about);
   return [...groups.values()].flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
-    const { about, together } = first;
-    const most = together === undefined ? mostAtOnce : 1;
+    const { about, sharedEvent } = first;
+    const most = sharedEvent === undefined ? mostAtOnce : 1;
     if (group.length <= most)
       return group.map((one) => ({ news: [one], text: withoutLinks(one.text) }));
-    const what = withoutLinks(together ?? summaries[about]);
+    const what = withoutLinks(sharedEvent ?? summaries[about]);
     return [{ news: group, text: `${group.length} sub-agents ${what}.` }];
   });
 }
 
-/** More notifications than these cover each other, and are no news any more. */
+/** The editor shows no more than these next to each other. */
 const mostAtOnce = 3;
 
 const endings = {

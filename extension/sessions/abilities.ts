@@ -1,4 +1,4 @@
-/** What can be done with a session in the state that it is in. Pure. */
+/** What can be done with a session, by its state and the states below it. Pure. */
 import type { Session } from "../../protocol/session.ts";
 import { isLive, isTerminal } from "../../protocol/states.ts";
 import { needsPerson } from "./sessionWords.ts";
@@ -23,16 +23,16 @@ export const allAbilities: readonly Ability[] = [
   ...["transcript", "result", "cost", "rename", "delete", "wait"],
 ] as Ability[];
 
-/** How many sessions there are below one, by what matters to what can be done. */
+/** How many sessions below one are in the states that decide what can be done. */
 export interface Below {
-  /** Not ended, and not merely created. */
+  /** Neither ended nor merely created. */
   open: number;
   running: number;
   queued: number;
-  /** Queued, or live with turns at which they can be held. */
+  /** Queued, or live with turns at which a run can pause. */
   pausable: number;
   paused: number;
-  /** They go on only when a person does something. */
+  /** Those that wait for a person. */
   needing: number;
 }
 
@@ -41,7 +41,7 @@ export const nothingBelow: Below = {
   ...{ pausable: 0, paused: 0, needing: 0 },
 };
 
-/** Adds what a session and all below it contribute to its parent's count. */
+/** Adds a child, and what is below it, to the counts of its parent. */
 export function addBelow(sum: Below, session: Session, below: Below): Below {
   const isOpen = !isTerminal(session) && session.status !== "created" && session.kind === "child";
   return {
@@ -58,7 +58,7 @@ export function abilitiesOf(session: Session, below: Below): Ability[] {
   const { status } = session;
   const isChild = session.kind === "child";
   const isOver = isTerminal(session);
-  // What an outside agent started, that agent alone can steer.
+  // Only the outside agent that started a session can steer it.
   const isOwn = isChild && session.adopted !== true;
   const isOpen = isChild && !isOver && status !== "created";
   const can: Record<Ability, boolean> = {
@@ -72,14 +72,14 @@ export function abilitiesOf(session: Session, below: Below): Ability[] {
     result: isOver && (session.result !== undefined || session.error !== undefined),
     cost: true,
     rename: true,
-    // It goes with its parent's run, and only when that has ended can it go alone.
+    // An adopted session belongs to its parent's run and can be deleted alone only after its end.
     delete: isOwn || isOver || !isChild,
     wait: isOpen || below.open > 0,
   };
   return allAbilities.filter((ability) => can[ability]);
 }
 
-/** Only the built-in agent has turns at which a live run could be held. */
+/** Only the built-in agent has turns at which a live run can pause. */
 function canPause(session: Session): boolean {
   const hasTurns = session.runner === "model" && session.adopted !== true;
   return session.status === "queued" || (isLive(session) && hasTurns);

@@ -1,25 +1,25 @@
-/** How the end of a run reads: each fact once, in the fewest words. Pure. */
+/** The words for how a run ended: each fact once, in the fewest words. Pure. */
 import type { RunError, TerminalStatus } from "../../protocol/session.ts";
-import { oneLine } from "./sessionWords.ts";
+import { oneLine } from "../base/text.ts";
 
 /** A session that has ended, or the completion of a run. */
 export interface Outcome {
   status: TerminalStatus;
   error?: RunError | undefined;
   reason?: string | undefined;
-  /** False: the store could not take it yet. */
+  /** False: not written to the store yet. */
   stored: boolean;
 }
 
 const longestReason = 200;
 
-/** `cancelled by user`, `exited with code 3`, `interrupted: the daemon ended`; empty: as wished. */
+/** `cancelled by user`, `exited with code 3`, `interrupted: the daemon ended`; empty for success. */
 export function outcomeText(outcome: Outcome): string {
   const why = whyEnded(outcome);
   switch (outcome.status) {
     case "completed":
       return why;
-    // The sign says that it is an error.
+    // The icon says that it is an error.
     case "error":
       return why === "" ? "failed" : why;
     case "cancelled":
@@ -33,7 +33,7 @@ export function outcomeText(outcome: Outcome): string {
   }
 }
 
-/** What the state alone does not say, without the state; may be empty. */
+/** The reason for the end, without the state; may be empty. */
 export function whyEnded({ status, error, reason, stored }: Outcome): string {
   const said = error?.message ?? "";
   switch (status) {
@@ -42,7 +42,7 @@ export function whyEnded({ status, error, reason, stored }: Outcome): string {
     case "error":
       return oneLine(said === "" ? reasonText(reason) : said, longestReason);
     case "cancelled":
-      // What somebody gave as the reason says more than who it was.
+      // A reason that somebody gave says more than who cancelled.
       return oneLine(reasonText(reason) || (cancelWords[said] ?? said), longestReason);
     case "timeout":
       return idleText(said);
@@ -53,7 +53,7 @@ export function whyEnded({ status, error, reason, stored }: Outcome): string {
   }
 }
 
-/** The codes that the daemon gives as reasons, in words; anything else is a person's own. */
+/** A reason code of the daemon in words; any other reason was written by a person. */
 export function reasonText(reason: string | undefined): string {
   return reason === undefined ? "" : (reasons[reason] ?? reason);
 }
@@ -64,14 +64,14 @@ const reasons: Readonly<Record<string, string>> = {
   runner_lost: "its agent was lost",
 };
 
-/** The daemon's own sentences, without what the state has said already. */
+/** The daemon's own sentences, without the word that the state says already. */
 const cancelWords: Readonly<Record<string, string>> = {
   "Cancelled by user": "by user",
   "Cancelled by parent": "by its parent",
   "Cancelled before start": "before it started",
 };
 
-/** The time that it took stands beside it. */
+/** Empty for a run that took too long: its duration is shown beside it. */
 function idleText(said: string): string {
   const [, seconds] = /idle timeout after (\d+) seconds/.exec(said) ?? [];
   return seconds === undefined ? "" : `no event for ${seconds}s`;

@@ -1,28 +1,28 @@
 /**
- * How each state of a session looks, wherever it is shown: rows, transcripts, timelines. One
- * meaning has one colour and one sign; the signs tell the states apart without any colour. Pure.
+ * The sign of each state of a session, for rows, transcripts and timelines. One meaning has one
+ * colour and one sign; the signs differ in shape, too, so that nobody depends on the colour. Pure.
  */
 import type { Session, SessionStatus, WaitingFor } from "../../protocol/session.ts";
 
-/** The state; where the session waits, for what. */
-export type StateLook = Exclude<SessionStatus, "suspended"> | "stalled" | WaitingFor["kind"];
+/** The state as people see it; of a session that waits, what it waits for. */
+export type ShownState = Exclude<SessionStatus, "suspended"> | "stalled" | WaitingFor["kind"];
 
-/** What a colour means. `needsYou`: nothing but a person gets it on; `waits`: others do. */
+/** What a colour means. `needsYou`: waits for a person; `waits`: waits for something else. */
 export type Tone = "works" | "needsYou" | "waits" | "good" | "bad" | "odd" | "quiet";
 
-export interface Look {
+export interface Sign {
   tone: Tone;
   /** Name of a codicon; `spin` ones turn. */
   icon: string;
-  /** What an outside agent started has the same sign without its circle. */
+  /** The same sign without its circle, for a session that an outside agent started. */
   adoptedIcon?: string;
-  /** The same sign as lines in a square of 16 by 16, drawn with a pen of 1.5. */
+  /** The sign as an SVG path in a square of 16 by 16, for a stroke width of 1.5. */
   strokes: string;
 }
 
 const circle = "M8 2.6a5.4 5.4 0 1 0 0 10.8a5.4 5.4 0 1 0 0-10.8z";
 
-export const looks: Readonly<Record<StateLook, Look>> = {
+export const stateSigns: Readonly<Record<ShownState, Sign>> = {
   created: { tone: "quiet", icon: "circle-outline", strokes: circle },
   queued: { tone: "quiet", icon: "clock", strokes: `${circle} M8 5v3.3l2.2 1.4` },
   running: {
@@ -85,23 +85,23 @@ export const looks: Readonly<Record<StateLook, Look>> = {
   skipped: { tone: "quiet", icon: "dash", strokes: "M3.6 8h8.8" },
 };
 
-/** Ids of theme colours. Without one a sign has the colour of the text beside it. */
+/** Ids of theme colours. A sign without one has the colour of the text beside it. */
 export const toneColors: Readonly<Record<Exclude<Tone, "quiet">, string>> = {
   works: "charts.blue",
   needsYou: "charts.yellow",
   waits: "charts.purple",
   good: "charts.green",
   bad: "charts.red",
-  // That of charts is too pale to be seen in some light themes.
+  // The orange of the charts is too pale in some light themes.
   odd: "symbolIcon.eventForeground",
 };
 
-export function stateLook(session: Session): StateLook {
+export function shownState(session: Session): ShownState {
   if (session.status === "suspended") return session.waitingFor.kind;
   return session.status === "running" && session.stalled ? "stalled" : session.status;
 }
 
-/** Where only the status is known: what a run waits for is then taken to be others. */
-export function lookOfStatus(status: SessionStatus): StateLook {
+/** The state of a session of which only the status is known. */
+export function shownStateOf(status: SessionStatus): ShownState {
   return status === "suspended" ? "children" : status;
 }

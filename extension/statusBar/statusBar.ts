@@ -1,25 +1,21 @@
-/** The item of the status bar: says what runs, what waits for a person, and what today has cost. */
-import { MarkdownString, StatusBarAlignment, ThemeColor, window, type Disposable } from "vscode";
-import type { OpenApprovals } from "../approvals/approvalInbox.ts";
-import type { ExtensionParts } from "../editor/services.ts";
-import { presenceFacts, presenceText } from "./statusText.ts";
+/** The item of the status bar: what runs, what waits for a person, and the cost of today. */
+import { MarkdownString, StatusBarAlignment, ThemeColor, window } from "vscode";
+import type { OpenApprovals } from "../approvals/openApprovals.ts";
+import type { Services } from "../editor/services.ts";
+import { statusFacts, statusText } from "./statusText.ts";
 
-/** Heartbeats of a hundred runs must not count everything a hundred times. */
+/** The heartbeats of a hundred runs must not cause a hundred counts. */
 const redrawEveryMs = 500;
 
-export function addStatusBar(
-  { model }: Pick<ExtensionParts, "model">,
-  approvals: OpenApprovals,
-): Disposable[] {
+export function addStatusBar({ context, model }: Services, approvals: OpenApprovals): void {
   const item = window.createStatusBarItem("offshoot.presence", StatusBarAlignment.Left, 20);
   item.name = "Offshoot";
   let timer: NodeJS.Timeout | undefined;
 
   function redraw(): void {
     timer = undefined;
-    const facts = presenceFacts(model.all(), approvals, new Date().setHours(0, 0, 0, 0));
-    const { text, lines, accessibleLabel } = presenceText(facts);
-    // It is there only while it says something.
+    const facts = statusFacts(model.all(), approvals.size, new Date().setHours(0, 0, 0, 0));
+    const { text, lines, accessibleLabel } = statusText(facts);
     if (text === "") return item.hide();
     item.text = text;
     item.tooltip = new MarkdownString(lines.join("\n\n"));
@@ -33,11 +29,11 @@ export function addStatusBar(
     item.show();
   }
 
-  const changed = () => (timer ??= setTimeout(redraw, redrawEveryMs));
-  return [
+  const redrawSoon = () => (timer ??= setTimeout(redraw, redrawEveryMs));
+  context.subscriptions.push(
     item,
-    model.onDidChange(changed),
-    approvals.onDidChange(changed),
+    model.onDidChange(redrawSoon),
+    approvals.onDidChange(redrawSoon),
     { dispose: () => clearTimeout(timer) },
-  ];
+  );
 }

@@ -1,38 +1,35 @@
 /** The timeline of a tree: an editor tab that draws it, and its export as a file. */
-import { homedir } from "node:os";
 import {
   CancellationError,
+  ColorThemeKind,
   commands,
   ProgressLocation,
   ViewColumn,
   window,
   workspace,
-  ColorThemeKind,
-  Uri,
 } from "vscode";
-import { svgText, darkPalette, lightPalette } from "./drawing.ts";
+import { registerCommand, showFailure } from "../editor/commands.ts";
+import { askForFile } from "../editor/folders.ts";
+import type { Services } from "../editor/services.ts";
 import { svgOf } from "./document.ts";
+import { darkPalette, lightPalette, svgText } from "./drawing.ts";
 import type { Timeline } from "./lanes.ts";
-import type { ExtensionParts } from "../editor/services.ts";
 import type { IdleTime, PageState } from "./messages.ts";
 import { panelType, showTimeline, type TimelinePanel } from "./panel.ts";
-import { createTreeFeed } from "./treeFeed.ts";
-
-export interface TimelineView {
-  /** Opens the timeline of a tree, or shows the one that is open. */
-  open(rootId: string): Promise<void>;
-}
+import { TreeFeed } from "./treeFeed.ts";
 
 const exportWidth = 1_400;
 
 /** Registers `offshoot.view.openTimeline` and `offshoot.view.exportTimeline`. */
-export function addTimeline(parts: ExtensionParts): TimelineView {
-  const { context, model, log, start } = parts;
+export function addTimeline(services: Services): void {
+  const { context, model, start } = services;
   const panels = new Map<string, TimelinePanel>();
 
   function show(rootId: string, panel = newPanel()): void {
-    const shown = showTimeline(parts, rootId, panel, (idleTime) => {
-      void attempt("exportTimeline", () => exportTree(rootId, idleTime));
+    const shown = showTimeline(services, rootId, panel, (idleTime) => {
+      exportTree(rootId, idleTime).catch((error: unknown) =>
+        showFailure(services, "exportTimeline", error),
+      );
     });
     panels.set(rootId, shown);
     panel.onDidDispose(() => panels.delete(rootId));
@@ -43,15 +40,13 @@ export function addTimeline(parts: ExtensionParts): TimelineView {
   }
 
   async function open(rootId: string): Promise<void> {
-    await start();
     const known = panels.get(rootId);
     if (known === undefined) show(rootId);
     else known.reveal();
   }
 
-  /** The root of the session, or of the tree that somebody chooses; undefined if nobody does. */
+  /** The root of the session, or of the tree that the person chooses; undefined to give up. */
   async function rootIdFor(sessionId: unknown): Promise<string | undefined> {
-    await start();
     if (typeof sessionId === "string") return model.get(sessionId)?.rootId ?? sessionId;
     const roots = model.children(null);
     if (roots.length === 0) throw new Error("there is no tree yet: spawn a sub-agent first");
@@ -62,11 +57,11 @@ export function addTimeline(parts: ExtensionParts): TimelineView {
   }
 
   async function exportTree(rootId: string, idleTime: IdleTime): Promise<void> {
-    const title = model.get(rootId)?.title ?? "tree";
-    const target = await window.showSaveDialog({
-      title: "Export the timeline",
-      defaultUri: defaultFile(title),
-      filters: { "SVG picture": ["svg"] },
+    const target = await askForFile({
+      dialog: "Export the timeline",
+      about: `timeline ${model.get(rootId)?.title ?? "tree"}`,
+      extension: "svg",
+      format: "SVG picture",
     });
     if (target === undefined) return;
     const timeline = await readWhole(rootId);
@@ -81,44 +76,32 @@ export function addTimeline(parts: ExtensionParts): TimelineView {
     if (answer === "Open") await commands.executeCommand("vscode.open", target);
   }
 
-  /** With what an open page has seen; throws where the person has cancelled it. */
+  /** Uses the feed of an open page. Throws where the person has cancelled the reading. */
   async function readWhole(rootId: string): Promise<Timeline> {
     const title = "Reading the timeline";
     const options = { location: ProgressLocation.Notification, title, cancellable: true };
     return await window.withProgress(options, async (progress, token) => {
-      const told = (done: number, of: number) => {
+      const report = (done: number, of: number) => {
         if (token.isCancellationRequested) throw new CancellationError();
         progress.report({ message: `${done} of ${of} sessions`, increment: 100 / of });
       };
       const shown = panels.get(rootId);
-      if (shown !== undefined) return await shown.whole(told);
-      const feed = createTreeFeed(parts, rootId, () => undefined);
+      if (shown !== undefined) return await shown.feed.whole(report);
+      const feed = new TreeFeed(services, rootId, () => undefined);
       try {
-        return await feed.whole(told);
+        return await feed.whole(report);
       } finally {
         feed.dispose();
       }
     });
   }
 
-  async function attempt(name: string, action: () => Promise<void>): Promise<void> {
-    try {
-      await action();
-    } catch (error) {
-      if (error instanceof CancellationError) return;
-      const message = error instanceof Error ? error.message : String(error);
-      log.error(`${name}: ${message}`);
-      void window.showErrorMessage(`Offshoot: ${message}`);
-    }
-  }
-
   const add = (name: string, action: (rootId: string) => Promise<void>) =>
-    commands.registerCommand(`offshoot.view.${name}`, (sessionId?: unknown) =>
-      attempt(name, async () => {
-        const rootId = await rootIdFor(sessionId);
-        if (rootId !== undefined) await action(rootId);
-      }),
-    );
+    registerCommand(services, name, async (sessionId?: unknown) => {
+      await start();
+      const rootId = await rootIdFor(sessionId);
+      if (rootId !== undefined) await action(rootId);
+    });
   context.subscriptions.push(
     add("openTimeline", open),
     add("exportTimeline", (rootId) =>
@@ -131,14 +114,6 @@ export function addTimeline(parts: ExtensionParts): TimelineView {
       },
     }),
   );
-  return { open };
-}
-
-/** In the first folder of the workspace, under a name that every file system takes. */
-function defaultFile(title: string): Uri {
-  const name = title.replaceAll(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60);
-  const folder = workspace.workspaceFolders?.[0]?.uri ?? Uri.file(homedir());
-  return Uri.joinPath(folder, `timeline-${name}.svg`);
 }
 
 function isDark(): boolean {

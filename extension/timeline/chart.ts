@@ -1,26 +1,26 @@
 /**
- * The picture itself: axis, spans, tool calls and signs of the lanes, as SVG elements. Pure; the
- * page draws the lanes in sight with it, the export all of them. What falls into one pixel is drawn
- * once, so a picture stays small however much happened.
+ * Axis, spans, tool calls and signs of lanes as SVG elements. Pure. The page draws the visible lanes,
+ * the export all of them. What falls into one pixel is drawn once, so that the picture stays small.
  */
 import { element, px, type Palette, type SvgElement } from "./drawing.ts";
-import type { Lane, Span, SpanKind, ToolBar } from "./lanes.ts";
+import type { Lane, ToolBar } from "./lanes.ts";
+import type { Span, SpanKind } from "./runSpans.ts";
 import { ticksOf, type Step, type TimeScale } from "./scale.ts";
 import { isThin, signAt, signColor, spanStyle } from "./signs.ts";
-import { duration, elapsed, type Item } from "./words.ts";
+import { elapsed, exactDuration, type Item } from "./words.ts";
 
 export interface ChartView {
   /** Pixels. */
   width: number;
-  /** What is in sight, in shown milliseconds of the scale. */
+  /** The visible part, in shown milliseconds of the scale. */
   from: number;
   to: number;
   scale: TimeScale;
   now: number;
   isLive: boolean;
   palette: Palette;
-  /** A text for each thing that can be pointed at; absent: none. */
-  tell?: (lane: Lane, item: Item) => string;
+  /** Makes the title of an item; without this, items have none. */
+  describe?: (lane: Lane, item: Item) => string;
 }
 
 export const laneHeight = 28;
@@ -39,12 +39,12 @@ export function placeOf(at: number, { scale, from, to, width }: ChartView): numb
   return ((scale.shown(at) - from) / (to - from)) * width;
 }
 
-/** The axis: round times, breaks, and below them how many sessions worked at the same time. */
+/** The axis: round times, breaks, and below them the number of sessions that worked at once. */
 export function axisOf(steps: readonly Step[], view: ChartView): SvgElement {
   const { width, palette, scale } = view;
   const text = { fill: palette.quiet, "font-size": 11, "font-family": palette.font };
-  const breaks = breaksInSight(view);
-  const ticks = ticksInSight(view).flatMap(({ x, elapsedMs, stepMs }) => {
+  const breaks = visibleBreaks(view);
+  const ticks = visibleTicks(view).flatMap(({ x, elapsedMs, stepMs }) => {
     if (breaks.some((one) => Math.abs(one.x - x) < labelRoom / 2)) return [];
     return [element("text", { ...text, x: px(x + 4), y: 15 }, elapsed(elapsedMs, stepMs))];
   });
@@ -52,7 +52,7 @@ export function axisOf(steps: readonly Step[], view: ChartView): SvgElement {
     element(
       "text",
       { ...text, x: px(x), y: 15, "text-anchor": "middle", ...halo(palette) },
-      `${duration(to - from)} idle`,
+      `${exactDuration(to - from)} idle`,
     ),
   );
   return element(
@@ -112,13 +112,13 @@ function spansOf(lane: Lane, view: ChartView): SvgElement[] {
     if (isHidden || right < 0 || left > view.width) continue;
     const end = Math.max(right, left + 1);
     drawnTo.set(span.kind, Math.floor(end));
-    drawn.push(told(spanShape(span, left, end, view), lane, { type: "span", span }, view));
+    drawn.push(titled(spanShape(span, left, end, view), lane, { type: "span", span }, view));
   }
   return drawn;
 }
 
 function spanShape({ kind, torn }: Span, from: number, to: number, view: ChartView): SvgElement {
-  // A part far out of sight would only make numbers that are too large for a renderer.
+  // Far outside of the picture the numbers would be too large for a renderer.
   const [left, right] = [clamped(from, view), clamped(to, view)];
   const margin = isThin(kind) ? 3 : 0;
   const style = spanStyle(kind, view.palette);
@@ -134,7 +134,7 @@ function spanShape({ kind, torn }: Span, from: number, to: number, view: ChartVi
   return element("rect", { ...rect, ...(right - left > 6 && { rx: 2 }), ...style });
 }
 
-/** A side that is not known exactly looks torn off. */
+/** A side that is not known exactly is drawn torn. */
 function tornPath(x1: number, x2: number, y1: number, y2: number, torn: Span["torn"]): string {
   const step = (y2 - y1) / 4;
   const edge = (x: number, by: number, way: number) =>
@@ -154,12 +154,12 @@ function toolsOf(lane: Lane, view: ChartView): SvgElement[] {
     if (right < 0 || left > view.width || (right <= drawnTo && !isBad)) continue;
     const from = Math.max(left, isBad ? left : drawnTo);
     drawnTo = Math.max(drawnTo, Math.floor(right + 1));
-    drawn.push(told(toolShape(tool, from, right, view), lane, { type: "tool", tool }, view));
+    drawn.push(titled(toolShape(tool, from, right, view), lane, { type: "tool", tool }, view));
   }
   return drawn;
 }
 
-/** What went wrong stands higher than the rest and is crossed at its end. */
+/** A call that failed is crossed at its end. */
 function toolShape({ status }: ToolBar, from: number, to: number, view: ChartView): SvgElement {
   const [left, right] = [clamped(from, view), clamped(to, view)];
   const isBad = status === "failed" || status === "denied";
@@ -182,7 +182,7 @@ function toolShape({ status }: ToolBar, from: number, to: number, view: ChartVie
   );
 }
 
-/** Where a run ended, and how: the sign stands behind the end. */
+/** The signs of how runs ended, right of their ends. */
 function endsOf(lane: Lane, view: ChartView): SvgElement[] {
   let drawnTo = -Infinity;
   return lane.ends.flatMap((end) => {
@@ -195,7 +195,7 @@ function endsOf(lane: Lane, view: ChartView): SvgElement[] {
       chip(x, barTop + barHeight / 2, view.palette),
       signAt(end.status ?? "created", px(x), barTop + barHeight / 2, 11, view.palette),
     );
-    return [told(sign, lane, { type: "end", end }, view)];
+    return [titled(sign, lane, { type: "end", end }, view)];
   });
 }
 
@@ -204,7 +204,7 @@ function marksOf(lane: Lane, view: ChartView): SvgElement[] {
   const ends = lane.ends.map(({ at }) => placeOf(at, view));
   return lane.marks.flatMap((mark) => {
     const x = placeOf(mark.at, view);
-    // The sign of the end says as much as the error that led to it.
+    // The sign of the end says as much as the error before it.
     const isAtEnd = ends.some((end) => Math.abs(end - x) < 12);
     if (x < 0 || x > view.width || x < drawnTo || isAtEnd) return [];
     drawnTo = x + 10;
@@ -214,24 +214,24 @@ function marksOf(lane: Lane, view: ChartView): SvgElement[] {
       chip(x, barTop + 1, view.palette),
       signAt(mark.kind, px(x), barTop + 1, 10, view.palette),
     );
-    return [told(sign, lane, { type: "mark", mark }, view)];
+    return [titled(sign, lane, { type: "mark", mark }, view)];
   });
 }
 
-/** Keeps a sign readable on whatever lies below it. */
+/** A background that keeps a sign readable. */
 function chip(x: number, y: number, palette: Palette): SvgElement {
   return element("circle", { cx: px(x), cy: y, r: 6.5, fill: palette.background });
 }
 
-function told(shape: SvgElement, lane: Lane, item: Item, { tell }: ChartView): SvgElement {
-  if (tell === undefined) return shape;
-  return { ...shape, children: [element("title", {}, tell(lane, item)), ...shape.children] };
+function titled(shape: SvgElement, lane: Lane, item: Item, { describe }: ChartView): SvgElement {
+  if (describe === undefined) return shape;
+  return { ...shape, children: [element("title", {}, describe(lane, item)), ...shape.children] };
 }
 
 /** Lines through all lanes: round times, breaks, and now. */
 function gridOf(view: ChartView, height: number): SvgElement[] {
   const { palette } = view;
-  const lines = ticksInSight(view).map(({ x }) => `M${px(x)} 0V${height}`);
+  const lines = visibleTicks(view).map(({ x }) => `M${px(x)} 0V${height}`);
   const now = placeOf(view.now, view);
   return [
     element("path", { d: lines.join(""), stroke: palette.line, "stroke-opacity": 0.4 }),
@@ -241,14 +241,14 @@ function gridOf(view: ChartView, height: number): SvgElement[] {
   ];
 }
 
-/** The picture is torn where time is left out, whatever goes on across it. */
+/** The picture is torn through all lanes where time is left out. */
 function breakLinesOf(view: ChartView, height: number): SvgElement[] {
   const { palette } = view;
   const count = Math.ceil(height / 8);
   const teeth = Array.from({ length: count }, (_none, n) => `l${n % 2 === 0 ? 4 : -4} 8`).join("");
   const line = (x: number, stroke: string, width: number) =>
     element("path", { d: `M${px(x)} 0${teeth}`, fill: "none", stroke, "stroke-width": width });
-  return breaksInSight(view).map(({ x }) =>
+  return visibleBreaks(view).map(({ x }) =>
     element(
       "g",
       {},
@@ -259,14 +259,14 @@ function breakLinesOf(view: ChartView, height: number): SvgElement[] {
   );
 }
 
-function breaksInSight(view: ChartView) {
+function visibleBreaks(view: ChartView) {
   const { from, to, width, scale } = view;
   return scale.breaks
     .filter(({ shown }) => shown >= from && shown <= to)
     .map((one) => ({ ...one, x: ((one.shown - from) / (to - from)) * width }));
 }
 
-function ticksInSight(view: ChartView) {
+function visibleTicks(view: ChartView) {
   const { from, to, width, scale } = view;
   return ticksOf(scale, from, to, Math.max(1, width / labelRoom)).map((tick) => ({
     ...tick,
@@ -274,7 +274,7 @@ function ticksInSight(view: ChartView) {
   }));
 }
 
-/** How many worked at once: for each pixel the most that it holds, as one stepped area. */
+/** How many sessions worked at once: the maximum for each pixel, as one stepped area. */
 function stripOf(steps: readonly Step[], view: ChartView): SvgElement[] {
   const { palette } = view;
   const columns = Array.from({ length: Math.ceil(view.width) }, () => 0);
@@ -302,7 +302,7 @@ function stripOf(steps: readonly Step[], view: ChartView): SvgElement[] {
   ];
 }
 
-/** Keeps a text readable on whatever lies below it. */
+/** An outline that keeps a text readable. */
 function halo(palette: Palette): Record<string, string | number> {
   return { stroke: palette.background, "stroke-width": 4, "paint-order": "stroke" };
 }

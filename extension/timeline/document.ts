@@ -1,18 +1,20 @@
-/** The whole picture as one SVG document: totals, names, axis, lanes and legend. Pure. */
+/** The timeline as one SVG document: totals, names, axis, lanes and legend. Pure. */
+import { joined, plural } from "../base/text.ts";
 import { axisHeight, axisOf, laneHeight, lanesOf, type ChartView } from "./chart.ts";
 import { element, px, type Palette, type SvgElement } from "./drawing.ts";
-import type { Lane, SpanKind, Timeline } from "./lanes.ts";
+import type { Lane, Timeline } from "./lanes.ts";
+import type { SpanKind } from "./runSpans.ts";
 import { extentOf, gapsOf, parallelOf, timeScale } from "./scale.ts";
 import { isThin, patterns, signAt, spanStyle } from "./signs.ts";
 import {
   clockTime,
   dayTime,
-  duration,
+  describeItem,
+  exactDuration,
   laneLabel,
   money,
   spanWords,
   spentText,
-  tellItem,
   tokensOf,
 } from "./words.ts";
 
@@ -37,18 +39,18 @@ export function svgOf(timeline: Timeline, view: DocumentView): SvgElement {
   const gaps = view.idleTime === "skipped" ? gapsOf(lanes, extent, now) : [];
   const scale = timeScale(extent, gaps);
   const wholeMs = extent.to - extent.from;
-  const clock = (at: number) => clockTime(at, { inSightMs: wholeMs, wholeMs });
+  const clock = (at: number) => clockTime(at, { visibleMs: wholeMs, wholeMs });
   const chart: ChartView = {
     width: width - labelWidth - 2 * margin,
     from: 0,
-    // Room for the sign behind the last end.
+    // Leaves room for the sign at the last end.
     to: scale.length * 1.03,
     scale,
     now,
     isLive: extent.isLive,
     palette,
-    tell: (lane, item) => {
-      const { title, lines } = tellItem(lane, item, now, clock);
+    describe: (lane, item) => {
+      const { title, lines } = describeItem(lane, item, now, clock);
       return [title, ...lines].join("\n");
     },
   };
@@ -71,7 +73,7 @@ export function svgOf(timeline: Timeline, view: DocumentView): SvgElement {
     element("title", {}, `Timeline of ${timeline.title}`),
     patterns(palette),
     element("rect", { width, height, fill: palette.background }),
-    headOf(timeline, `${dayTime(extent.from)} · ${duration(wholeMs)}`, most, palette),
+    headOf(timeline, `${dayTime(extent.from)} · ${exactDuration(wholeMs)}`, most, palette),
     element("g", at(margin, headHeight), ...columnHeads(palette)),
     element("g", at(left, headHeight), axisOf(steps, chart)),
     element(
@@ -90,23 +92,19 @@ function headOf(
   most: number,
   palette: Palette,
 ): SvgElement {
-  const facts = [
-    time,
-    `${lanes.length} ${lanes.length === 1 ? "session" : "sessions"}`,
-    ...(most > 0 ? [`at most ${most} at once`] : []),
-    spentText(total),
-  ];
   const bold = { x: margin, y: 28, "font-size": 17, "font-weight": 600, fill: palette.foreground };
+  const facts = joined([time, countsText(lanes.length, most), spentText(total)], " · ");
   return element(
     "g",
     {},
     element("text", bold, fitted(title, 900, 9)),
-    element(
-      "text",
-      { x: margin, y: 48, fill: palette.quiet },
-      facts.filter((fact) => fact !== "").join(" · "),
-    ),
+    element("text", { x: margin, y: 48, fill: palette.quiet }, facts),
   );
+}
+
+/** `3 sessions · at most 2 at once`. */
+export function countsText(sessions: number, most: number): string {
+  return joined([plural(sessions, "session"), most > 0 ? `at most ${most} at once` : ""], " · ");
 }
 
 function columnHeads(palette: Palette): SvgElement[] {
@@ -132,7 +130,7 @@ function labelOf(lane: Lane, place: number, now: number, palette: Palette): SvgE
     "g",
     { transform: `translate(0 ${place * laneHeight})` },
     element("title", {}, laneLabel(lane, now)),
-    signAt(lane.look, indent + 7, laneHeight / 2, 14, palette),
+    signAt(lane.sign, indent + 7, laneHeight / 2, 14, palette),
     element("text", { ...text, x: indent + 20 }, name),
     element(
       "text",
@@ -149,8 +147,8 @@ function labelOf(lane: Lane, place: number, now: number, palette: Palette): SvgE
   );
 }
 
-/** What the signs of the spans mean: those that the picture has. */
-export function legendOf(lanes: readonly Lane[], palette: Palette): SvgElement[] {
+/** The meaning of the spans that the picture has. */
+function legendOf(lanes: readonly Lane[], palette: Palette): SvgElement[] {
   let x = 0;
   return kindsOf(lanes).map((kind) => {
     const word = kind === "tool" ? "tool call" : spanWords[kind];
@@ -175,7 +173,7 @@ export function kindsOf(lanes: readonly Lane[]): LegendKind[] {
   return lanes.some(({ tools }) => tools.length > 0) ? [...kinds, "tool"] : kinds;
 }
 
-/** A piece of a span, 24 by 18. */
+/** A sample of a span, 24 by 18 pixels. */
 export function swatchOf(kind: LegendKind, palette: Palette): SvgElement {
   if (kind === "tool") {
     const fill = { fill: palette.foreground, "fill-opacity": 0.55 };
@@ -185,7 +183,7 @@ export function swatchOf(kind: LegendKind, palette: Palette): SvgElement {
   return element("rect", { x: 0.5, y, width: 23, height, rx: 2, ...spanStyle(kind, palette) });
 }
 
-/** Cut to a width in pixels by the usual width of a letter: nothing here can measure a text. */
+/** The text cut to about a width in pixels, by the average width of a letter. */
 function fitted(text: string, width: number, letter: number): string {
   const line = text.replaceAll(/\s+/g, " ").trim();
   const most = Math.max(1, Math.floor(width / letter));

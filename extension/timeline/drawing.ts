@@ -1,4 +1,4 @@
-/** SVG as data: the page makes elements of it, the export makes text of it. Pure, and no DOM. */
+/** SVG as data: the page makes elements from it, the export makes text. Pure, without a DOM. */
 import type { Tone } from "../sessions/stateSigns.ts";
 
 export interface SvgElement {
@@ -16,7 +16,7 @@ export function element(
   return { name, attributes, children };
 }
 
-/** Colours as CSS writes them: those of the picture, and one for each tone of a state. */
+/** CSS colours of the picture, with one for each tone of a sign. */
 export interface Palette extends Record<Tone, string> {
   background: string;
   foreground: string;
@@ -53,7 +53,7 @@ export const darkPalette: Palette = {
   odd: "#d18616",
 };
 
-/** Text of the element, as a file may hold it. */
+/** The element as text of a file. */
 export function svgText({ name, attributes, children }: SvgElement): string {
   const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${escaped(value)}"`);
   const inside = children.map((child) =>
@@ -63,7 +63,7 @@ export function svgText({ name, attributes, children }: SvgElement): string {
   return inside.length === 0 ? `${open}/>` : `${open}>${inside.join("")}</${name}>`;
 }
 
-/** XML has no place for most control characters and for halves of characters, however written. */
+/** XML forbids most control characters and unpaired surrogates, also as escapes. */
 const unwritable = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
 const entities: Record<string, string> = {
   "&": "&amp;",
@@ -80,7 +80,7 @@ function escaped(value: string | number): string {
     .replaceAll(/[&<>"']/g, (character) => entities[character] ?? "");
 }
 
-/** Places to a tenth of a pixel: more only makes the text longer. */
+/** A place, rounded to a tenth of a pixel to keep the text short. */
 export function px(value: number): number {
   return Math.round(value * 10) / 10;
 }

@@ -1,18 +1,18 @@
 /**
- * What is known of the runs of one session: folded from its headers as they come and from the
- * pages of its events that were read. Pure, and small whatever the events hold.
+ * The history of one session's runs, folded from its headers and from the pages of its events. Pure,
+ * and small for any number of events.
  *
- * A header knows the last run only. What it says of a run is kept here when the next one begins;
- * of runs that were over before anybody looked, the events have to tell.
+ * A header describes only the last run: its facts are kept here when the next run begins. Runs that
+ * ended before the first header was seen are known only from their events.
  */
 import type { AgentEvent, StoredEvent } from "../../protocol/events.ts";
 import type { Session, WaitingFor } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
 import type { TerminalStatus, Usage } from "../../protocol/session.ts";
+import { oneLine } from "../base/text.ts";
 import { reasonText, whyEnded } from "../sessions/outcomeWords.ts";
-import { oneLine } from "../sessions/sessionWords.ts";
 
-/** A time that something took; without `to` it goes on. */
+/** A time span; without `to` it has not ended. */
 export interface Period {
   from: number;
   to?: number;
@@ -30,15 +30,15 @@ export interface RunHistory {
   startedAt?: number;
   endedAt?: number;
   status?: TerminalStatus;
-  /** Why it ended so. */
+  /** The reason for its end. */
   why?: string;
   firstEventAt?: number;
   lastEventAt?: number;
-  /** When it last showed that it lives. */
+  /** The last heartbeat. */
   aliveAt?: number;
-  /** Its core died under it: when it ended is not known, only when that was found. */
+  /** The core died during the run: only the time when that was found is known. */
   isLost?: boolean;
-  /** The run went on after its core had died; this was before. */
+  /** The time before the core died, of a run that was continued by the next core. */
   earlier?: Required<Period>;
   pauses: Period[];
   waits: (Period & { kind: WaitingFor["kind"] })[];
@@ -58,7 +58,7 @@ export interface SessionHistory {
   runs: readonly RunHistory[];
   /** Number of the last event that was read. */
   readUpTo: number;
-  /** Tool calls that are not kept, because there are too many. */
+  /** How many tool calls were not kept, because there are too many. */
   omittedTools: number;
   openApprovals: ReadonlySet<string>;
   spent: Spent;
@@ -72,13 +72,13 @@ export const noHistory: SessionHistory = {
   spent: { tokens: 0, costUsd: 0 },
 };
 
-/** Tool calls that are kept of one session; a page shows them as bars of a pixel or more. */
+/** Tool calls that are kept of one session. */
 export const mostTools = 5_000;
 export const longestText = 160;
-/** The reason of a run that the next core found. */
+/** The reason of a run whose core has died. */
 const coreDied = "host_restart";
 
-/** The history with what this newer header says. */
+/** The history with the facts of a newer header. */
 export function withSession(history: SessionHistory, session: Session): SessionHistory {
   if (!("runId" in session)) return history;
   const { runs, run } = runsWith(history, session.runId, session.createdAt);
@@ -103,7 +103,7 @@ export function withSession(history: SessionHistory, session: Session): SessionH
   return { ...history, runs };
 }
 
-/** The history with the next page of stored events; those that were read before are left out. */
+/** The history with the next page of stored events; events that were read before are ignored. */
 export function withEvents(
   history: SessionHistory,
   events: readonly StoredEvent[],
@@ -133,7 +133,7 @@ export function withEvents(
 interface Fold extends SessionHistory {
   runs: RunHistory[];
   openApprovals: Set<string>;
-  /** Copies that this fold may change. */
+  /** Copies that this fold may modify. */
   touched: Map<string, RunHistory>;
 }
 
@@ -187,7 +187,7 @@ function take(fold: Fold, run: RunHistory, event: AgentEvent, at: number): void 
   }
 }
 
-/** A state that the run came to: whatever is stored of it counts more than what is guessed. */
+/** Takes a change of the run's state. */
 function takeStatus(
   fold: Fold,
   run: RunHistory,
@@ -195,7 +195,7 @@ function takeStatus(
   at: number,
 ): void {
   if (from === "suspended") {
-    // Who asks people goes on asking them when a child has ended.
+    // A run that has open approvals still waits for them when a child has ended.
     const others = ["children", "input", "background"] as const;
     endWaits(run, at, fold.openApprovals.size > 0 ? others : ["approval", ...others]);
   }
@@ -225,7 +225,7 @@ function waitKind(reason: string | undefined): WaitingFor["kind"] {
     : "children";
 }
 
-/** One that goes on already is not begun again. */
+/** Adds a period, unless one of that kind is open. */
 function beginPeriod<P extends Period & { kind?: string }>(periods: P[], begun: P): void {
   const isOpen = periods.some(
     ({ kind, to, from }) => kind === begun.kind && (to === undefined || from === begun.from),
@@ -243,7 +243,7 @@ function touchedRun(fold: Fold, runId: string): RunHistory {
   const { runs, run } = runsWith(fold, runId, 0);
   if (run.firstEventAt === undefined) {
     run.usedBefore = fold.spent;
-    // What an earlier run still asked when its core died has expired with it.
+    // The open approvals of a run whose core died have expired.
     fold.openApprovals.clear();
   }
   fold.runs = runs;
@@ -251,7 +251,7 @@ function touchedRun(fold: Fold, runId: string): RunHistory {
   return run;
 }
 
-/** The runs with a copy of this one in its place, so that what was handed out never changes. */
+/** The runs with a copy of this one in its place, so that earlier results do not change. */
 function runsWith(
   { runs, spent }: SessionHistory,
   runId: string,
@@ -277,8 +277,8 @@ function beganAt({ queuedAt, firstEventAt, startedAt }: RunHistory): number {
 }
 
 /**
- * A run gets its id in the instant in which it is queued, and ids of version 7 begin with their
- * time. No header says when an earlier run, or one that has started, was queued.
+ * When a run was queued, which no header says of a run that has started. A run gets its id when it is
+ * queued, and an id of version 7 begins with its time.
  */
 function queuedOf(runId: string, notBefore: number): { queuedAt?: number } {
   if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/.test(runId)) return {};

@@ -1,27 +1,24 @@
-/**
- * The picture of a tree's run as data: a lane for each session, with what it did as spans of time.
- * Pure. Pages import the types only, because the rest knows the protocol.
- */
-import type { Session, TerminalStatus } from "../../protocol/session.ts";
+/** A tree as data for the timeline: a lane for each session, with spans of time. Pure. */
+import type { Session } from "../../protocol/session.ts";
 import { isLive, isTerminal } from "../../protocol/states.ts";
+import { oneLine } from "../base/text.ts";
 import { whyEnded } from "../sessions/outcomeWords.ts";
-import { oneLine, stateWord } from "../sessions/sessionWords.ts";
-import { stateLook, type StateLook } from "../sessions/stateSigns.ts";
+import { stateWord } from "../sessions/sessionWords.ts";
+import { shownState, type ShownState } from "../sessions/stateSigns.ts";
 import {
   noHistory,
   spentOf,
   withSession,
-  type Period,
   type RunHistory,
   type SessionHistory,
   type Spent,
   type ToolCall,
 } from "./history.ts";
-import { lifeOf, to } from "./runLife.ts";
+import { spansOfRun, to, type End, type Span } from "./runSpans.ts";
 
 export interface Timeline {
   title: string;
-  /** In the order of the tree: each session before its children, siblings in the order of work. */
+  /** In the order of the tree: each session before its children, siblings by age. */
   lanes: Lane[];
   total: Spent;
 }
@@ -32,13 +29,13 @@ export interface Lane {
   agent: string;
   /** 0 for the children of the root. */
   depth: number;
-  look: StateLook;
-  /** The state for people: "needs approval", "queued, place 3". */
+  sign: ShownState;
+  /** The state in words: "needs approval", "queued, place 3". */
   word: string;
-  /** Why it is so, where that is known. */
+  /** The reason for the state, where it is known. */
   why?: string;
   own: Spent;
-  /** Its own and that of all its descendants. */
+  /** With that of all descendants. */
   tree: Spent;
   hasChildren: boolean;
   createdAt: number;
@@ -46,39 +43,9 @@ export interface Lane {
   ends: End[];
   tools: ToolBar[];
   marks: Mark[];
-  /** How much of its history is in the picture. */
+  /** How much of the history is read. */
   read: "nothing" | "part" | "all";
   omittedTools: number;
-}
-
-export type SpanKind =
-  | "queued"
-  | "paused"
-  | "running"
-  | "stalled"
-  | "approval"
-  | "input"
-  | "children"
-  | "background"
-  | "retry"
-  | "unknown";
-
-/** Times in epoch milliseconds. */
-export interface Span extends Period {
-  kind: SpanKind;
-  /** The sides that are not known exactly: there was more of it than is shown. */
-  torn?: "start" | "end" | "both";
-  /** 1 for the first run of the session. */
-  run: number;
-}
-
-/** Where a run ended; without a status it is not known how. */
-export interface End {
-  at: number;
-  status?: TerminalStatus;
-  why?: string;
-  run: number;
-  spent: Spent;
 }
 
 export type ToolBar = Omit<ToolCall, "id">;
@@ -91,30 +58,30 @@ export interface Mark {
 
 const longestTitle = 120;
 
-/** `sessions` are those of one tree, its root among them. */
+/** `sessions` are those of one tree, with its root. */
 export function timelineOf(
-  sessions: Iterable<Session>,
-  histories: ReadonlyMap<string, SessionHistory>,
+  sessions: readonly Session[],
+  historyOf: (sessionId: string) => SessionHistory | undefined,
 ): Timeline {
-  const all = [...sessions];
-  const root = all.find(({ kind }) => kind === "root");
-  const ordered = inTreeOrder(all);
+  const ordered = inTreeOrder(sessions);
   const parents = new Set(ordered.map(({ parentId }) => parentId));
-  return {
-    title: oneLine(root?.title ?? "", longestTitle),
-    lanes: ordered.map((session) => ({
-      ...laneOf(session, histories.get(session.id)),
-      hasChildren: parents.has(session.id),
-    })),
-    total: root === undefined ? { tokens: 0, costUsd: 0 } : spentOf(root.treeUsage),
-  };
+  const lanes = ordered.map((session) => ({
+    ...laneOf(session, historyOf(session.id)),
+    hasChildren: parents.has(session.id),
+  }));
+  return { ...totalOf(sessions.find(({ kind }) => kind === "root")), lanes };
 }
 
-/** The children of the tree, each before its own. One whose parent is missing stands at the top. */
+export function totalOf(root: Session | undefined): Pick<Timeline, "title" | "total"> {
+  if (root === undefined) return { title: "", total: { tokens: 0, costUsd: 0 } };
+  return { title: oneLine(root.title, longestTitle), total: spentOf(root.treeUsage) };
+}
+
+/** The sub-agents, each before its children. A session whose parent is missing stands at the top. */
 export function inTreeOrder(sessions: readonly Session[]): Session[] {
   const known = new Set(sessions.map(({ id }) => id));
   const children = new Map<string, Session[]>();
-  // Ids are time-ordered.
+  // Ids are ordered by time.
   for (const session of sessions.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
     if (session.kind === "root") continue;
     const { parentId, rootId } = session;
@@ -127,12 +94,12 @@ export function inTreeOrder(sessions: readonly Session[]): Session[] {
   return first === undefined ? [] : below(first.rootId);
 }
 
-/** Without a history, the lane is drawn from the header alone. `hasChildren` is for the tree to say. */
+/** Without a history the lane is made from the header alone. The caller sets `hasChildren`. */
 export function laneOf(session: Session, history: SessionHistory = noHistory): Lane {
   const known = withSession(history, session);
   const currentId = "runId" in session ? session.runId : undefined;
-  const lives = known.runs.map((run, place) =>
-    lifeOf(run, place + 1, run.runId === currentId ? session : undefined),
+  const runs = known.runs.map((run, place) =>
+    spansOfRun(run, place + 1, run.runId === currentId ? session : undefined),
   );
   const why = whyOf(session);
   return {
@@ -140,15 +107,15 @@ export function laneOf(session: Session, history: SessionHistory = noHistory): L
     title: oneLine(session.title, longestTitle),
     agent: oneLine(session.agent, longestTitle),
     depth: Math.max(0, session.depth - 1),
-    look: stateLook(session),
+    sign: shownState(session),
     word: stateWord(session),
     ...(why !== undefined && { why }),
     own: spentOf(session.usage),
     tree: spentOf(session.treeUsage),
     hasChildren: false,
     createdAt: session.createdAt,
-    spans: lives.flatMap(({ spans }) => spans),
-    ends: lives.flatMap(({ ends }) => ends),
+    spans: runs.flatMap(({ spans }) => spans),
+    ends: runs.flatMap(({ ends }) => ends),
     tools: known.runs.flatMap((run) => toolsOf(run, run.runId === currentId && isLive(session))),
     marks: known.runs.flatMap(marksOf).sort((a, b) => a.at - b.at),
     read: readOf(session, history),
@@ -161,7 +128,7 @@ function readOf(session: Session, { readUpTo }: SessionHistory): Lane["read"] {
   return readUpTo === 0 ? "nothing" : "part";
 }
 
-/** A call that never ended went on until its run did. */
+/** A call without an end lasts until the end of its run. */
 function toolsOf(run: RunHistory, isRunning: boolean): ToolBar[] {
   return run.tools.map(({ id: _id, ...call }) => {
     const { endedAt = run.lastEventAt } = run;

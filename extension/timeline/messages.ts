@@ -1,4 +1,4 @@
-/** What the extension and its page say to each other. Pure; the page imports it too. */
+/** The messages between the timeline's page and the extension. Pure. */
 import type { Spent } from "./history.ts";
 import type { Lane } from "./lanes.ts";
 
@@ -9,10 +9,10 @@ export interface LanesMessage {
   type: "lanes";
   title: string;
   total: Spent;
-  /** The clock of the machine that the core runs on, in epoch milliseconds. */
+  /** The extension's clock, in epoch milliseconds. */
   now: number;
   isConnected: boolean;
-  /** All lanes, when their order has changed or some have come or gone. */
+  /** The ids of all lanes, when the list or its order has changed. */
   order?: string[];
   changed: LaneChange[];
 }
@@ -20,25 +20,25 @@ export interface LanesMessage {
 /** Page → extension. */
 export type PageMessage =
   | { type: "ready" }
-  | { type: "sight"; sessionIds: string[] }
+  | { type: "visible"; sessionIds: string[] }
   | { type: "open"; sessionId: string }
   | { type: "idleTime"; idleTime: IdleTime }
   | { type: "export" };
 
-/** What the page keeps over a reload. */
+/** What the editor keeps of the page over a reload. */
 export interface PageState {
   rootId: string;
   idleTime: IdleTime;
-  /** Shown milliseconds in sight; absent: all of it. */
+  /** The visible part, in shown milliseconds; absent for the whole. */
   range?: { from: number; to: number };
   selected?: string;
   scrollTop?: number;
 }
 
-/** The fields of a lane that are new; of its tool calls those from `toolsFrom` on. */
+/** The fields of a lane that have changed; of its tool calls those from `toolsFrom` on. */
 export type LaneChange = Partial<Lane> & { sessionId: string; toolsFrom?: number };
 
-/** What has to be told to somebody who knows `before`; undefined where nothing has changed. */
+/** The change from one state of a lane to the next; undefined where there is none. */
 export function changeOf(before: Lane | undefined, after: Lane): LaneChange | undefined {
   if (before === undefined) return after;
   const { tools, ...rest } = after;
@@ -52,7 +52,7 @@ export function changeOf(before: Lane | undefined, after: Lane): LaneChange | un
   });
   const hasTools = toolsFrom >= 0 || tools.length < before.tools.length;
   if (fields.length + gone.length === 0 && !hasTools) return undefined;
-  // Without a field that is gone, the whole is told: that is rare.
+  // A change cannot remove a field, which is rare: then the whole lane is sent.
   if (gone.length > 0) return { ...after, toolsFrom: 0 };
   const from = toolsFrom < 0 ? tools.length : toolsFrom;
   return {
@@ -62,7 +62,7 @@ export function changeOf(before: Lane | undefined, after: Lane): LaneChange | un
   };
 }
 
-/** The lane after a change; a change of a lane that is not known has all of its fields. */
+/** The lane after a change; the change of an unknown lane has all fields. */
 export function changedLane(before: Lane | undefined, change: LaneChange): Lane {
   const { toolsFrom = 0, tools, ...fields } = change;
   const kept = before?.tools.slice(0, tools === undefined ? undefined : toolsFrom) ?? [];

@@ -1,14 +1,15 @@
 /**
- * From times to places on the axis and back. Time in which nothing ran can be left out: then the
- * axis has a break there, and "shown" milliseconds go on as if it had not been. Pure.
+ * Converts times to places on the axis and back. Idle time can be left out: the axis then has a
+ * break, and "shown" milliseconds do not count the idle time. Pure.
  */
-import type { Lane, SpanKind } from "./lanes.ts";
+import type { Lane } from "./lanes.ts";
+import type { SpanKind } from "./runSpans.ts";
 
-/** The first and the last time that the picture has, in epoch milliseconds. */
+/** The first and the last time of the picture, in epoch milliseconds. */
 export interface Extent {
   from: number;
   to: number;
-  /** Whether it goes on: then `to` is now. */
+  /** Whether something still runs: then `to` is now. */
   isLive: boolean;
 }
 
@@ -18,21 +19,21 @@ export interface Gap {
 }
 
 export interface TimeScale {
-  /** Where the picture begins, in epoch milliseconds: what elapsed times are counted from. */
+  /** The start of the picture in epoch milliseconds: elapsed times are counted from it. */
   start: number;
-  /** Shown milliseconds of the whole. */
+  /** The whole in shown milliseconds. */
   length: number;
-  /** Epoch milliseconds to shown milliseconds from the start; inside a break, the break. */
+  /** Converts epoch milliseconds to shown milliseconds; a time in a break becomes the break. */
   shown(at: number): number;
-  /** The other way round; at a break, its end. */
+  /** Converts shown milliseconds to epoch milliseconds; a break becomes its end. */
   time(shown: number): number;
-  /** What is left out, and where, in shown milliseconds. */
+  /** The times that are left out, with their places in shown milliseconds. */
   breaks: (Gap & { shown: number })[];
 }
 
 const workKinds: ReadonlySet<SpanKind> = new Set(["running", "stalled", "retry", "background"]);
 const leastExtentMs = 1_000;
-/** A gap is worth leaving out when it takes this long, and this share of the time of work. */
+/** A gap is left out when it lasts this long, and this share of the time of work. */
 const leastGapMs = 30_000;
 const leastGapShare = 0.15;
 
@@ -54,7 +55,7 @@ export function extentOf(lanes: readonly Lane[], now: number): Extent {
   return { from, to: Math.max(to, from + leastExtentMs), isLive };
 }
 
-/** The times in which nothing ran, where they are long enough to be in the way. */
+/** The long times in which nothing ran. */
 export function gapsOf(lanes: readonly Lane[], { from, to }: Extent, now: number): Gap[] {
   const steps = parallelOf(lanes, now);
   const gaps: Gap[] = [];
@@ -76,7 +77,7 @@ export interface Step {
   count: number;
 }
 
-/** How many sessions worked at the same time: waiting for people or for children is no work. */
+/** How many sessions worked at once. Waiting for people or for children is no work. */
 export function parallelOf(lanes: readonly Lane[], now: number): Step[] {
   const changes: { at: number; by: number }[] = [];
   for (const { spans } of lanes) {
@@ -97,7 +98,7 @@ export function parallelOf(lanes: readonly Lane[], now: number): Step[] {
   return steps;
 }
 
-/** `gaps` are left out; give none for the time as it was. */
+/** The scale without the gaps. */
 export function timeScale({ from, to }: Extent, gaps: readonly Gap[]): TimeScale {
   const breaks: TimeScale["breaks"] = [];
   let left = 0;
@@ -149,7 +150,7 @@ const steps = [
   ...[1, 2, 7, 14, 30, 90, 365].map((n) => n * day),
 ];
 
-/** Round elapsed times between two shown times, not more than `most` of them. */
+/** At most `most` round elapsed times between two shown times. */
 export function ticksOf(scale: TimeScale, from: number, to: number, most: number): Tick[] {
   const stepMs = steps.find((step) => (to - from) / step <= most) ?? 365 * day;
   const ticks: Tick[] = [];
@@ -158,7 +159,7 @@ export function ticksOf(scale: TimeScale, from: number, to: number, most: number
   for (const edge of edges) {
     const end = Math.min(edge, to);
     if (end <= begin) continue;
-    // At a break the elapsed time jumps: round times are sought on each side of it.
+    // At a break the elapsed time jumps: each side has round times of its own.
     const offset = scale.time(begin) - scale.start - begin;
     const first = Math.ceil((begin + offset) / stepMs) * stepMs;
     for (let elapsedMs = first; elapsedMs - offset < end; elapsedMs += stepMs) {

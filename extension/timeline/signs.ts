@@ -1,12 +1,11 @@
-/** The signs of states and the patterns of spans: what tells them apart without any colour. Pure. */
+/** The signs and the fill patterns of the timeline, which differ without colour, too. Pure. */
+import { stateSigns, type ShownState, type Sign } from "../sessions/stateSigns.ts";
 import { element, type Palette, type SvgElement } from "./drawing.ts";
-import type { SpanKind } from "./lanes.ts";
-import { looks, type Look } from "../sessions/stateSigns.ts";
-import type { Telling } from "./words.ts";
+import type { SpanKind } from "./runSpans.ts";
 
-export type Sign = Telling["look"];
+export type SignName = ShownState | SpanKind | "tool" | "budget";
 
-/** Of what is no state of a session. */
+/** The signs of what is no state of a session. */
 const others = {
   unknown: { tone: "quiet", strokes: "M3.5 8h.1 M8 8h.1 M12.5 8h.1" },
   retry: { tone: "odd", strokes: "M12.6 8a4.6 4.6 0 1 1-1.5-3.4 M11.4 1.8v3h-3" },
@@ -14,14 +13,17 @@ const others = {
   tool: { tone: "works", strokes: "M3 8h10" },
 } as const;
 
-const signs: Readonly<Record<Sign, Pick<Look, "tone" | "strokes">>> = { ...looks, ...others };
+const signs: Readonly<Record<SignName, Pick<Sign, "tone" | "strokes">>> = {
+  ...stateSigns,
+  ...others,
+};
 
-export function signColor(sign: Sign, palette: Palette): string {
+export function signColor(sign: SignName, palette: Palette): string {
   return palette[signs[sign].tone];
 }
 
-/** The sign in a square of this size, its middle at the place given. */
-export function signAt(sign: Sign, x: number, y: number, size: number, palette: Palette) {
+/** The sign in a square of this size with its centre at this place. */
+export function signAt(sign: SignName, x: number, y: number, size: number, palette: Palette) {
   const scale = size / 16;
   const color = signColor(sign, palette);
   return element("path", {
@@ -58,12 +60,12 @@ export function spanStyle(kind: SpanKind, palette: Palette): Record<string, stri
   }
 }
 
-/** In these nothing happens, so they are drawn as a thin line. */
+/** Spans in which nothing happens are drawn as a thin line. */
 export function isThin(kind: SpanKind): boolean {
   return kind === "queued" || kind === "retry" || kind === "unknown";
 }
 
-/** The patterns that spans are filled with. Once in a document. */
+/** The fill patterns of spans; they stand in a document once. */
 export function patterns(palette: Palette): SvgElement {
   const lines: Partial<Record<SpanKind, { d: string; size: number; width: number }>> = {
     approval: { d: "M-2 2L2 -2M0 8L8 0M6 10L10 6", size: 8, width: 2.4 },

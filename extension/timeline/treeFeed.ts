@@ -1,179 +1,178 @@
 /**
- * The lanes of one tree, kept true, for whoever draws them: takes the sessions from the model, the
- * histories from the store, and tells what has changed at most ten times a second.
+ * Keeps the lanes of one tree up to date: takes sessions from the model and histories from the store,
+ * and sends what has changed at most ten times a second.
  */
 import type { Session } from "../../protocol/session.ts";
-import type { ExtensionParts } from "../editor/services.ts";
-import { oneLine } from "../sessions/sessionWords.ts";
-import { inTreeOrder, laneOf, timelineOf, type Lane, type Timeline } from "./lanes.ts";
-import { spentOf } from "./history.ts";
+import type { Services } from "../editor/services.ts";
+import { HistoryReader } from "./historyReader.ts";
+import { inTreeOrder, laneOf, timelineOf, totalOf, type Lane, type Timeline } from "./lanes.ts";
 import { changeOf, type LanesMessage } from "./messages.ts";
-import { createHistoryReader } from "./reader.ts";
 
-export interface TreeFeed {
-  /** Tells everything anew: a page that was reloaded knows nothing. */
-  tellAll(): void;
-  /** Nobody looks: nothing is read or told until `tellAll`. */
-  pause(): void;
-  want(sessionIds: readonly string[]): void;
-  /** The whole tree with all that is stored of it; `read` is told how many lanes are complete. */
-  whole(read: (done: number, of: number) => void): Promise<Timeline>;
-  dispose(): void;
-}
-
-type Parts = Pick<ExtensionParts, "client" | "model" | "start"> & {
-  log: Pick<ExtensionParts["log"], "error" | "warn">;
+type FeedServices = Pick<Services, "client" | "model" | "start"> & {
+  log: Pick<Services["log"], "error" | "warn">;
 };
 
-const tellEveryMs = 100;
+const sendEveryMs = 100;
 const pageSize = 1_000;
 
-export function createTreeFeed(
-  { client, model, log, start }: Parts,
-  rootId: string,
-  tell: (message: LanesMessage) => void,
-): TreeFeed {
-  const sessions = new Map<string, Session>();
-  const told = new Map<string, Lane>();
-  const dirty = new Set<string>();
-  let toldOrder = "";
-  let isListening = false;
-  let timer: NodeJS.Timeout | undefined;
-  const reader = createHistoryReader({
-    events: (params) => client.call("session/events", params),
-    onRead: changed,
-    onError: (sessionId, error) => log.warn(`history of ${sessionId}: ${String(error)}`),
-  });
+export class TreeFeed {
+  readonly #services: FeedServices;
+  readonly #rootId: string;
+  readonly #send: (message: LanesMessage) => void;
+  readonly #reader: HistoryReader;
+  readonly #listening: { dispose(): void }[];
+  readonly #sessions = new Map<string, Session>();
+  readonly #sent = new Map<string, Lane>();
+  readonly #dirty = new Set<string>();
+  #sentOrder = "";
+  #isShown = false;
+  #timer: NodeJS.Timeout | undefined;
+  #loaded: Promise<void> = Promise.resolve();
 
-  function changed(sessionId: string): void {
-    dirty.add(sessionId);
-    tellSoon();
+  constructor(services: FeedServices, rootId: string, send: (message: LanesMessage) => void) {
+    const { client, model, log } = services;
+    this.#services = services;
+    this.#rootId = rootId;
+    this.#send = send;
+    this.#reader = new HistoryReader({
+      events: (params) => client.call("session/events", params),
+      onRead: (sessionId) => this.#changed(sessionId),
+      onError: (sessionId, error) => log.warn(`history of ${sessionId}: ${String(error)}`),
+    });
+    this.#listening = [
+      client.onDidChangeState(() => this.#sendSoon()),
+      model.onDidChange((sessionIds) => {
+        if (sessionIds === undefined) for (const session of model.all()) this.#take(session);
+        for (const id of sessionIds ?? []) {
+          const session = model.get(id);
+          if (session !== undefined) this.#take(session);
+        }
+      }),
+      client.on("session/removed", ({ sessionIds }) => this.#remove(sessionIds)),
+      // Changes during a disconnection are in no notification.
+      client.onConnected(() => this.#load()),
+    ];
+    this.#load();
   }
 
-  function tellSoon(): void {
-    if (isListening) timer ??= setTimeout(tellChanges, tellEveryMs);
+  /** Sends everything again, to a page that was just loaded. */
+  sendAll(): void {
+    void this.#loaded
+      .catch(() => undefined)
+      .then(() => {
+        this.#isShown = true;
+        this.#sent.clear();
+        this.#sentOrder = "";
+        this.#sendChanges();
+      });
   }
 
-  function take(session: Session): void {
-    const known = sessions.get(session.id);
-    if (session.rootId !== rootId || known === session) return;
+  /** The page is hidden: nothing is read or sent until `sendAll`. */
+  pause(): void {
+    this.#isShown = false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#reader.setVisible([]);
+  }
+
+  setVisible(sessionIds: readonly string[]): void {
+    this.#reader.setVisible(sessionIds);
+  }
+
+  /** The whole tree with all stored events; `onRead` gets the number of complete lanes. */
+  async whole(onRead: (done: number, of: number) => void): Promise<Timeline> {
+    await this.#loaded;
+    const ids = [...this.#sessions.keys()];
+    await this.#reader.readAll(ids, (done) => onRead(done, ids.length));
+    return timelineOf([...this.#sessions.values()], (id) => this.#reader.historyOf(id));
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    for (const one of this.#listening) one.dispose();
+    this.#reader.dispose();
+  }
+
+  #changed(sessionId: string): void {
+    this.#dirty.add(sessionId);
+    this.#sendSoon();
+  }
+
+  #sendSoon(): void {
+    if (this.#isShown) this.#timer ??= setTimeout(() => this.#sendChanges(), sendEveryMs);
+  }
+
+  #take(session: Session): void {
+    const known = this.#sessions.get(session.id);
+    if (session.rootId !== this.#rootId || known === session) return;
     if (known !== undefined && known.version > session.version) return;
-    sessions.set(session.id, session);
-    reader.note(session);
-    changed(session.id);
+    this.#sessions.set(session.id, session);
+    this.#reader.takeSession(session);
+    this.#changed(session.id);
   }
 
-  function remove(sessionIds: readonly string[]): void {
+  #remove(sessionIds: readonly string[]): void {
     for (const id of sessionIds) {
-      if (!sessions.delete(id)) continue;
-      reader.forget(id);
-      told.delete(id);
-      changed(id);
+      if (!this.#sessions.delete(id)) continue;
+      this.#reader.forget(id);
+      this.#sent.delete(id);
+      this.#changed(id);
     }
   }
 
-  /** The model may leave out what ended long ago; the daemon's list has all of the tree. */
-  async function takeAll(): Promise<void> {
+  #load(): void {
+    this.#loaded = this.#loadAll();
+    this.#loaded.catch((error: unknown) =>
+      this.#services.log.error(`timeline of ${this.#rootId}: ${String(error)}`),
+    );
+  }
+
+  /** The model may lack sessions that ended long ago: the daemon lists the whole tree. */
+  async #loadAll(): Promise<void> {
+    const { client, model, start } = this.#services;
     await start();
-    for (const session of model.all()) take(session);
+    for (const session of model.all()) this.#take(session);
     const listed = new Set<string>();
     let cursor: string | undefined;
     do {
+      const rootId = this.#rootId;
       const params = { rootId, limit: pageSize, ...(cursor !== undefined && { cursor }) };
       const page = await client.call("session/list", params);
       for (const session of page.sessions) {
         listed.add(session.id);
-        take(session);
+        this.#take(session);
       }
       cursor = page.nextCursor;
     } while (cursor !== undefined);
-    remove([...sessions.keys()].filter((id) => !listed.has(id) && model.get(id) === undefined));
+    const isGone = (id: string) => !listed.has(id) && model.get(id) === undefined;
+    this.#remove([...this.#sessions.keys()].filter(isGone));
   }
 
-  function tellChanges(): void {
-    timer = undefined;
-    const ordered = inTreeOrder([...sessions.values()]);
+  #sendChanges(): void {
+    this.#timer = undefined;
+    const ordered = inTreeOrder([...this.#sessions.values()]);
     const order = ordered.map(({ id }) => id);
     const parents = new Set(ordered.map(({ parentId }) => parentId));
     const lanes = ordered
-      .filter(({ id }) => dirty.has(id) || told.get(id)?.hasChildren !== parents.has(id))
+      .filter(
+        ({ id }) => this.#dirty.has(id) || this.#sent.get(id)?.hasChildren !== parents.has(id),
+      )
       .map((session) => ({
-        ...laneOf(session, reader.historyOf(session.id)),
+        ...laneOf(session, this.#reader.historyOf(session.id)),
         hasChildren: parents.has(session.id),
       }));
-    const changes = lanes.flatMap((lane) => changeOf(told.get(lane.sessionId), lane) ?? []);
-    for (const lane of lanes) told.set(lane.sessionId, lane);
-    dirty.clear();
-    const root = sessions.get(rootId);
-    const isNewOrder = order.join() !== toldOrder;
-    toldOrder = order.join();
-    tell({
+    const changed = lanes.flatMap((lane) => changeOf(this.#sent.get(lane.sessionId), lane) ?? []);
+    for (const lane of lanes) this.#sent.set(lane.sessionId, lane);
+    this.#dirty.clear();
+    const isNewOrder = order.join() !== this.#sentOrder;
+    this.#sentOrder = order.join();
+    this.#send({
       type: "lanes",
-      title: oneLine(root?.title ?? "", 120),
-      total: root === undefined ? { tokens: 0, costUsd: 0 } : spentOf(root.treeUsage),
+      ...totalOf(this.#sessions.get(this.#rootId)),
       now: Date.now(),
-      isConnected: client.state.kind === "connected",
+      isConnected: this.#services.client.state.kind === "connected",
       ...(isNewOrder && { order }),
-      changed: changes,
+      changed,
     });
   }
-
-  function renew(): void {
-    taken = takeAll();
-    taken.catch(complain);
-  }
-
-  const complain = (error: unknown) => log.error(`timeline of ${rootId}: ${String(error)}`);
-  const listening = [
-    client.onDidChangeState(tellSoon),
-    model.onDidChange((sessionIds) => {
-      if (sessionIds === undefined) for (const session of model.all()) take(session);
-      for (const id of sessionIds ?? []) {
-        const session = model.get(id);
-        if (session !== undefined) take(session);
-      }
-    }),
-    client.on("session/removed", ({ sessionIds }) => remove(sessionIds)),
-    // What happened while nobody was connected is not told again.
-    client.onConnected(renew),
-  ];
-  let taken: Promise<void>;
-  renew();
-
-  return {
-    tellAll() {
-      void taken
-        .catch(() => undefined)
-        .then(() => {
-          isListening = true;
-          told.clear();
-          toldOrder = "";
-          tellChanges();
-        });
-    },
-    pause() {
-      isListening = false;
-      clearTimeout(timer);
-      timer = undefined;
-      reader.want([]);
-    },
-    want: (sessionIds) => reader.want(sessionIds),
-    async whole(read) {
-      await taken;
-      const ids = [...sessions.keys()];
-      await reader.readAll(ids, (done) => read(done, ids.length));
-      const histories = new Map(
-        ids.flatMap((id) => {
-          const history = reader.historyOf(id);
-          return history === undefined ? [] : [[id, history] as const];
-        }),
-      );
-      return timelineOf(sessions.values(), histories);
-    },
-    dispose() {
-      clearTimeout(timer);
-      for (const one of listening) one.dispose();
-      reader.dispose();
-    },
-  };
 }

@@ -1,7 +1,10 @@
-/** Numbers and times as people read them, and what is to be said of a place in the picture. Pure. */
+/** The texts of the timeline: times, numbers, and descriptions of what it shows. Pure. */
+import { duration } from "../base/numbers.ts";
+import { joined, plural } from "../base/text.ts";
 import type { Spent } from "./history.ts";
-import type { StateLook } from "../sessions/stateSigns.ts";
-import type { End, Lane, Mark, Span, SpanKind, ToolBar } from "./lanes.ts";
+import type { Lane, Mark, ToolBar } from "./lanes.ts";
+import type { End, Span, SpanKind } from "./runSpans.ts";
+import type { SignName } from "./signs.ts";
 
 export const spanWords: Record<SpanKind, string> = {
   queued: "queued",
@@ -17,19 +20,17 @@ export const spanWords: Record<SpanKind, string> = {
 };
 
 /** `340ms`, `4.2s`, `1m 05s`, `2h 10m`, `3d 4h`. */
-export function duration(milliseconds: number): string {
+export function exactDuration(milliseconds: number): string {
   const ms = Math.max(0, Math.round(milliseconds));
   if (ms < 1_000) return `${ms}ms`;
   if (ms < 9_950) return `${(ms / 1_000).toFixed(1)}s`;
   const seconds = Math.round(ms / 1_000);
-  if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 1_440) return `${Math.floor(minutes / 60)}h ${two(minutes % 60)}m`;
-  return `${Math.floor(minutes / 1_440)}d ${Math.floor((minutes % 1_440) / 60)}h`;
+  const hours = Math.floor(seconds / 3_600);
+  if (hours < 24) return duration(seconds * 1_000);
+  return `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }
 
-/** An elapsed time as the axis shows it, as exact as its step: `0`, `1.25s`, `2m 30s`, `1h 05m`. */
+/** A time on the axis, as exact as the step between two: `0`, `1.25s`, `2m 30s`, `1h 05m`. */
 export function elapsed(milliseconds: number, stepMs: number): string {
   if (milliseconds === 0) return "0";
   if (milliseconds < 60_000) {
@@ -53,24 +54,20 @@ export function elapsed(milliseconds: number, stepMs: number): string {
 const halfDayMs = 12 * 3_600_000;
 const fineMs = 30_000;
 
-/** A time of the day, as exact as the picture is, with the day where that is not plain. */
-export function clockTime(at: number, picture: { inSightMs: number; wholeMs: number }): string {
+/** A time of the day, as exact as the picture, with the day where the picture is long. */
+export function clockTime(at: number, picture: { visibleMs: number; wholeMs: number }): string {
   return new Date(at).toLocaleString(undefined, {
     ...(picture.wholeMs > halfDayMs && ({ month: "short", day: "numeric" } as const)),
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",
-    ...(picture.inSightMs < fineMs && ({ fractionalSecondDigits: 3 } as const)),
+    ...(picture.visibleMs < fineMs && ({ fractionalSecondDigits: 3 } as const)),
   });
 }
 
-/** A day and a time, as the start of the whole is told. */
+/** A day and a time, for the start of the whole. */
 export function dayTime(at: number): string {
   return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-}
-
-function two(value: number): string {
-  return String(value).padStart(2, "0");
 }
 
 /** `940`, `12.3k`, `4.1M`. */
@@ -81,7 +78,7 @@ export function count(value: number): string {
   return `${(value / 1_000_000).toFixed(1)}M`;
 }
 
-/** `<$0.001`, `$0.004`, `$0.02`, `$12.30`; nothing where nothing was spent. */
+/** `<$0.001`, `$0.004`, `$0.02`, `$12.30`; empty where nothing was spent. */
 export function money(costUsd: number): string {
   if (costUsd <= 0) return "";
   if (costUsd < 0.001) return "<$0.001";
@@ -92,44 +89,44 @@ export function tokensOf({ tokens }: Spent): string {
   return tokens === 0 ? "" : count(tokens);
 }
 
-/** What can be pointed at. */
+/** What a pointer or the keys can select in a lane. */
 export type Item =
   | { type: "span"; span: Span }
   | { type: "tool"; tool: ToolBar }
   | { type: "mark"; mark: Mark }
   | { type: "end"; end: End };
 
-export interface Telling {
-  look: StateLook | SpanKind | "tool" | "retry" | "error" | "budget";
+export interface Description {
+  sign: SignName;
   title: string;
   lines: string[];
 }
 
-/** What is said of an item, for pointing at it and for reading it aloud. `clock` writes a time. */
-export function tellItem(
+/** Describes an item, for its tooltip and for screen readers. `clock` formats a time. */
+export function describeItem(
   lane: Lane,
   item: Item,
   now: number,
   clock: (at: number) => string,
-): Telling {
+): Description {
   switch (item.type) {
     case "span":
-      return tellSpan(lane, item.span, now, clock);
+      return describeSpan(lane, item.span, now, clock);
     case "tool": {
       const { title, status, from, to } = item.tool;
       const how = status ?? (to === undefined ? "running" : "did not end");
-      return { look: "tool", title, lines: [`${how} · ${period(from, to, now, clock)}`] };
+      return { sign: "tool", title, lines: [`${how} · ${period(from, to, now, clock)}`] };
     }
     case "mark": {
       const { kind, text, at } = item.mark;
       const title = { retry: "tried again", error: "error", budget: "limit reached" }[kind];
-      return { look: kind, title, lines: [text, clock(at)] };
+      return { sign: kind, title, lines: [text, clock(at)] };
     }
     case "end": {
       const { status, why, at, spent, run } = item.end;
       const used = spentText(spent);
       return {
-        look: status ?? "created",
+        sign: status ?? "created",
         title: status ?? "ended, it is not known how",
         lines: [
           ...(why === undefined ? [] : [why]),
@@ -141,19 +138,19 @@ export function tellItem(
   }
 }
 
-function tellSpan(
+function describeSpan(
   lane: Lane,
   { kind, from, to, torn, run }: Span,
   now: number,
   clock: (at: number) => string,
-): Telling {
+): Description {
   const unsure = {
     start: "Its exact start is not known: drawn from its first event.",
     end: "Its exact end is not known: drawn to what is known of it.",
     both: "Neither start nor end is known: drawn from its first event to its last.",
   };
   return {
-    look: kind,
+    sign: kind,
     title: spanWords[kind],
     lines: [
       `${period(from, to, now, clock)}${runText(lane, run)}`,
@@ -168,7 +165,8 @@ function period(
   now: number,
   clock: (at: number) => string,
 ): string {
-  return `${duration((to ?? now) - from)} · ${clock(from)} – ${to === undefined ? "now" : clock(to)}`;
+  const end = to === undefined ? "now" : clock(to);
+  return `${exactDuration((to ?? now) - from)} · ${clock(from)} – ${end}`;
 }
 
 function runText({ spans, ends }: Lane, run: number): string {
@@ -179,44 +177,40 @@ function runText({ spans, ends }: Lane, run: number): string {
 /** `12.3k tokens, $0.02`. */
 export function spentText(spent: Spent): string {
   const tokens = tokensOf(spent);
-  return [...(tokens === "" ? [] : [`${tokens} tokens`]), money(spent.costUsd)]
-    .filter((part) => part !== "")
-    .join(", ");
+  return joined([tokens && `${tokens} tokens`, money(spent.costUsd)], ", ");
 }
 
-/** How long the session worked and waited, over all its runs: `running 2m 05s`, … */
+/** How long the session worked and waited in all its runs: `running 2m 05s`, … */
 export function timesOf({ spans }: Lane, now: number): string[] {
   const sums = new Map<SpanKind, number>();
   for (const { kind, from, to = now } of spans) sums.set(kind, (sums.get(kind) ?? 0) + to - from);
   return [...sums]
     .filter(([, ms]) => ms >= 1)
-    .map(([kind, ms]) => `${spanWords[kind]} ${duration(ms)}`);
+    .map(([kind, ms]) => `${spanWords[kind]} ${exactDuration(ms)}`);
 }
 
-/** What is said of a whole lane. */
-export function tellLane(lane: Lane, now: number): Telling {
-  const { look, title, word, agent, why, own, tree, tools, omittedTools, read } = lane;
+/** Describes a whole lane. */
+export function describeLane(lane: Lane, now: number): Description {
+  const { sign, title, word, agent, why, own, tree, tools, omittedTools, read } = lane;
   const ownText = spentText(own);
   const treeText = lane.hasChildren ? spentText(tree) : "";
   const calls = tools.length + omittedTools;
   const lines = [
-    [word, agent].filter((part) => part !== "").join(" · "),
+    joined([word, agent], " · "),
     why ?? "",
     timesOf(lane, now).join(" · "),
-    calls === 0 ? "" : `${calls} tool ${calls === 1 ? "call" : "calls"}`,
+    calls === 0 ? "" : plural(calls, "tool call"),
     ownText,
     treeText === "" || treeText === ownText ? "" : `with its children: ${treeText}`,
     omittedTools === 0 ? "" : `The last ${omittedTools} tool calls are not drawn.`,
     read === "part" ? "Only the first part of its history is drawn." : "",
   ];
-  return { look, title, lines: lines.filter((line) => line !== "") };
+  return { sign, title, lines: lines.filter((line) => line !== "") };
 }
 
 /** What a screen reader says of a lane. */
 export function laneLabel(lane: Lane, now: number): string {
   const { title, word, agent, why = "", own, tools } = lane;
   const calls = tools.length === 0 ? "" : `${tools.length} tool calls`;
-  return [title, word, agent, ...timesOf(lane, now), calls, spentText(own), why]
-    .filter((part) => part !== "")
-    .join(", ");
+  return joined([title, word, agent, ...timesOf(lane, now), calls, spentText(own), why], ", ");
 }

@@ -1,77 +1,44 @@
 /**
- * What a reader sees of a session: its events, merged into blocks. Pure and without state, so that
- * more events, earlier ones and fewer ones are the same case: the blocks are made anew from what
- * is at hand, and each says by `revision` whether it has changed.
+ * Merges the events of a session into blocks. Pure and without state: the blocks are made again from
+ * the events in the window, whichever those are, and each says by `revision` whether it has changed.
  */
-import type { AgentEvent } from "../../protocol/events.ts";
-import type { SessionStatus } from "../../protocol/session.ts";
-import { baseOf, changed, touch, type BlockBase } from "./blockBase.ts";
+import {
+  baseOf,
+  changed,
+  touch,
+  type Block,
+  type EventOf,
+  type Fold,
+  type OutputBlock,
+} from "./block.ts";
 import { pageOf } from "./eventWindow.ts";
-import { closeTexts, takeText, type TextFold } from "./messageBlocks.ts";
+import { closeTexts, takeText } from "./messageBlocks.ts";
 import type { SentMessage, ShownEvent } from "./pageMessages.ts";
-import { takeTool, type ToolBlock } from "./toolBlocks.ts";
-
-export interface TextBlock extends BlockBase {
-  kind: "message" | "thought";
-  text: string;
-  /** More of it may come. */
-  isOpen: boolean;
-}
-
-export interface OutputBlock extends BlockBase {
-  kind: "output";
-  parts: { stream: "stdout" | "stderr"; text: string }[];
-}
-
-type Of<Type extends AgentEvent["type"]> = Extract<AgentEvent, { type: Type }>;
-
-export type Block =
-  | TextBlock
-  | OutputBlock
-  | (BlockBase & ToolBlock)
-  | (BlockBase & { kind: "sent"; text: string })
-  /** A later plan of the same session stands below. */
-  | (BlockBase & { kind: "plan"; entries: Of<"plan">["entries"]; isOld: boolean })
-  | (BlockBase & { kind: "approval"; approvalId: string; state: string })
-  | (BlockBase & { kind: "child"; sessionId: string; status: SessionStatus })
-  | (BlockBase & { kind: "retry"; attempt: number; inMs: number; message: string })
-  | (BlockBase & { kind: "note"; level: "info" | "warning" | "error"; text: string })
-  /** Until when the run was suspended; absent: it still is, or its end is not at hand. */
-  | (BlockBase & { kind: "wait"; reason: string; until?: number })
-  | (BlockBase & { kind: "run"; runId: string });
+import { takeTool } from "./toolBlocks.ts";
 
 export interface Reading {
   /** In order and without a gap. */
   events: readonly ShownEvent[];
-  /** Those to be shown, oldest first; each stands before the events that came after it. */
+  /** The messages to show, oldest first; each stands before the events that came after it. */
   messages: readonly SentMessage[];
-  /** More may come of the last run. */
+  /** More events may come of the last run. */
   goesOn: boolean;
-}
-
-/** What is being built; `blocks` is in the order of the first event of each. */
-export interface Fold extends TextFold {
-  blocks: Block[];
-  tools: Map<string, BlockBase & ToolBlock>;
-  runId: string;
-  /** The last thing that it did. */
-  isThinking: boolean;
 }
 
 export function blocksOf({ events, messages, goesOn }: Reading): Block[] {
   const fold: Fold = { blocks: [], tools: new Map(), openTexts: [], runId: "", isThinking: false };
-  let told = 0;
+  let sent = 0;
   for (const shown of events) {
-    for (; (messages[told]?.at ?? Infinity) <= shown.at; told += 1) takeSent(fold, messages[told]);
+    for (; (messages[sent]?.at ?? Infinity) <= shown.at; sent += 1) takeSent(fold, messages[sent]);
     takeEvent(fold, shown);
   }
-  for (; told < messages.length; told += 1) takeSent(fold, messages[told]);
+  for (; sent < messages.length; sent += 1) takeSent(fold, messages[sent]);
   if (!goesOn) closeRun(fold);
   closeThoughts(fold);
   return fold.blocks;
 }
 
-/** A thought is over when something else follows. */
+/** A thought ends when another event follows. */
 function closeThoughts({ blocks, isThinking }: Fold): void {
   const last = isThinking ? blocks.at(-1) : undefined;
   for (const block of blocks) {
@@ -81,7 +48,7 @@ function closeThoughts({ blocks, isThinking }: Fold): void {
   }
 }
 
-/** Nothing more comes of a run: what had not ended by then never did. */
+/** The run has ended: calls without a result are lost. */
 function closeRun(fold: Fold): void {
   closeTexts(fold);
   fold.isThinking = false;
@@ -137,26 +104,21 @@ function takeEvent(fold: Fold, shown: ShownEvent): void {
       closeTexts(fold);
       const { attempt, inMs, error } = event;
       const { message } = error;
-      fold.blocks.push({
-        ...baseOf(shown, `retry-${seq}`),
-        ...{ kind: "retry", attempt, inMs, message },
-      });
+      const base = baseOf(shown, `retry-${seq}`);
+      fold.blocks.push({ ...base, kind: "retry", attempt, inMs, message });
       return;
     }
     case "status":
       return takeStatus(fold, shown, event);
     case "note":
       return note(fold, shown, event.level, event.text);
-    case "budget":
-      return note(
-        fold,
-        shown,
-        "warning",
-        `${event.limit}: ${event.used} of ${event.max} is used up`,
-      );
+    case "budget": {
+      const { limit, used, max } = event;
+      return note(fold, shown, "warning", `${limit}: ${used} of ${max} is used up`);
+    }
     case "turn.completed":
       closeTexts(fold);
-      if (isOddEnd(event.finishReason)) {
+      if (oddEnds.has(event.finishReason)) {
         note(fold, shown, "info", `The turn ended: ${event.finishReason}`);
       }
       return;
@@ -166,79 +128,71 @@ function takeEvent(fold: Fold, shown: ShownEvent): void {
   }
 }
 
-function note(fold: Fold, shown: ShownEvent, level: Of<"note">["level"], text: string): void {
+function note(fold: Fold, shown: ShownEvent, level: EventOf<"note">["level"], text: string): void {
   fold.blocks.push({ ...baseOf(shown, `note-${shown.seq}`), kind: "note", level, text });
 }
 
-/** Ends of turns that say something which nothing else says. */
-function isOddEnd(reason: string): boolean {
-  return ["max_tokens", "length", "refusal", "max_turn_requests", "content-filter"].includes(
-    reason,
-  );
-}
+/** Reasons for the end of a turn that no other event reports. */
+const oddEnds: ReadonlySet<string> = new Set([
+  ...["max_tokens", "length", "refusal", "max_turn_requests", "content-filter"],
+]);
 
-/** Output is one block up to the end of its page of events: so a block has a bound. */
-function takeOutput(fold: Fold, shown: ShownEvent, { stream, text }: Of<"output">): void {
+/** Output is one block up to the end of its page of events, so that blocks have a bounded size. */
+function takeOutput(fold: Fold, shown: ShownEvent, { stream, text }: EventOf<"output">): void {
   const last = fold.blocks.at(-1);
   const isOutput = last?.kind === "output";
-  if (isOutput && pageOf(last.seq) === pageOf(shown.seq)) {
-    touch(last, shown);
-    const part = last.parts.at(-1);
-    if (part?.stream === stream) part.text += text;
-    else last.parts.push({ stream, text });
-    return;
-  }
-  const parts: OutputBlock["parts"] = [];
-  if (isOutput) parts.push(...withoutLastLine(last));
+  const goesOn = isOutput && pageOf(last.seq) === pageOf(shown.seq);
+  const before = isOutput ? withoutLastLine(last) : [];
+  const parts: OutputBlock["parts"] = goesOn ? last.parts : before;
   const part = parts.at(-1);
   if (part?.stream === stream) part.text += text;
   else parts.push({ stream, text });
-  fold.blocks.push({ ...baseOf(shown, `output-${shown.seq}`), kind: "output", parts });
+  if (goesOn) touch(last, shown);
+  else fold.blocks.push({ ...baseOf(shown, `output-${shown.seq}`), kind: "output", parts });
 }
 
-/** A line that goes on behind the end of a block is shown whole in the next one. */
+/** Removes a line that goes on after the end of a block, to show it whole in the next one. */
 function withoutLastLine(block: OutputBlock): OutputBlock["parts"] {
   const part = block.parts.at(-1);
   if (part === undefined || part.text.endsWith("\n")) return [];
   const end = part.text.lastIndexOf("\n") + 1;
   const line = part.text.slice(end);
-  // A page without any line end stays what it is.
+  // A page that has no line end keeps its text.
   if (end === 0) return [];
   part.text = part.text.slice(0, end);
   changed(block);
   return [{ stream: part.stream, text: line }];
 }
 
-function takeApproval(fold: Fold, shown: ShownEvent, { approvalId, state }: Of<"approval">): void {
+function takeApproval(fold: Fold, shown: ShownEvent, event: EventOf<"approval">): void {
+  const { approvalId, state } = event;
   const known = fold.blocks.findLast(
     (block) => block.kind === "approval" && block.approvalId === approvalId,
   );
   if (known?.kind === "approval") {
     known.state = state;
-    touch(known, shown);
-    return;
+    return touch(known, shown);
   }
   const base = baseOf(shown, `approval-${approvalId}`);
   fold.blocks.push({ ...base, kind: "approval", approvalId, state });
 }
 
-/** One link for each child, where the run first speaks of it. */
-function takeChild(fold: Fold, shown: ShownEvent, { childSessionId, state }: Of<"child">): void {
+/** One block for each child, at the first event about it. */
+function takeChild(fold: Fold, shown: ShownEvent, event: EventOf<"child">): void {
+  const { childSessionId: sessionId, state: status } = event;
   const known = fold.blocks.findLast(
-    (block) => block.kind === "child" && block.sessionId === childSessionId,
+    (block) => block.kind === "child" && block.sessionId === sessionId,
   );
   if (known?.kind === "child") {
-    known.status = state;
-    touch(known, shown);
-    return;
+    known.status = status;
+    return touch(known, shown);
   }
-  const base = baseOf(shown, `child-${childSessionId}`);
-  fold.blocks.push({ ...base, kind: "child", sessionId: childSessionId, status: state });
+  fold.blocks.push({ ...baseOf(shown, `child-${sessionId}`), kind: "child", sessionId, status });
 }
 
-function takeStatus(fold: Fold, shown: ShownEvent, { to, reason }: Of<"status">): void {
+function takeStatus(fold: Fold, shown: ShownEvent, { to, reason }: EventOf<"status">): void {
   if (to === "suspended") {
-    // The approval has a block of its own.
+    // An approval has a block of its own.
     if (reason === "approval") return;
     const base = baseOf(shown, `wait-${shown.seq}`);
     fold.blocks.push({ ...base, kind: "wait", reason: reason ?? "suspended" });

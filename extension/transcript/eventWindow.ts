@@ -1,10 +1,10 @@
 /**
- * The part of a session's events that a reader has at hand: a piece without gaps that grows at both
- * ends as it is read and loses at the other one what is far out of sight. Pure.
+ * The window: the events of a session that a page holds, without gaps. It grows at the end to which
+ * the reader scrolls, and shrinks at the other one. Pure.
  */
 import type { SentMessage, ShownEvent } from "./pageMessages.ts";
 
-/** Events are dropped, and output is cut into blocks, by pages: so blocks keep their borders. */
+/** Events are dropped by pages, and output is split into blocks by pages, so that blocks stay whole. */
 const pageLength = 256;
 
 export const windowBounds = { events: 6 * pageLength, characters: 4_000_000 };
@@ -12,23 +12,23 @@ export const windowBounds = { events: 6 * pageLength, characters: 4_000_000 };
 export interface EventWindow {
   /** In order and without a gap. */
   events: ShownEvent[];
-  /** Number of the event before the first one at hand. */
+  /** Number of the event before the first one in the window. */
   before: number;
-  /** Number of the last event that there is, as far as that is known. */
+  /** Number of the session's last event, as far as it is known. */
   lastSeq: number;
 }
 
-/** The page that an event belongs to, from 0. */
+/** The page of an event, counted from 0. */
 export function pageOf(seq: number): number {
   return Math.floor((seq - 1) / pageLength);
 }
 
-/** A window that begins with the page of an event; nothing of it is read yet. */
+/** An empty window that begins with the page of an event. */
 export function windowAt(seq: number, lastSeq: number): EventWindow {
   return { events: [], before: Math.max(0, pageOf(seq)) * pageLength, lastSeq };
 }
 
-/** A window with the last pages: about as much as two screens hold. */
+/** An empty window that begins one to two pages before the end. */
 export function windowAtEnd(lastSeq: number): EventWindow {
   return windowAt(Math.max(1, lastSeq - pageLength), lastSeq);
 }
@@ -41,13 +41,14 @@ export function isAtEnd(window: EventWindow): boolean {
   return lastOf(window) >= window.lastSeq;
 }
 
-/** What to ask for to have more; undefined where there is no more. */
+/** The next events to read; undefined at the end. */
 export function rangeLater(window: EventWindow): { after: number; limit: number } | undefined {
   if (isAtEnd(window)) return undefined;
   const after = lastOf(window);
   return { after, limit: pageLength - (after % pageLength) + pageLength };
 }
 
+/** The previous events to read; undefined at the start. */
 export function rangeEarlier({
   before,
 }: EventWindow): { after: number; limit: number } | undefined {
@@ -55,7 +56,7 @@ export function rangeEarlier({
   return { after: Math.max(0, before - pageLength), limit: Math.min(pageLength, before) };
 }
 
-/** With the events that were read; such as do not fit to it are left out. */
+/** The window with the events that were read, as far as they are adjacent to it. */
 export function withEvents(
   window: EventWindow,
   read: readonly ShownEvent[],
@@ -76,7 +77,7 @@ export function withEvents(
   return { ...window, lastSeq: known };
 }
 
-/** Within the bounds, by dropping whole pages at one end; one page always stays. */
+/** The window within the bounds: drops whole pages at one end, but never the last page. */
 export function trimmed(
   window: EventWindow,
   end: "first" | "last",
@@ -96,7 +97,7 @@ export function trimmed(
   return { ...window, events, before: first === undefined ? window.before : first.seq - 1 };
 }
 
-/** Those that were sent in the time of the events at hand. */
+/** The messages that were sent in the time of the events in the window. */
 export function messagesWithin(
   window: EventWindow,
   messages: readonly SentMessage[],

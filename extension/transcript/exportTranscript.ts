@@ -1,22 +1,16 @@
-/** A whole transcript as a Markdown file, written page by page: only one page is ever in memory. */
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { ProgressLocation, Uri, window, workspace } from "vscode";
-import type { DaemonClient } from "../daemon/daemonClient.ts";
+/** Exports a whole transcript as a Markdown file, with only one page of its events in memory. */
+import { ProgressLocation, window, workspace } from "vscode";
+import type { Caller } from "../daemon/daemonClient.ts";
+import { askForFile } from "../editor/folders.ts";
 import { createSessionReader } from "./sessionReader.ts";
 import { transcriptMarkdown } from "./wholeTranscript.ts";
 import { writeFile } from "./writeFile.ts";
 
-type Caller = Pick<DaemonClient, "call">;
-
 export async function exportTranscript(client: Caller, sessionId: string): Promise<void> {
   const { session } = await client.call("session/get", { sessionId });
-  const folder = workspace.workspaceFolders?.[0]?.uri.fsPath ?? homedir();
-  const uri = await window.showSaveDialog({
-    title: "Export the transcript",
-    defaultUri: Uri.file(join(folder, `${fileName(session.title)}.md`)),
-    filters: { Markdown: ["md"] },
-  });
+  const dialog = "Export the transcript";
+  const about = session.title;
+  const uri = await askForFile({ dialog, about, extension: "md", format: "Markdown" });
   if (uri === undefined) return;
   const options = {
     location: ProgressLocation.Notification,
@@ -29,9 +23,4 @@ export async function exportTranscript(client: Caller, sessionId: string): Promi
     return writeFile(uri.fsPath, texts, () => token.isCancellationRequested);
   });
   if (isWhole) await window.showTextDocument(await workspace.openTextDocument(uri));
-}
-
-function fileName(title: string): string {
-  const plain = title.normalize("NFKD").replaceAll(/[^\p{L}\p{N}]+/gu, "-");
-  return plain.replaceAll(/^-+|-+$/g, "").slice(0, 60) || "transcript";
 }

@@ -1,25 +1,26 @@
-/** What the head of a transcript says of its session. Pure. */
+/** The facts in the head of a transcript. Pure. */
 import type { Session, Usage } from "../../protocol/session.ts";
 import { isLive, isTerminal } from "../../protocol/states.ts";
+import { duration } from "../base/numbers.ts";
 import type { SessionModel } from "../sessions/sessionModel.ts";
 import { abilitiesOf, nothingBelow } from "../sessions/abilities.ts";
 import { outcomeText } from "../sessions/outcomeWords.ts";
-import { activityOf, costText, duration, stateWord } from "../sessions/sessionWords.ts";
-import { stateLook } from "../sessions/stateSigns.ts";
+import { activityOf, costText, stateWord } from "../sessions/sessionWords.ts";
+import { shownState } from "../sessions/stateSigns.ts";
 import type { HeadFacts, SessionLink } from "./pageMessages.ts";
 
-interface Parts {
+interface Given {
   session: Session;
-  /** Newer than the session's own, where a heartbeat told it. */
+  /** The usage in a heartbeat, which is newer than the session's own. */
   usage?: Usage | undefined;
-  model: Pick<SessionModel, "get" | "children">;
+  model: Pick<SessionModel, "above" | "children">;
   isGone: boolean;
   /** Epoch milliseconds. */
   now: number;
 }
 
-export function headFacts({ session, usage, model, isGone, now }: Parts): HeadFacts {
-  const can = abilitiesOf(session, nothingBelow);
+export function headFacts({ session, usage, model, isGone, now }: Given): HeadFacts {
+  const abilities = isGone ? [] : abilitiesOf(session, nothingBelow);
   const facts = [
     session.agent,
     session.model ?? "",
@@ -29,19 +30,19 @@ export function headFacts({ session, usage, model, isGone, now }: Parts): HeadFa
   return {
     title: session.title,
     status: session.status,
-    look: stateLook(session),
+    sign: shownState(session),
     state: isGone ? "deleted" : stateOf(session),
     facts: facts.filter((fact) => fact !== ""),
     detail: detailOf(session),
     cwd: session.cwd,
-    path: pathOf(session, model),
+    path: model.above(session).map(linkOf).toReversed(),
     children: model.children(session.id).map(linkOf),
     isOpen: !isGone && !isTerminal(session),
-    canCancel: !isGone && can.includes("cancel"),
-    canPause: !isGone && can.includes("pause"),
-    canResume: !isGone && can.includes("resume"),
-    canRunAgain: !isGone && can.includes("retry"),
-    canSend: !isGone && can.includes("send"),
+    canCancel: abilities.includes("cancel"),
+    canPause: abilities.includes("pause"),
+    canResume: abilities.includes("resume"),
+    canRunAgain: abilities.includes("retry"),
+    canSend: abilities.includes("send"),
     isRoot: session.kind === "root",
     isGone,
   };
@@ -51,7 +52,7 @@ function stateOf(session: Session): string {
   return session.kind === "root" ? "root" : stateWord(session);
 }
 
-/** To the second, unlike the rows of the tree: this is the one session that somebody watches. */
+/** In seconds, unlike in the rows of the tree: a person watches only this session. */
 function timeOf(session: Session, now: number): string {
   if (isTerminal(session)) {
     return session.startedAt === undefined ? "" : duration(session.endedAt - session.startedAt);
@@ -63,18 +64,7 @@ function detailOf(session: Session): string {
   return isTerminal(session) ? outcomeText(session) : activityOf(session);
 }
 
-function pathOf(session: Session, model: Pick<SessionModel, "get">): SessionLink[] {
-  const path: SessionLink[] = [];
-  for (let id = session.parentId; id !== null;) {
-    const above = model.get(id);
-    if (above === undefined) break;
-    path.unshift(linkOf(above));
-    id = above.parentId;
-  }
-  return path;
-}
-
 function linkOf(session: Session): SessionLink {
   const { id, title, status } = session;
-  return { id, title, status, look: stateLook(session) };
+  return { id, title, status, sign: shownState(session) };
 }

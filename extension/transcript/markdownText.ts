@@ -1,5 +1,6 @@
-/** Blocks of a transcript as Markdown, for people to read elsewhere. Pure. */
-import type { Block } from "./blocks.ts";
+/** Blocks of a transcript as Markdown, for the export. Pure. */
+import { fenced } from "../base/text.ts";
+import type { Block, ToolBlock } from "./block.ts";
 import { outputText, visibleText } from "../base/plainText.ts";
 import { toolDiffs } from "./toolDiffs.ts";
 import { textOfValue } from "./wholeText.ts";
@@ -16,56 +17,55 @@ export function markdownOf(block: Block): string {
       return block.parts
         .map(
           ({ stream, text }) =>
-            `${stream === "stderr" ? "stderr:\n\n" : ""}${fenced(outputText(text))}`,
+            `${stream === "stderr" ? "stderr:\n\n" : ""}${codeBlock(outputText(text))}`,
         )
         .join("\n\n");
     case "tool":
       return toolMarkdown(block);
     case "plan":
       return block.entries
-        .map(({ text, status }) => `- [${status === "completed" ? "x" : " "}] ${oneLine(text)}`)
+        .map(({ text, status }) => `- [${status === "completed" ? "x" : " "}] ${inMarkdown(text)}`)
         .join("\n");
     case "approval":
-      return `*Approval ${oneLine(block.approvalId)}: ${oneLine(block.state)}*`;
+      return `*Approval ${inMarkdown(block.approvalId)}: ${inMarkdown(block.state)}*`;
     case "child":
-      return `*Sub-agent ${oneLine(block.sessionId)}: ${block.status}*`;
+      return `*Sub-agent ${inMarkdown(block.sessionId)}: ${block.status}*`;
     case "retry":
-      return `*Attempt ${block.attempt} follows after an error: ${oneLine(block.message)}*`;
+      return `*Attempt ${block.attempt} follows after an error: ${inMarkdown(block.message)}*`;
     case "note":
-      return `*${block.level}: ${oneLine(block.text)}*`;
+      return `*${block.level}: ${inMarkdown(block.text)}*`;
     case "wait":
-      return `*Waits: ${oneLine(block.reason)}*`;
+      return `*Waits: ${inMarkdown(block.reason)}*`;
     case "run":
-      return `---\n\n*Run ${oneLine(block.runId)} · ${timeOf(block.at)}*`;
+      return `---\n\n*Run ${inMarkdown(block.runId)} · ${timeOf(block.at)}*`;
   }
 }
 
-function toolMarkdown(block: Extract<Block, { kind: "tool" }>): string {
+function toolMarkdown(block: ToolBlock): string {
   const { name, title, does, input, output, result, status } = block;
   const diffs = toolDiffs(does, input, result);
   const given = diffs.length > 0 ? "" : textOfValue(input);
   const got = textOfValue(result) || output;
   return [
-    `**${oneLine(name)}** ${oneLine(title)} (${status})`,
-    ...(given === "" ? [] : [fenced(visibleText(given))]),
-    ...diffs.map(({ path, diff }) => `${oneLine(path)}\n\n${fenced(visibleText(diff), "diff")}`),
-    ...(got === "" || diffs.length > 0 ? [] : [fenced(outputText(got))]),
+    `**${inMarkdown(name)}** ${inMarkdown(title)} (${status})`,
+    ...(given === "" ? [] : [codeBlock(visibleText(given))]),
+    ...diffs.map(
+      ({ path, diff }) => `${inMarkdown(path)}\n\n${codeBlock(visibleText(diff), "diff")}`,
+    ),
+    ...(got === "" || diffs.length > 0 ? [] : [codeBlock(outputText(got))]),
   ].join("\n\n");
 }
 
-/** A fence that nothing in the text can end. */
-function fenced(text: string, language = ""): string {
-  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
-  const fence = "`".repeat(Math.max(3, longest + 1));
-  return `${fence}${language}\n${text.replace(/\n$/, "")}\n${fence}`;
+function codeBlock(text: string, language = ""): string {
+  return fenced(text.replace(/\n$/, ""), language);
 }
 
 function quoted(text: string): string {
   return text.replaceAll(/^/gm, "> ");
 }
 
-/** Nothing of a stranger's line may become Markdown. */
-export function oneLine(text: string): string {
+/** A text of an agent as one line, no part of which becomes Markdown. */
+export function inMarkdown(text: string): string {
   return visibleText(text)
     .replaceAll(/\s+/g, " ")
     .replaceAll(/[\\`*_[\]<>#|]/g, String.raw`\$&`);

@@ -1,40 +1,29 @@
-/** Messages and thoughts: pieces become one block, and the whole text takes their place. Pure. */
-import type { AgentEvent } from "../../protocol/events.ts";
-import { baseOf, changed, touch } from "./blockBase.ts";
-import type { Block, TextBlock } from "./blocks.ts";
+/** Messages and thoughts: their pieces become one block, and the whole text replaces them. Pure. */
+import { baseOf, changed, touch, type EventOf, type Fold, type TextBlock } from "./block.ts";
 import type { ShownEvent } from "./pageMessages.ts";
 
-export interface TextFold {
-  blocks: Block[];
-  /** What came in pieces since the last whole message: several where thoughts stand between. */
-  openTexts: TextBlock[];
-}
+type TextEvent = EventOf<"message.delta" | "message" | "reasoning.delta">;
 
-type TextEvent = Extract<AgentEvent, { type: "message.delta" | "message" | "reasoning.delta" }>;
-
-export function takeText(fold: TextFold, shown: ShownEvent, event: TextEvent): void {
+export function takeText(fold: Fold, shown: ShownEvent, { type, text }: TextEvent): void {
   const last = fold.blocks.at(-1);
-  switch (event.type) {
+  switch (type) {
     case "reasoning.delta":
-      if (last?.kind === "thought") append(last, shown, event.text);
-      else add(fold, shown, { kind: "thought", text: event.text, isOpen: true });
+      if (last?.kind === "thought") append(last, shown, text);
+      else add(fold, shown, { kind: "thought", text, isOpen: true });
       return;
     case "message.delta": {
       const open = fold.openTexts.at(-1);
-      if (open !== undefined && last?.kind !== "thought") append(open, shown, event.text);
-      else {
-        const piece = { kind: "message", text: event.text, isOpen: true } as const;
-        fold.openTexts.push(add(fold, shown, piece));
-      }
+      if (open !== undefined && last?.kind !== "thought") append(open, shown, text);
+      else fold.openTexts.push(add(fold, shown, { kind: "message", text, isOpen: true }));
       return;
     }
     case "message":
-      takeWhole(fold, shown, event);
+      takeWhole(fold, shown, text);
   }
 }
 
-/** Nothing more comes of what came in pieces. */
-export function closeTexts(fold: TextFold): void {
+/** No more pieces of these texts will come. */
+export function closeTexts(fold: Fold): void {
   for (const text of fold.openTexts) {
     text.isOpen = false;
     changed(text);
@@ -43,20 +32,20 @@ export function closeTexts(fold: TextFold): void {
 }
 
 /**
- * The pieces stay where they are when the whole says no more than they do: also when the first of
- * them are not at hand.
+ * The pieces stay in their places where the whole text is what they say together, also where the
+ * first of them are not in the window.
  */
-function takeWhole(fold: TextFold, shown: ShownEvent, event: TextEvent): void {
+function takeWhole(fold: Fold, shown: ShownEvent, text: string): void {
   const [first, ...others] = fold.openTexts;
   if (first === undefined) {
-    add(fold, shown, { kind: "message", text: event.text, isOpen: false });
+    add(fold, shown, { kind: "message", text, isOpen: false });
     return;
   }
-  const rest = others.map(({ text }) => text).join("");
-  if (event.text.endsWith(rest)) {
-    first.text = event.text.slice(0, event.text.length - rest.length);
+  const rest = others.map((piece) => piece.text).join("");
+  if (text.endsWith(rest)) {
+    first.text = text.slice(0, text.length - rest.length);
   } else {
-    first.text = event.text;
+    first.text = text;
     fold.blocks = fold.blocks.filter((block) => !others.includes(block as TextBlock));
   }
   touch(first, shown);
@@ -64,7 +53,7 @@ function takeWhole(fold: TextFold, shown: ShownEvent, event: TextEvent): void {
 }
 
 function add(
-  fold: TextFold,
+  fold: Fold,
   shown: ShownEvent,
   fields: Pick<TextBlock, "kind" | "text" | "isOpen">,
 ): TextBlock {

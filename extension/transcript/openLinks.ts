@@ -1,16 +1,16 @@
-/** Opens what a link of a transcript leads to. Links are made by agents, so they are strangers'. */
+/** Opens the links of a transcript. Agents write them, so they are not trusted. */
 import { env, Position, Range, Uri, window, workspace, type ViewColumn } from "vscode";
 import { linkedFile } from "./fileLinks.ts";
 import { visibleText } from "../base/plainText.ts";
+import { workspacePaths } from "../editor/folders.ts";
 
-/** Opens a file at a line, both counted from 1; asks first when it lies outside of the work. */
+/** Opens a file at a place that is counted from 1; asks first where it is outside of the folders. */
 export async function openLinkedFile(
   place: { path: string; line?: number; column?: number },
   cwd: string,
   viewColumn: ViewColumn,
 ): Promise<void> {
-  const workspaceFolders = (workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
-  const file = await linkedFile(place.path, [...(cwd === "" ? [] : [cwd]), ...workspaceFolders]);
+  const file = await linkedFile(place.path, [...(cwd === "" ? [] : [cwd]), ...workspacePaths()]);
   if (!file.isInside) {
     const detail = `${visibleText(file.path)}\n\nAn agent wrote this path. It lies outside of its folder and of the workspace.`;
     const answer = await window.showWarningMessage(
@@ -28,7 +28,7 @@ export async function openLinkedFile(
   });
 }
 
-/** The editor asks by itself before it opens an address that it does not know. */
+/** The editor itself asks before it opens an unknown address. */
 export async function openWebLink(url: string): Promise<void> {
   if (/^https?:\/\//i.test(url)) await env.openExternal(Uri.parse(url, true));
 }

@@ -1,16 +1,16 @@
-/** What a transcript's page and the extension tell each other. */
+/** The messages between a transcript page and the extension. */
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Approval, ApprovalDecision } from "../../protocol/approvals.ts";
 import type { SessionStatus } from "../../protocol/session.ts";
-import type { StateLook } from "../sessions/stateSigns.ts";
+import type { ShownState } from "../sessions/stateSigns.ts";
 
-/** An event as the page gets it: its longest texts are cut. */
+/** An event as the page gets it, with its longest texts cut. */
 export interface ShownEvent extends StoredEvent {
-  /** Characters that the texts have which were cut; absent: all of it is there. */
+  /** Characters of the whole texts that were cut; absent where none was. */
   wholeLength?: number;
 }
 
-/** What somebody wrote to the session. */
+/** A message that was sent to the session. */
 export interface SentMessage {
   n: number;
   at: number;
@@ -21,88 +21,88 @@ export interface SessionLink {
   id: string;
   title: string;
   status: SessionStatus;
-  look: StateLook;
+  sign: ShownState;
 }
 
-/** What the head of the page says of the session; words are ready to be shown. */
+/** What the head of the page shows. */
 export interface HeadFacts {
   title: string;
   status: SessionStatus;
-  look: StateLook;
+  sign: ShownState;
   /** The state in words, such as `queued, place 3`. */
   state: string;
-  /** Agent, model, time and what was used, without empty ones. */
+  /** Agent, model, time and use, as far as they are known. */
   facts: string[];
-  /** What it does just now, or how it ended where the state alone does not say it. */
+  /** What the session does just now, or how it ended where the state does not say it. */
   detail: string;
   cwd: string;
   /** From the root to the parent. */
   path: SessionLink[];
   children: SessionLink[];
-  /** It has not ended. */
+  /** The session has not ended. */
   isOpen: boolean;
   canCancel: boolean;
   canPause: boolean;
   canResume: boolean;
   canRunAgain: boolean;
-  /** What an outside agent started, that agent alone can steer. */
+  /** False for a session that an outside agent started. */
   canSend: boolean;
-  /** A root holds sub-agents and runs nothing itself. */
+  /** A root holds sub-agents and has no runs. */
   isRoot: boolean;
   isGone: boolean;
 }
 
 export type ToPage =
   | ToSessionPage
-  /** Show this session from now on. */
+  /** The page shows this session from now on. */
   | { type: "become"; sessionId: string };
 
 export type ToSessionPage =
   | { type: "head"; head: HeadFacts }
-  /** All of them, oldest first. */
+  /** All messages, oldest first. */
   | { type: "messages"; messages: SentMessage[] }
   | { type: "approvals"; approvals: Approval[] }
-  /** There are events up to here. */
+  /** The number of the last event. */
   | { type: "news"; lastSeq: number }
-  /** An answer to `read`; fewer than asked for where they are large. */
+  /** Answers `read`; with fewer events where they are large. */
   | { type: "events"; asked: number; events: ShownEvent[]; lastSeq: number }
   | { type: "readFailed"; asked: number; text: string }
   | { type: "said"; level: "info" | "error"; text: string }
-  /** What became of the message in the composer. */
+  /** Answer `send`. */
   | { type: "sent"; text: string }
   | { type: "notSent"; text: string };
 
 export type HeadCommand = "cancel" | "pause" | "resume" | "retry" | "exportTranscript";
 
-export type Decision = ApprovalDecision;
-
 export type FromPage =
   | { type: "ready" }
-  /** `asked` is a number that the answer bears. */
+  /** The answer has the same number `asked`. */
   | { type: "read"; asked: number; after: number; limit: number }
   | { type: "send"; text: string }
-  /** What the buttons of the head do, by the names of the commands. */
+  /** A button of the head was pressed. */
   | { type: "do"; command: HeadCommand }
-  /** The reader has begun to write: the page is not only for a glance any more. */
+  /** The reader has begun to write: the page is no preview any more. */
   | { type: "keep" }
-  | { type: "respond"; answer: { approvalId: string; decision: Decision; message?: string } }
+  | {
+      type: "respond";
+      answer: { approvalId: string; decision: ApprovalDecision; message?: string };
+    }
   | { type: "openSession"; sessionId: string }
   | { type: "openFile"; path: string; line?: number; column?: number }
   | { type: "openLink"; url: string }
-  /** Shows one event with all of its text. */
+  /** Opens one event with its whole text. */
   | { type: "openEvent"; seq: number };
 
-/** As the extension gets it: a panel may show one session after the other. */
+/** A message with its session: a panel may show one session after another. */
 export interface PageMessage {
-  /** The session of the page that says it. */
   of: string;
   message: FromPage;
 }
 
-/** What the editor keeps of a page while it is hidden, and over a reload of the window. */
+/** What the editor keeps of a page that is hidden, and over a reload of the window. */
 export interface PageState {
   sessionId: string;
   draft?: string;
-  /** Number of the first event in sight; absent: the reader was at the end. */
+  /** Number of the first visible event; absent where the reader was at the end. */
   seenSeq?: number;
 }

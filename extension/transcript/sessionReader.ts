@@ -1,23 +1,21 @@
-/** Reads what a session holds, as much as is asked for: events, messages, and whole texts. */
+/** Reads parts of a session from the daemon: events, messages, and whole texts. */
 import type { AgentEvent, StoredEvent } from "../../protocol/events.ts";
-import type { DaemonClient } from "../daemon/daemonClient.ts";
+import type { Caller } from "../daemon/daemonClient.ts";
 import type { SentMessage, ShownEvent } from "./pageMessages.ts";
 import { blobOf, cutText, mapTexts, shownEvent } from "./shownEvents.ts";
 
-type Caller = Pick<DaemonClient, "call">;
-
-/** The most that the core gives at once. */
+/** The largest page that the core gives. */
 const pageLength = 1000;
 const mostOfMessage = 16 * 1024;
 
 export interface SessionReader {
-  /** Events after a number: `limit` of them, or as many as there are. */
+  /** The events after a number: `limit` of them, or all there are. */
   events(after: number, limit: number): Promise<{ events: ShownEvent[]; lastSeq: number }>;
   /** All events with their whole texts, page by page. */
   allEvents(): AsyncGenerator<{ events: StoredEvent[]; lastSeq: number }>;
-  /** What was written to the session, oldest first; later calls read only what is new. */
+  /** The messages that were sent to the session, oldest first; later calls read only new ones. */
   sentMessages(): Promise<SentMessage[]>;
-  /** One event with all of its text; undefined when there is none with that number. */
+  /** One event with its whole texts; undefined where there is none with that number. */
   wholeEvent(seq: number): Promise<StoredEvent | undefined>;
 }
 
@@ -37,10 +35,10 @@ export function createSessionReader(client: Caller, sessionId: string): SessionR
       for (const { n, at, role, text } of page.messages) {
         if (n <= lastRead) continue;
         lastRead = n;
-        // What the agent said is among its events.
+        // The agent's own messages are events.
         if (role === "user") sent.push({ n, at, text: cutText(text, mostOfMessage) });
       }
-      // The last page is read again the next time: it may have grown.
+      // The last page is read again next time, because it may have grown.
       if (page.nextCursor === undefined) return [...sent];
       cursor = page.nextCursor;
     }

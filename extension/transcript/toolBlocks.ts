@@ -1,30 +1,8 @@
-/** Tool calls: whatever is told of one call, in whatever order, is one block. Pure. */
-import type { AgentEvent } from "../../protocol/events.ts";
-import { baseOf, touch } from "./blockBase.ts";
-import type { Fold } from "./blocks.ts";
+/** Tool calls: all events of one call, in any order, become one block. Pure. */
+import { baseOf, touch, type BlockBase, type EventOf, type Fold, type ToolBlock } from "./block.ts";
 import type { ShownEvent } from "./pageMessages.ts";
 
-type ToolEvent = Extract<AgentEvent, { type: "tool.started" | "tool.output" | "tool.completed" }>;
-
-export interface ToolBlock {
-  kind: "tool";
-  toolUseId: string;
-  /** `unknown`: its start is not at hand. */
-  name: string;
-  title: string;
-  /** What kind of thing it does, as the Agent Client Protocol names it. */
-  does: string;
-  input: unknown;
-  /** What it put out while it ran; the last part of it where that is much. */
-  output: string;
-  isOutputCut: boolean;
-  /** What came of it in the end. */
-  result: unknown;
-  /** `lost`: its run ended and never said what had come of it. */
-  status: "running" | "completed" | "failed" | "denied" | "cancelled" | "lost";
-  endedAt?: number;
-  locations: { path: string; line?: number | undefined }[];
-}
+type ToolEvent = EventOf<"tool.started" | "tool.output" | "tool.completed">;
 
 /** Characters of a running tool's output that are kept. */
 const mostOutput = 64 * 1024;
@@ -32,7 +10,7 @@ const mostOutput = 64 * 1024;
 export function takeTool(fold: Fold, shown: ShownEvent, event: ToolEvent): void {
   const id = `${shown.runId}/${event.toolUseId}`;
   let block = fold.tools.get(id);
-  // A new attempt of the run may count its calls from the beginning again.
+  // A new attempt of the run may use the ids of its calls again.
   const isAgain = block?.status !== "running" && event.type === "tool.started";
   if (block === undefined || isAgain) {
     const key = block === undefined ? `tool-${id}` : `tool-${id}-${shown.seq}`;
@@ -62,7 +40,7 @@ export function takeTool(fold: Fold, shown: ShownEvent, event: ToolEvent): void 
   }
 }
 
-function newTool(toolUseId: string): ToolBlock {
+function newTool(toolUseId: string): Omit<ToolBlock, keyof BlockBase> {
   return {
     kind: "tool",
     toolUseId,

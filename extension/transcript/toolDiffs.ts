@@ -1,38 +1,27 @@
-/** The changes of files that a tool call stands for, whichever agent made it. Pure. */
+/** The diffs of the files that a tool call changes, for the tools of any agent. Pure. */
 import { createTwoFilesPatch } from "diff";
+import { fieldsOf, listOf, textIn, type Fields } from "../base/toolInput.ts";
 
 export interface ToolDiff {
   path: string;
-  /** As `diff -u` writes it; may be without a head. */
+  /** As `diff -u` writes it; may lack the header. */
   diff: string;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const pathNames = ["file_path", "filePath", "path", "absolute_path", "notebook_path"];
-const oldNames = ["old_string", "oldString", "oldText", "old_text", "old_str"];
-const newNames = ["new_string", "newString", "newText", "new_text", "new_str"];
-const wholeNames = ["content", "contents", "new_source", "file_text"];
-const patchNames = ["diff", "patch", "unified_diff"];
-
-/** Texts without much in common take for ever: then there is no diff. */
+/** Texts that have little in common would take too long: then there is no diff. */
 const diffTimeoutMs = 100;
 
-/** What came of the call counts before what it was asked to do. */
+/** The diffs in the result of the call, else those of its input. */
 export function toolDiffs(does: string, input: unknown, result: unknown): ToolDiff[] {
   const done = listOf(fieldsOf(result)?.["diffs"]).flatMap(givenDiff);
-  return done.length > 0 ? done : asked(does, fieldsOf(input) ?? {});
+  return done.length > 0 ? done : requestedDiffs(does, fieldsOf(input) ?? {});
 }
 
-/** How many lines come and go. */
+/** How many lines are added and removed. */
 export function diffCounts(diffs: readonly ToolDiff[]): { added: number; removed: number } {
-  let added = 0;
-  let removed = 0;
-  for (const line of diffs.flatMap(({ diff }) => diffLines(diff))) {
-    if (line.kind === "added") added += 1;
-    if (line.kind === "removed") removed += 1;
-  }
-  return { added, removed };
+  const lines = diffs.flatMap(({ diff }) => diffLines(diff));
+  const count = (kind: DiffLine["kind"]) => lines.filter((line) => line.kind === kind).length;
+  return { added: count("added"), removed: count("removed") };
 }
 
 export interface DiffLine {
@@ -40,13 +29,13 @@ export interface DiffLine {
   text: string;
 }
 
-/** What stands in a diff before its places. */
+/** The lines of a diff before its first hunk. */
 const headLine =
   /^(---|\+\+\+|===|Index: |diff |index |old mode|new (mode|file)|deleted file|similarity|rename )/;
 
 /**
- * The lines of a diff without its heads. Whatever a place does not announce is shown too: nobody
- * can hide a line from whoever has to decide on it.
+ * The lines of a diff without its headers. Lines that no hunk announces are included, so that no
+ * line is hidden from the person who decides.
  */
 export function diffLines(diff: string): DiffLine[] {
   const lines: DiffLine[] = [];
@@ -63,7 +52,7 @@ export function diffLines(diff: string): DiffLine[] {
       if (shown.kind !== "removed") left.added = Math.max(0, left.added - 1);
       lines.push(shown);
     } else if (line.startsWith("+++") && lines.length > 0) {
-      // Another file begins.
+      // The next file begins.
       lines.push({ kind: "place", text: line.slice(4) });
     }
   }
@@ -77,47 +66,31 @@ function contentLine(line: string): DiffLine | undefined {
   return { kind: "same", text: line.startsWith(" ") ? line.slice(1) : line };
 }
 
-function asked(does: string, input: Fields): ToolDiff[] {
-  const path = textIn(input, pathNames) ?? "";
+function requestedDiffs(does: string, input: Fields): ToolDiff[] {
+  const path = textIn(input, "path") ?? "";
   const given = listOf(input["changes"]).flatMap(givenDiff);
   if (given.length > 0) return given;
-  const patch = textIn(input, patchNames);
-  if (patch !== undefined) return [{ path, diff: patch }];
+  const diff = textIn(input, "diff");
+  if (diff !== undefined) return [{ path, diff }];
   const edits = "edits" in input ? listOf(input["edits"]) : [input];
   const replaced = edits.flatMap((edit) => {
-    const before = textIn(edit, oldNames);
-    const after = textIn(edit, newNames);
+    const before = textIn(edit, "oldText");
+    const after = textIn(edit, "newText");
     if (before === undefined || after === undefined) return [];
-    return madeDiff(textIn(edit, pathNames) ?? path, before, after);
+    return madeDiff(textIn(edit, "path") ?? path, before, after);
   });
-  const whole = textIn(input, wholeNames);
+  const whole = textIn(input, "wholeText");
   if (replaced.length > 0 || whole === undefined || does !== "edit") return replaced;
   return madeDiff(path, "", whole);
 }
 
 function givenDiff(fields: Fields): ToolDiff[] {
-  const diff = textIn(fields, patchNames);
-  return diff === undefined ? [] : [{ path: textIn(fields, pathNames) ?? "", diff }];
+  const diff = textIn(fields, "diff");
+  return diff === undefined ? [] : [{ path: textIn(fields, "path") ?? "", diff }];
 }
 
 function madeDiff(path: string, before: string, after: string): ToolDiff[] {
   const options = { context: 3, timeout: diffTimeoutMs };
   const diff = createTwoFilesPatch("a", "b", before, after, "", "", options);
   return diff === undefined ? [] : [{ path, diff }];
-}
-
-function fieldsOf(value: unknown): Fields | undefined {
-  return typeof value === "object" && value !== null ? (value as Fields) : undefined;
-}
-
-function listOf(value: unknown): Fields[] {
-  return Array.isArray(value) ? value.map(fieldsOf).filter((one) => one !== undefined) : [];
-}
-
-function textIn(fields: Fields, names: readonly string[]): string | undefined {
-  for (const name of names) {
-    const text = fields[name];
-    if (typeof text === "string") return text;
-  }
-  return undefined;
 }

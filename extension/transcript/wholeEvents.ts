@@ -1,20 +1,15 @@
 /**
- * Whole texts as documents that only can be read. The address says which event it is, so nothing is
- * kept in memory and the document is there again after a reload.
+ * Whole texts of events as read-only documents. The address names the event, so that nothing is kept
+ * in memory and the document can be read again after a reload.
  */
 import { Uri, window, workspace, type Disposable, type ViewColumn } from "vscode";
-import type { DaemonClient } from "../daemon/daemonClient.ts";
+import type { Services } from "../editor/services.ts";
 import { createSessionReader } from "./sessionReader.ts";
 import { textOfEvent } from "./wholeText.ts";
 
 const scheme = "offshoot-event";
 
-interface Parts {
-  client: Pick<DaemonClient, "call">;
-  start: () => Promise<void>;
-}
-
-export function provideWholeEvents({ client, start }: Parts): Disposable {
+export function provideWholeEvents({ client, start }: Services): Disposable {
   return workspace.registerTextDocumentContentProvider(scheme, {
     async provideTextDocumentContent({ path }) {
       const [, sessionId = "", seq] = path.split("/");

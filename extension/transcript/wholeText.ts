@@ -1,7 +1,7 @@
 /** Values of events as text. Pure. */
 import type { AgentEvent } from "../../protocol/events.ts";
 
-/** All that an event has to say. */
+/** The whole text of an event. */
 export function textOfEvent(event: AgentEvent): string {
   switch (event.type) {
     case "message":
@@ -28,7 +28,7 @@ export function textOfEvent(event: AgentEvent): string {
   }
 }
 
-/** What a tool got or gave: texts as they are, also where they stand in content blocks. */
+/** The input or result of a tool: texts as they are, also in content blocks; otherwise as JSON. */
 export function textOfValue(value: unknown): string {
   if (value === undefined || value === null) return "";
   if (typeof value === "string") return value;

@@ -1,22 +1,23 @@
-/** All of a session as Markdown, a piece for each page of its events. */
+/** A whole session as Markdown, in pieces for each page of its events. */
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Session } from "../../protocol/session.ts";
 import { isLive, isTerminal } from "../../protocol/states.ts";
-import { blocksOf, type Block } from "./blocks.ts";
-import { markdownOf, oneLine, timeOf } from "./markdownText.ts";
+import type { Block } from "./block.ts";
+import { blocksOf } from "./blocks.ts";
+import { inMarkdown, markdownOf, timeOf } from "./markdownText.ts";
 import type { SessionReader } from "./sessionReader.ts";
 
-/** What goes on is written with the next page, unless that has become too much to wait for. */
+/** A block that goes on is written with the next page, but never more than these events wait. */
 const mostHeldEvents = 5_000;
 
 export async function* transcriptMarkdown(
   session: Session,
   reader: Pick<SessionReader, "allEvents" | "sentMessages">,
 ): AsyncGenerator<string> {
-  yield `# ${oneLine(session.title)}\n\n${factsOf(session)}\n`;
+  yield `# ${inMarkdown(session.title)}\n\n${factsOf(session)}\n`;
   const messages = await reader.sentMessages();
   let held: StoredEvent[] = [];
-  let told = 0;
+  let written = 0;
   for await (const { events, lastSeq } of reader.allEvents()) {
     const all = [...held, ...events];
     const isLast = (all.at(-1)?.seq ?? 0) >= lastSeq;
@@ -24,8 +25,8 @@ export async function* transcriptMarkdown(
     const ready = all.filter(({ seq }) => seq < open);
     held = all.slice(ready.length);
     const until = isLast ? Infinity : (ready.at(-1)?.at ?? -Infinity);
-    const sent = messages.slice(told).filter(({ at }) => at <= until);
-    told += sent.length;
+    const sent = messages.slice(written).filter(({ at }) => at <= until);
+    written += sent.length;
     const goesOn = !isLast || isLive(session);
     for (const block of blocksOf({ events: ready, messages: sent, goesOn })) {
       yield `\n${markdownOf(block)}\n`;
@@ -34,7 +35,7 @@ export async function* transcriptMarkdown(
   yield endOf(session);
 }
 
-/** Number of the first event of what is not complete yet at the end of these events. */
+/** Number of the first event of a block that is not complete at the end of these events. */
 function firstOpenSeq(events: StoredEvent[]): number {
   const blocks = blocksOf({ events, messages: [], goesOn: true });
   const open = blocks.filter((block, place) => isOpen(block, place === blocks.length - 1));
@@ -49,10 +50,10 @@ function isOpen(block: Block, isLast: boolean): boolean {
 
 function factsOf(session: Session): string {
   const facts = [
-    ...(session.agent === "" ? [] : [`agent ${oneLine(session.agent)}`]),
-    ...(session.model === undefined ? [] : [`model ${oneLine(session.model)}`]),
+    ...(session.agent === "" ? [] : [`agent ${inMarkdown(session.agent)}`]),
+    ...(session.model === undefined ? [] : [`model ${inMarkdown(session.model)}`]),
     `state ${session.status}`,
-    `folder ${oneLine(session.cwd)}`,
+    `folder ${inMarkdown(session.cwd)}`,
     `begun ${timeOf(session.createdAt)}`,
     ...(session.usage.costUsd > 0 ? [`cost $${session.usage.costUsd.toFixed(4)}`] : []),
   ];
@@ -62,6 +63,6 @@ function factsOf(session: Session): string {
 function endOf(session: Session): string {
   if (!isTerminal(session)) return `\n---\n\n*Not ended: ${session.status}.*\n`;
   const why = session.error?.message ?? session.reason;
-  const more = why === undefined ? "" : `: ${oneLine(why)}`;
+  const more = why === undefined ? "" : `: ${inMarkdown(why)}`;
   return `\n---\n\n*Ended ${timeOf(session.endedAt)}, ${session.status}${more}.*\n`;
 }

@@ -1,10 +1,10 @@
-/** A file that is written piece by piece, and is there when it is whole. */
+/** Writes a file in pieces. */
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { finished } from "node:stream/promises";
 
-/** Writes beside the file first, so that a half of it never has its name. False: given up. */
+/** Writes to another file first, so that the path never has half a file. False where given up. */
 export async function writeFile(
   path: string,
   texts: AsyncIterable<string>,

@@ -1,26 +1,23 @@
 /** The commands that choose what the view shows, and in which order. */
-import { commands, window, type QuickPickItem } from "vscode";
-import type { ExtensionParts } from "../editor/services.ts";
+import { window, type QuickPickItem } from "vscode";
+import { registerCommand } from "../editor/commands.ts";
+import type { Services } from "../editor/services.ts";
 import type { OptionsStore } from "./optionsStore.ts";
 import { scopes, sortOrders, stateGroups } from "./treeOptions.ts";
-
-interface Parts extends Pick<ExtensionParts, "context" | "log"> {
-  options: OptionsStore;
-  showOlder(rowId: string | undefined): Promise<void>;
-}
 
 interface Choice<Value> extends QuickPickItem {
   value: Value;
 }
 
-export function addFilterCommands({ context, log, options, showOlder }: Parts): void {
-  const add = (name: string, action: (rowId?: string) => Promise<void>) => {
-    const run = (rowId?: string) =>
-      action(rowId).catch((error: unknown) => log.error(`${name}: ${String(error)}`));
-    context.subscriptions.push(commands.registerCommand(`offshoot.view.${name}`, run));
-  };
+export function addFilterCommands(
+  services: Services,
+  options: OptionsStore,
+  showOlder: (rowId?: string) => Promise<void>,
+): void {
+  const add = (name: string, action: (rowId?: string) => Promise<void>) =>
+    services.context.subscriptions.push(registerCommand(services, name, action));
 
-  /** The rows follow while somebody types; Escape takes it back. */
+  /** The rows follow while a person types; Escape restores the text before. */
   function filterByText(): Promise<void> {
     const before = options.current.text;
     const box = window.createInputBox();
@@ -76,7 +73,7 @@ export function addFilterCommands({ context, log, options, showOlder }: Parts): 
   add("showOlder", showOlder);
 }
 
-/** The current one is first and marked. */
+/** The choices; the current one is first and marked. */
 function choicesOf<Value extends string>(
   labels: Readonly<Record<Value, string>>,
   current?: Value,

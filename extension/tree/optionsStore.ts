@@ -1,69 +1,78 @@
-/** What a person chose to see, and the sessions that this window has spawned, kept over reloads. */
+/** What a person chose to see, and the sessions that this window has spawned; kept over reloads. */
 import type { Memento } from "vscode";
+import { Listeners } from "../base/listeners.ts";
 import { defaultOptions, type TreeOptions } from "./treeOptions.ts";
-
-export interface OptionsStore {
-  readonly current: TreeOptions;
-  change(changes: Partial<TreeOptions>): void;
-  onDidChange(listener: () => void): void;
-}
-
-export interface SpawnedHere {
-  has(sessionId: string): boolean;
-  add(sessionId: string): void;
-}
-
-/** The rows that somebody has folded or unfolded; the others are as their work wants it. */
-export interface Foldings {
-  of(rowId: string): "open" | "closed" | undefined;
-  set(rowId: string, folding: "open" | "closed"): void;
-}
 
 const optionsKey = "offshoot.tree";
 const spawnedKey = "offshoot.spawned";
-const mostSpawned = 1000;
 const foldingsKey = "offshoot.foldings";
-const mostFoldings = 1000;
+const mostKept = 1000;
 
-export function createOptionsStore(memory: Memento): OptionsStore {
-  const listeners = new Set<() => void>();
-  // A text that was looked for is not what somebody expects after a reload.
-  const kept = { ...memory.get<Partial<TreeOptions>>(optionsKey), text: "", states: [] };
-  let current: TreeOptions = { ...defaultOptions, ...kept };
-  return {
-    get current() {
-      return current;
-    },
-    change(changes) {
-      current = { ...current, ...changes };
-      const { scope, sort } = current;
-      void memory.update(optionsKey, { scope, sort });
-      for (const listener of listeners) listener();
-    },
-    onDidChange: (listener) => void listeners.add(listener),
-  };
+export class OptionsStore {
+  readonly #memory: Memento;
+  readonly #listeners = new Listeners();
+  #current: TreeOptions;
+
+  constructor(memory: Memento) {
+    this.#memory = memory;
+    // A filter is not kept: after a reload nobody expects it.
+    const kept = { ...memory.get<Partial<TreeOptions>>(optionsKey), text: "", states: [] };
+    this.#current = { ...defaultOptions, ...kept };
+  }
+
+  readonly onDidChange = this.#listeners.add;
+
+  get current(): TreeOptions {
+    return this.#current;
+  }
+
+  change(changes: Partial<TreeOptions>): void {
+    this.#current = { ...this.#current, ...changes };
+    const { scope, sort } = this.#current;
+    void this.#memory.update(optionsKey, { scope, sort });
+    this.#listeners.notify();
+  }
 }
 
-export function createSpawnedHere(memory: Memento): SpawnedHere {
-  const ids = new Set(memory.get<string[]>(spawnedKey));
-  return {
-    has: (sessionId) => ids.has(sessionId),
-    add(sessionId) {
-      ids.add(sessionId);
-      void memory.update(spawnedKey, [...ids].slice(-mostSpawned));
-    },
-  };
+export class SpawnedHere {
+  readonly #memory: Memento;
+  readonly #ids: Set<string>;
+
+  constructor(memory: Memento) {
+    this.#memory = memory;
+    this.#ids = new Set(memory.get<string[]>(spawnedKey));
+  }
+
+  has(sessionId: string): boolean {
+    return this.#ids.has(sessionId);
+  }
+
+  add(sessionId: string): void {
+    this.#ids.add(sessionId);
+    void this.#memory.update(spawnedKey, [...this.#ids].slice(-mostKept));
+  }
 }
 
-export function createFoldings(memory: Memento): Foldings {
-  const known = new Map(memory.get<[string, "open" | "closed"][]>(foldingsKey));
-  return {
-    of: (rowId) => known.get(rowId),
-    set(rowId, folding) {
-      // The one that was changed last is forgotten last.
-      known.delete(rowId);
-      known.set(rowId, folding);
-      void memory.update(foldingsKey, [...known].slice(-mostFoldings));
-    },
-  };
+type Folding = "open" | "closed";
+
+/** The rows that a person has folded or unfolded; other rows follow the state of their session. */
+export class Foldings {
+  readonly #memory: Memento;
+  readonly #known: Map<string, Folding>;
+
+  constructor(memory: Memento) {
+    this.#memory = memory;
+    this.#known = new Map(memory.get<[string, Folding][]>(foldingsKey));
+  }
+
+  of(rowId: string): Folding | undefined {
+    return this.#known.get(rowId);
+  }
+
+  set(rowId: string, folding: Folding): void {
+    // The row that was changed last is forgotten last.
+    this.#known.delete(rowId);
+    this.#known.set(rowId, folding);
+    void this.#memory.update(foldingsKey, [...this.#known].slice(-mostKept));
+  }
 }

@@ -1,18 +1,17 @@
-/** Brings rows into sight that the editor may not have drawn yet. */
+/** Scrolls to rows, also to those that the editor may not have drawn yet. */
 import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { commands, type TreeView } from "vscode";
 import type { TreeRows } from "./treeRows.ts";
 
 type How = Parameters<TreeView<string>["reveal"]>[1];
 
-/** By then the editor has asked for a row, or has no reason to: it is hidden, or gone. */
-const patienceMs = 5_000;
+/** By then the editor has read a row, or will not: the view is hidden, or the row is gone. */
+const mostWaitMs = 5_000;
 
 /**
- * Unfolds what a row stands below, and brings it into sight; does nothing where it is none. Each
- * row is revealed only after the editor has asked for it: before, it fails for a row that it has
- * not seen, and for one that it has read and not drawn. What a row stands below may change
- * meanwhile, so each step looks anew.
+ * Unfolds the rows above one, and scrolls to it. The editor fails to reveal a row that it has not
+ * read, or has read and not drawn, so each step waits until its row is drawn. The rows above may
+ * change meanwhile, so each step looks them up again.
  */
 export async function revealRow(
   view: Pick<TreeView<string>, "reveal">,
@@ -21,15 +20,15 @@ export async function revealRow(
   how: How,
 ): Promise<void> {
   const unfolded = new Set<string>();
-  for (let restMs = patienceMs, since = performance.now(); restMs > 0;) {
-    const next = deepestGiven(rows, id);
+  for (let restMs = mostWaitMs, since = performance.now(); restMs > 0;) {
+    const next = deepestRead(rows, id);
     if (next === undefined || unfolded.has(next)) {
-      await nextGiven(rows, restMs);
-      restMs = patienceMs - (performance.now() - since);
+      await nextRead(rows, restMs);
+      restMs = mostWaitMs - (performance.now() - since);
       continue;
     }
     await untilDrawn();
-    if (!rows.isGiven(next)) continue;
+    if (!rows.isRead(next)) continue;
     if (next === id) return await view.reveal(id, how);
     await view.reveal(next, { select: false, focus: false, expand: true });
     unfolded.add(next);
@@ -37,24 +36,24 @@ export async function revealRow(
   }
 }
 
-/** The row itself or the nearest one above it that the editor has asked for. */
-function deepestGiven(rows: TreeRows, id: string): string | undefined {
+/** The row itself, or the nearest one above it that the editor has read. */
+function deepestRead(rows: TreeRows, id: string): string | undefined {
   let found: string | undefined = id;
-  while (found !== undefined && !rows.isGiven(found)) found = rows.parent(found);
+  while (found !== undefined && !rows.isRead(found)) found = rows.parent(found);
   return found;
 }
 
-/** Resolves when the editor has asked for rows again, or after so many milliseconds. */
-export async function nextGiven(rows: TreeRows, mostMs: number): Promise<void> {
+/** Resolves when the editor has read a row, or after so many milliseconds. */
+export async function nextRead(rows: TreeRows, mostMs: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const listening = rows.onDidGive(resolve);
+  const listening = rows.onDidRead(resolve);
   const late = new AbortController();
   await Promise.race([promise, delay(mostMs, undefined, { signal: late.signal })]);
   late.abort();
   listening.dispose();
 }
 
-/** What was given a moment ago has been answered and drawn when the editor has answered this. */
+/** Resolves when the rows that were read a moment ago are drawn: the editor works in order. */
 export async function untilDrawn(): Promise<void> {
   await nextTurn();
   await commands.executeCommand("setContext", "offshoot.drawn", true);

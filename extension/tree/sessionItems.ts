@@ -1,4 +1,4 @@
-/** The rows as the editor draws them. Tooltips are made when somebody asks for one. */
+/** The rows as the editor draws them. Tooltips are made on demand. */
 import {
   EventEmitter,
   MarkdownString,
@@ -10,7 +10,7 @@ import {
   type Disposable,
   type TreeDataProvider,
 } from "vscode";
-import type { DaemonClient } from "../daemon/daemonClient.ts";
+import type { Caller } from "../daemon/daemonClient.ts";
 import type { SessionModel } from "../sessions/sessionModel.ts";
 import type { SessionRow } from "./sessionRow.ts";
 import type { Foldings } from "./optionsStore.ts";
@@ -19,12 +19,12 @@ import { olderBelow, type TreeRows } from "./treeRows.ts";
 
 export type SessionItems = TreeDataProvider<string> & Disposable;
 
-interface Parts {
+interface Options {
   rows: TreeRows;
   model: SessionModel;
-  client: DaemonClient;
+  client: Caller;
   foldings: Foldings;
-  /** Resolves when the model holds the truth, or will not for now; never rejects. */
+  /** Resolves when the model is up to date, or cannot be for now; never rejects. */
   ready: () => Promise<void>;
 }
 
@@ -32,11 +32,11 @@ const { None, Expanded, Collapsed } = TreeItemCollapsibleState;
 const collapsible = { no: None, open: Expanded, closed: Collapsed } as const;
 const mostPrompts = 500;
 
-export function createSessionItems(parts: Parts): SessionItems {
-  const { rows, model, client, foldings, ready } = parts;
+export function createSessionItems(options: Options): SessionItems {
+  const { rows, model, client, foldings, ready } = options;
   const emitter = new EventEmitter<string[] | undefined>();
-  const telling = rows.onDidChange((ids) => emitter.fire(ids && [...ids]));
-  /** First messages by session: they never change. */
+  const listening = rows.onDidChange((ids) => emitter.fire(ids && [...ids]));
+  /** The first message of each session, which never changes. */
   const prompts = new Map<string, string>();
 
   async function promptOf(
@@ -56,7 +56,7 @@ export function createSessionItems(parts: Parts): SessionItems {
   return {
     onDidChangeTreeData: emitter.event,
     async getChildren(parentId) {
-      // The view shows that something is on its way.
+      // Until then the view shows a progress bar.
       if (parentId === undefined) await ready();
       return [...rows.children(parentId)];
     },
@@ -76,7 +76,7 @@ export function createSessionItems(parts: Parts): SessionItems {
       return item;
     },
     dispose() {
-      telling.dispose();
+      listening.dispose();
       emitter.dispose();
     },
   };
@@ -85,7 +85,7 @@ export function createSessionItems(parts: Parts): SessionItems {
 function itemOf(id: string, row: SessionRow, folding: "open" | "closed" | undefined): TreeItem {
   const isLeaf = row.expandable === "no";
   const item = new TreeItem(row.label, collapsible[isLeaf ? "no" : (folding ?? row.expandable)]);
-  // A row that the editor knows as one without children would stay folded when it gets the first.
+  // With the same id, a row would stay folded when it gets its first child.
   item.id = isLeaf ? id : `${id}/`;
   item.description = row.description;
   item.iconPath = new ThemeIcon(row.icon, row.color ? new ThemeColor(row.color) : undefined);
@@ -97,12 +97,12 @@ function itemOf(id: string, row: SessionRow, folding: "open" | "closed" | undefi
 }
 
 /**
- * Without arguments, for which the editor would keep a key that a row loses when it is drawn anew,
- * also between the two halves of a click: the row is the one that is selected.
+ * The command for a click; it opens the selected row. It has no arguments, because the editor forgets
+ * those of a row that is drawn again, even between press and release of the mouse button.
  */
 const openRow = { command: "offshoot.view.openRow", title: "Open" };
 
-/** It went between two questions of the editor, which will ask again in a moment. */
+/** For a row that was removed since the editor read the list: the editor reads it again soon. */
 function goneItem(id: string): TreeItem {
   const item = new TreeItem("gone", None);
   item.id = id;

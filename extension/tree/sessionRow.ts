@@ -1,26 +1,25 @@
-/** One session as a row of the tree: what it says, and how it is read aloud. Pure. */
+/** One session as a row of the tree: its texts, its icon, and what a screen reader says. Pure. */
 import type { Session, TerminalSession } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
+import { joined, oneLine, plural } from "../base/text.ts";
 import { abilitiesOf, type Below } from "../sessions/abilities.ts";
 import { outcomeText, whyEnded } from "../sessions/outcomeWords.ts";
 import {
   activityOf,
   costText,
   needingText,
-  oneLine,
   plainStateWord,
-  plural,
   spokenDuration,
   stateWord,
   timeTaken,
 } from "../sessions/sessionWords.ts";
-import { looks, stateLook, toneColors } from "../sessions/stateSigns.ts";
+import { shownState, stateSigns, toneColors } from "../sessions/stateSigns.ts";
 
 export interface SessionRow {
   label: string;
   /**
-   * The changing part, the shortest facts first, since a side bar is narrow. The state stands there
-   * only where its sign does not say it.
+   * The changing part, the shortest facts first, because a side bar is narrow. It has the state only
+   * where the icon does not say it.
    */
   description: string;
   /** Name of a codicon; `spin` ones turn. */
@@ -37,11 +36,11 @@ export interface SessionRow {
 export interface RowFacts {
   /** Epoch milliseconds. */
   now: number;
-  /** How many rows there are right below it. */
+  /** How many rows are right below it. */
   childCount: number;
-  /** What there is in the tree below it. */
+  /** The states of the sessions below it. */
   below: Below;
-  /** Writes a time of the day, such as 14:03. */
+  /** Formats a time of the day, such as 14:03. */
   timeOfDay: (at: number) => string;
 }
 
@@ -56,7 +55,7 @@ export function sessionRow(session: Session, facts: RowFacts): SessionRow {
   const ended = isTerminal(session) ? timeOfDay(session.endedAt) : "";
   const detail = isTerminal(session) ? whyEnded(session) : activityOf(session);
   const adopted = session.adopted === true ? "adopted" : "";
-  const said = isTerminal(session)
+  const shown = isTerminal(session)
     ? [needing, adopted, time, ended, shownEnd(session), agent, cost]
     : [needing, adopted, shownWord(session), time, agent, detail, cost];
   const spoken = [
@@ -67,29 +66,29 @@ export function sessionRow(session: Session, facts: RowFacts): SessionRow {
   const kind = `session.${session.status}${session.adopted === true ? ".adopted" : ""}`;
   return {
     label: title,
-    description: joined(said, " · "),
-    ...lookOf(session),
+    description: joined(shown, " · "),
+    ...iconOf(session),
     accessibleLabel: joined(spoken, ", "),
     contextValue: context(kind, session, below),
     expandable: expandable(childCount, below.open > 0 || !isTerminal(session)),
   };
 }
 
-/** Why it was interrupted says that it was. */
+/** The reason of an interruption says also that the run was interrupted. */
 function shownEnd(session: TerminalSession): string {
   const why = session.status === "interrupted" ? whyEnded(session) : "";
   return why === "" ? outcomeText(session) : why;
 }
 
-/** A sign that turns says by itself that it runs. */
+/** The turning icon says that the session runs. */
 function shownWord(session: Session): string {
   return session.status === "running" && !session.stalled ? "" : plainStateWord(session);
 }
 
-/** A root says what goes on below it: it has no state of its own. */
+/** A root has no state of its own: its row counts those below it. */
 function rootRow(session: Session, { below, childCount }: RowFacts): SessionRow {
   const label = oneLine(session.title, 200);
-  const said = [
+  const facts = [
     below.running > 0 ? `${below.running} running` : "",
     below.queued > 0 ? `${below.queued} queued` : "",
     needingText(below.needing),
@@ -98,23 +97,23 @@ function rootRow(session: Session, { below, childCount }: RowFacts): SessionRow 
   ];
   return {
     label,
-    description: joined(said, " · "),
+    description: joined(facts, " · "),
     icon: "folder",
-    accessibleLabel: joined([label, "root", ...said], ", "),
+    accessibleLabel: joined([label, "root", ...facts], ", "),
     contextValue: context("root", session, below),
     expandable: expandable(childCount, below.open > 0),
   };
 }
 
-function lookOf(session: Session): Pick<SessionRow, "icon" | "color"> {
-  const { tone, icon, adoptedIcon } = looks[stateLook(session)];
+function iconOf(session: Session): Pick<SessionRow, "icon" | "color"> {
+  const { tone, icon, adoptedIcon } = stateSigns[shownState(session)];
   return {
     icon: session.adopted === true ? (adoptedIcon ?? icon) : icon,
     ...(tone !== "quiet" && { color: toneColors[tone] }),
   };
 }
 
-/** What is over is folded at first; a person's own choice stays. */
+/** Without a choice of the person, rows are folded when everything below has ended. */
 function expandable(childCount: number, goesOn: boolean): SessionRow["expandable"] {
   if (childCount === 0) return "no";
   return goesOn ? "open" : "closed";
@@ -122,8 +121,4 @@ function expandable(childCount: number, goesOn: boolean): SessionRow["expandable
 
 function context(kind: string, session: Session, below: Below): string {
   return [kind, ...abilitiesOf(session, below), ""].join(";");
-}
-
-function joined(parts: readonly string[], by: string): string {
-  return parts.filter((part) => part !== "").join(by);
 }

@@ -1,20 +1,14 @@
-/** The facts of a session as Markdown, for whoever rests on its row. Pure. */
+/** The tooltip of a session's row, as Markdown. Pure. */
 import type { RunError, RunErrorCode, Session, Usage } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
+import { duration, moneyText, shortCount } from "../base/numbers.ts";
+import { fenced, joined, oneLine, plural } from "../base/text.ts";
 import { outcomeText, whyEnded } from "../sessions/outcomeWords.ts";
-import {
-  costText,
-  duration,
-  moneyText,
-  oneLine,
-  plural,
-  shortCount,
-  stateWord,
-} from "../sessions/sessionWords.ts";
+import { costText, stateWord } from "../sessions/sessionWords.ts";
 
 export interface TooltipFacts {
   now: number;
-  /** The first message of the session, once it was asked for. */
+  /** The first message of the session, where it could be read. */
   prompt: string | undefined;
   /** Whether there are sessions below it. */
   hasChildren: boolean;
@@ -24,17 +18,15 @@ export function sessionTooltip(session: Session, facts: TooltipFacts): string {
   const title = `**${escaped(oneLine(session.title, 200))}**`;
   if (session.kind === "root") {
     const cost = costText(session.treeUsage);
-    return [title, escaped(session.cwd), cost && `used ${escaped(cost)}`]
-      .filter(Boolean)
-      .join("\n\n");
+    return joined([title, escaped(session.cwd), cost && `used ${escaped(cost)}`], "\n\n");
   }
   const blocks = [
     `${title} — ${escaped(stateOf(session))}`,
     facts.prompt === undefined ? "" : quoted(facts.prompt),
     table(rowsOf(session, facts)),
-    troubleOf(session),
+    adviceOf(session),
   ];
-  return blocks.filter((block) => block !== "").join("\n\n");
+  return joined(blocks, "\n\n");
 }
 
 type Row = readonly [name: string, value: string];
@@ -81,16 +73,16 @@ function usageText(usage: Usage): string {
   const { inputTokens, outputTokens, cachedInputTokens, costUsd, turns, toolCalls } = usage;
   const cached = cachedInputTokens > 0 ? ` (${shortCount(cachedInputTokens)} cached)` : "";
   const tokens = `${shortCount(inputTokens)} in${cached}, ${shortCount(outputTokens)} out`;
-  const parts = [
+  const used = [
     inputTokens + outputTokens > 0 ? tokens : "",
     moneyText(costUsd),
     turns > 0 ? plural(turns, "turn") : "",
     toolCalls > 0 ? plural(toolCalls, "tool call") : "",
   ];
-  return parts.filter((part) => part !== "").join(", ");
+  return joined(used, ", ");
 }
 
-/** What is left of the limits that the session has; its tree's use counts where theirs is one. */
+/** What is left of the session's limits, which count the use of its whole tree. */
 function limitsLeft(session: Session, now: number): string {
   const { limits, treeUsage } = session;
   const left: string[] = [];
@@ -109,8 +101,8 @@ function limitsLeft(session: Session, now: number): string {
   return left.join(", ");
 }
 
-/** What went wrong and what to do about it. */
-function troubleOf(session: Session): string {
+/** What a person can do about the state; empty where nothing is wrong. */
+function adviceOf(session: Session): string {
   if (session.status === "suspended") return escaped(waitingAdvice[session.waitingFor.kind]);
   if (session.status === "running" && session.stalled) {
     return "No progress for a long time. It may still be working: look at its transcript, send it a message, or cancel it.";
@@ -123,7 +115,7 @@ function troubleOf(session: Session): string {
   return `**${escaped(error.code)}** ${escaped(oneLine(error.message, 600))}\n\n${adviceFor(error)}`;
 }
 
-/** How it is; of an error there is more to say than fits here. */
+/** The state in the title; the text of an error stands below. */
 function stateOf(session: Session): string {
   const isPlain = !isTerminal(session) || session.status === "completed";
   const text = isPlain || session.status === "error" ? stateWord(session) : outcomeText(session);
@@ -155,7 +147,7 @@ const advice: Readonly<Record<RunErrorCode, string>> = {
   exit_nonzero: "The program says that it failed. Its transcript has what it wrote.",
   command_not_found: "Install the agent's program, or correct its command in the settings.",
   cwd_not_found: "The folder is not there any more. Spawn it in another one.",
-  protocol_error: "The agent said something that it should not. Update it, and look at the log.",
+  protocol_error: "The agent broke its protocol. Update it, and look at the log.",
   internal: "A fault in Offshoot. The log has the details.",
 };
 
@@ -171,17 +163,14 @@ function table(rows: readonly Row[]): string {
   return ["| | |", "|---|---|", ...lines].join("\n");
 }
 
-/** A text of an agent or a person as it is, in a fence that it cannot close. */
+/** The start of a text of an agent or a person. */
 function quoted(text: string): string {
   const lines = text.slice(0, 2_000).split("\n");
   const shown = lines.slice(0, 10).join("\n");
-  const cut = lines.length > 10 || text.length > 2_000 ? `${shown}\n…` : shown;
-  const longest = Math.max(2, ...[...cut.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = "`".repeat(longest + 1);
-  return `${fence}text\n${cut}\n${fence}`;
+  return fenced(lines.length > 10 || text.length > 2_000 ? `${shown}\n…` : shown, "text");
 }
 
-/** Text of agents is hostile: nothing of it may become Markdown. */
+/** Texts of agents may be hostile: no part of them may become Markdown. */
 function escaped(text: string): string {
   return text.replaceAll(/[\\`*_{}[\]()#+\-.!|<>&~$:@/]/g, String.raw`\$&`);
 }

@@ -1,212 +1,226 @@
 /** The view of the sub-agents: its rows, its badge and message, and what a person chooses to see. */
 import { window, workspace, type TreeView } from "vscode";
+import type { DaemonStatus } from "../../protocol/daemon.ts";
+import type { SessionSync } from "../daemon/sessionSync.ts";
+import { createContextKeys } from "../editor/contextKeys.ts";
+import { workspacePaths } from "../editor/folders.ts";
+import type { Services } from "../editor/services.ts";
 import { abilitiesOf, allAbilities } from "../sessions/abilities.ts";
-import { createContexts } from "../editor/contextKeys.ts";
-import type { Following } from "../daemon/followSessions.ts";
-import type { ExtensionParts } from "../editor/services.ts";
 import { needsPerson } from "../sessions/sessionWords.ts";
 import { addFilterCommands } from "./filterCommands.ts";
-import {
-  createFoldings,
-  createOptionsStore,
-  createSpawnedHere,
-  type OptionsStore,
-} from "./optionsStore.ts";
+import { Foldings, OptionsStore, SpawnedHere } from "./optionsStore.ts";
+import { nextRead, revealRow, untilDrawn } from "./revealRows.ts";
 import { createSessionItems } from "./sessionItems.ts";
-import { nextGiven, revealRow, untilDrawn } from "./revealRows.ts";
-import { createTreeRows, olderBelow, type Clock } from "./treeRows.ts";
 import { isFiltered } from "./treeOptions.ts";
+import { olderBelow, TreeRows, type Clock } from "./treeRows.ts";
 import { viewState } from "./viewState.ts";
-import { createVisibleSessions, type VisibleSessions } from "./visibleSessions.ts";
+import { VisibleSessions } from "./visibleSessions.ts";
 
 export interface SessionView {
   readonly view: TreeView<string>;
   readonly visible: VisibleSessions;
-  readonly options: OptionsStore;
-  /** Selects a session's row and brings it into sight, where it is one. */
+  /** Selects the row of a session and scrolls to it; does nothing where it has no row. */
   reveal(sessionId: string): Promise<void>;
-  /** The id of the one row that is selected; undefined where there is none, or are several. */
+  /** Ids of the selected rows. */
+  selected(): readonly string[];
+  /** The id of the one selected row, also right after a click; undefined for none and for several. */
   selectedRow(): Promise<string | undefined>;
 }
 
 const updateEveryMs = 200;
 /** How long the editor may take to draw all rows anew. */
 const redrawMs = 2_000;
-/** Built-in agents that do without a language model. */
+/** Built-in agents that need no language model. */
 const withoutModel: readonly string[] = ["shell", "rehearsal"];
-/** A filter opens what it finds, but not a thousand rows. */
+/** A filter unfolds the rows above what it finds, but not a thousand. */
 const mostOpened = 30;
 
-export function addSessionView(
-  parts: Omit<ExtensionParts, "selected" | "selectedRow">,
-  following: Following,
-): SessionView {
-  const { context, client, model, log, realPaths, start } = parts;
-  const setContext = createContexts();
-  const options = createOptionsStore(context.workspaceState);
-  const mine = createSpawnedHere(context.workspaceState);
-  const foldings = createFoldings(context.workspaceState);
-  const visible = createVisibleSessions({
-    model,
-    options: () => options.current,
-    folders: () => (workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath),
-    realPaths,
-    isMine: (sessionId) => mine.has(sessionId),
-  });
-  const rows = createTreeRows({ model, visible, hasOlder: () => following.hasOlder, clock });
-  let started: Promise<void> | undefined;
-  const ready = () => (started ??= start().catch((error: unknown) => log.debug(String(error))));
-  const items = createSessionItems({ rows, model, client, foldings, ready });
-  const view = window.createTreeView("offshoot.sessions", {
-    treeDataProvider: items,
-    canSelectMany: true,
-    showCollapseAll: true,
-  });
+export function addSessionView(services: Services, sync: SessionSync): SessionView {
+  const view = new View(services, sync);
+  return {
+    view: view.tree,
+    visible: view.visible,
+    reveal: (sessionId) => view.reveal(sessionId),
+    selected: () => view.tree.selection,
+    selectedRow: () => view.selectedRow(),
+  };
+}
 
-  let unhealthy: string | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let agentsKnown: Promise<void> | undefined;
+class View {
+  readonly tree: TreeView<string>;
+  readonly visible: VisibleSessions;
+  readonly #services: Services;
+  readonly #sync: SessionSync;
+  readonly #options: OptionsStore;
+  readonly #rows: TreeRows;
+  readonly #setContext = createContextKeys();
+  #unhealthy: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #started: Promise<void> | undefined;
+  #hasAskedForAgents = false;
 
-  function updateSoon(): void {
-    timer ??= setTimeout(update, updateEveryMs);
-  }
-
-  function update(): void {
-    timer = undefined;
-    const rowCount = visible.children(undefined).length;
-    const state = viewState({
-      connection: client.state,
-      isCaughtUp: following.isCaughtUp,
-      isTrusted: workspace.isTrusted,
-      unhealthy,
-      options: options.current,
-      hasFolders: workspace.workspaceFolders !== undefined,
-      rowCount,
-      foundCount: visible.found().length,
-      counts: visible.counts(),
-      needing: [...model.all()].filter(needsPerson).length,
+  constructor(services: Services, sync: SessionSync) {
+    const { context, client, model, realPaths } = services;
+    const memory = context.workspaceState;
+    const mine = new SpawnedHere(memory);
+    const foldings = new Foldings(memory);
+    this.#services = services;
+    this.#sync = sync;
+    this.#options = new OptionsStore(memory);
+    this.visible = new VisibleSessions({
+      model,
+      options: () => this.#options.current,
+      folders: workspacePaths,
+      realPaths,
+      isMine: (sessionId) => mine.has(sessionId),
     });
-    if (view.message !== state.message) view.message = state.message;
-    if (view.description !== state.description) view.description = state.description;
-    if (view.badge?.value !== state.badge?.value) view.badge = state.badge;
-    setContext("view", state.welcome);
-    if (state.welcome === "empty" || state.welcome === "elsewhere") {
-      agentsKnown ??= findAgents().catch((error: unknown) => log.debug(String(error)));
-    }
-    setContext("filtered", isFiltered(options.current));
-    setContext(
-      "open",
-      [...model.all()].some(({ id }) => visible.below(id).open > 0),
+    const { visible } = this;
+    this.#rows = new TreeRows({ model, visible, hasOlder: () => sync.hasOlder, clock });
+    const rows = this.#rows;
+    const ready = () => (this.#started ??= services.start().catch(this.#logQuietly));
+    const items = createSessionItems({ rows, model, client, foldings, ready });
+    this.tree = window.createTreeView("offshoot.sessions", {
+      treeDataProvider: items,
+      canSelectMany: true,
+      showCollapseAll: true,
+    });
+    const showVisibility = () => rows.setVisible(this.tree.visible ? "visible" : "hidden");
+    showVisibility();
+    addFilterCommands(services, this.#options, (rowId) => this.#showOlder(rowId));
+    context.subscriptions.push(
+      this.tree.onDidChangeVisibility(showVisibility),
+      this.tree.onDidChangeSelection(() => this.#updateAbilities()),
+      this.tree.onDidExpandElement(({ element }) => foldings.set(element, "open")),
+      this.tree.onDidCollapseElement(({ element }) => foldings.set(element, "closed")),
+      model.onDidChange(() => this.#updateSoon()),
+      client.onDidChangeState(() => this.#updateSoon()),
+      client.onSpawned((sessionId) => {
+        mine.add(sessionId);
+        rows.changeAll();
+      }),
+      client.onConnected(() => {
+        client
+          .call("daemon/status", {})
+          .then((status) => this.#setHealth(status), this.#logQuietly);
+      }),
+      client.on("daemon/statusChanged", (status) => this.#setHealth(status)),
+      this.#options.onDidChange(() => {
+        this.#changeAll();
+        this.#openFound().catch(this.#logQuietly);
+      }),
+      realPaths.onDidChange(() => this.#changeAll()),
+      workspace.onDidGrantWorkspaceTrust(() => this.#updateSoon()),
+      workspace.onDidChangeWorkspaceFolders(() => this.#changeAll()),
+      ...[this.tree, items, rows],
+      { dispose: () => clearTimeout(this.#timer) },
     );
-    updateAbilities();
+    this.#update();
   }
 
-  /** At once after a selection: the next key may be for it. */
-  function updateAbilities(): void {
-    const selected = view.selection.flatMap((id) => model.get(id) ?? []);
-    const can = new Set(
-      selected.flatMap((session) => abilitiesOf(session, visible.below(session.id))),
-    );
-    for (const ability of allAbilities) setContext(`can.${ability}`, can.has(ability));
+  async reveal(sessionId: string): Promise<void> {
+    const isRow = this.visible.children(this.visible.parent(sessionId)).includes(sessionId);
+    if (isRow) await this.#show(sessionId, { select: true, focus: false });
   }
 
-  /** Whoever begins should know whether an agent with a model is there at all. */
-  async function findAgents(): Promise<void> {
-    const cwd = workspace.workspaceFolders?.[0]?.uri.fsPath;
-    const { agents } = await client.call("agent/list", cwd === undefined ? {} : { cwd });
-    const usable = agents.filter(
-      ({ available, name }) => available && !withoutModel.includes(name),
-    );
-    setContext("agents", usable.length > 0 ? "some" : "none");
-  }
-
-  /** What is found below a folded row would stay unseen. */
-  async function openFound(): Promise<void> {
-    const parents = new Set(visible.found().flatMap(({ id }) => visible.parent(id) ?? []));
-    for (const id of [...parents].slice(0, mostOpened)) {
-      if (view.visible) await show(id, { select: false, focus: false, expand: true });
-    }
-  }
-
-  async function reveal(sessionId: string): Promise<void> {
-    const isRow = visible.children(visible.parent(sessionId)).includes(sessionId);
-    if (isRow) await show(sessionId, { select: true, focus: false });
-  }
-
-  /** That a row cannot be brought into sight is no reason to fail for what has made it. */
-  async function show(id: string, how: Parameters<typeof view.reveal>[1]): Promise<void> {
-    await revealRow(view, rows, id, how).catch((error: unknown) =>
-      log.error(`the row of ${id}: ${String(error)}`),
-    );
-  }
-
-  /** While all rows are drawn anew the editor does not know what is selected. */
-  async function selectedRow(): Promise<string | undefined> {
-    if (view.selection.length === 0) {
-      await nextGiven(rows, redrawMs);
+  /** While all rows are drawn anew, the editor reports an empty selection. */
+  async selectedRow(): Promise<string | undefined> {
+    if (this.tree.selection.length === 0) {
+      await nextRead(this.#rows, redrawMs);
       await untilDrawn();
     }
-    const [id, ...others] = view.selection;
+    const [id, ...others] = this.tree.selection;
     return others.length === 0 ? id : undefined;
   }
 
-  /** Shows more of what the model holds, or asks the daemon for more. */
-  async function showOlder(rowId: string | undefined): Promise<void> {
+  readonly #logQuietly = (error: unknown) => this.#services.log.debug(String(error));
+
+  #changeAll(): void {
+    this.#rows.changeAll();
+    this.#updateSoon();
+  }
+
+  #updateSoon(): void {
+    this.#timer ??= setTimeout(() => this.#update(), updateEveryMs);
+  }
+
+  #update(): void {
+    this.#timer = undefined;
+    const { client, model } = this.#services;
+    const { tree, visible } = this;
+    const sessions = [...model.all()];
+    const options = this.#options.current;
+    const state = viewState({
+      connection: client.state,
+      isUpToDate: this.#sync.isUpToDate,
+      isTrusted: workspace.isTrusted,
+      unhealthy: this.#unhealthy,
+      options,
+      hasFolders: workspace.workspaceFolders !== undefined,
+      rowCount: visible.children(undefined).length,
+      foundCount: visible.found().length,
+      counts: visible.counts(),
+      needing: sessions.filter(needsPerson).length,
+    });
+    if (tree.message !== state.message) tree.message = state.message;
+    if (tree.description !== state.description) tree.description = state.description;
+    if (tree.badge?.value !== state.badge?.value) tree.badge = state.badge;
+    this.#setContext("view", state.welcome);
+    const isWelcome = state.welcome === "empty" || state.welcome === "elsewhere";
+    if (isWelcome && !this.#hasAskedForAgents) this.#findAgents().catch(this.#logQuietly);
+    this.#setContext("filtered", isFiltered(options));
+    const isAnyOpen = sessions.some(({ id }) => visible.below(id).open > 0);
+    this.#setContext("open", isAnyOpen);
+    this.#updateAbilities();
+  }
+
+  /** Called at once after a selection, because the next key may be a command for it. */
+  #updateAbilities(): void {
+    const selected = this.tree.selection.flatMap((id) => this.#services.model.get(id) ?? []);
+    const can = new Set(
+      selected.flatMap((session) => abilitiesOf(session, this.visible.below(session.id))),
+    );
+    for (const ability of allAbilities) this.#setContext(`can.${ability}`, can.has(ability));
+  }
+
+  /** Finds out for the welcome text whether any agent with a model is installed. */
+  async #findAgents(): Promise<void> {
+    this.#hasAskedForAgents = true;
+    const cwd = workspacePaths()[0];
+    const { agents } = await this.#services.client.call("agent/list", cwd ? { cwd } : {});
+    const isAny = agents.some(({ available, name }) => available && !withoutModel.includes(name));
+    this.#setContext("agents", isAny ? "some" : "none");
+  }
+
+  /** Unfolds the rows above what the filter finds. */
+  async #openFound(): Promise<void> {
+    const { visible } = this;
+    const parents = new Set(visible.found().flatMap(({ id }) => visible.parent(id) ?? []));
+    for (const id of [...parents].slice(0, mostOpened)) {
+      if (this.tree.visible) await this.#show(id, { select: false, focus: false, expand: true });
+    }
+  }
+
+  /** A failure is only logged: what has made the row has succeeded. */
+  async #show(id: string, how: Parameters<TreeView<string>["reveal"]>[1]): Promise<void> {
+    await revealRow(this.tree, this.#rows, id, how).catch((error: unknown) =>
+      this.#services.log.error(`the row of ${id}: ${String(error)}`),
+    );
+  }
+
+  /** Shows more sessions of the model, or reads more from the daemon. */
+  async #showOlder(rowId: string | undefined): Promise<void> {
     const older = olderBelow(rowId ?? "");
     if (older === undefined) return;
-    if (visible.leftOut(older.parentId) === 0) await following.loadOlder();
-    visible.showMore(older.parentId);
-    rows.changeAll();
+    if (this.visible.leftOut(older.parentId) === 0) await this.#sync.loadOlder();
+    this.visible.showMore(older.parentId);
+    this.#rows.changeAll();
   }
 
-  options.onDidChange(() => {
-    rows.changeAll();
-    updateSoon();
-    openFound().catch((error: unknown) => log.debug(String(error)));
-  });
-  realPaths.onDidChange(() => {
-    rows.changeAll();
-    updateSoon();
-  });
-  client.onSpawned((sessionId) => {
-    mine.add(sessionId);
-    rows.changeAll();
-  });
-  client.onConnected(() => {
-    client.call("daemon/status", {}).then(
-      ({ health, message }) => takeHealth(health, message),
-      (error: unknown) => log.debug(String(error)),
-    );
-  });
-  client.on("daemon/statusChanged", ({ health, message }) => takeHealth(health, message));
-
-  function takeHealth(health: "ok" | "degraded", message: string | undefined): void {
-    unhealthy = health === "ok" ? undefined : (message ?? "The daemon has trouble with its store.");
-    updateSoon();
+  #setHealth({ health, message }: Pick<DaemonStatus, "health" | "message">): void {
+    const isHealthy = health === "ok";
+    this.#unhealthy = isHealthy ? undefined : (message ?? "The daemon has trouble with its store.");
+    this.#updateSoon();
   }
-
-  const showVisibility = () => rows.setVisible(view.visible ? "visible" : "hidden");
-  showVisibility();
-  addFilterCommands({ ...parts, options, showOlder });
-  context.subscriptions.push(
-    view.onDidChangeVisibility(showVisibility),
-    view.onDidChangeSelection(updateAbilities),
-    view.onDidExpandElement(({ element }) => foldings.set(element, "open")),
-    view.onDidCollapseElement(({ element }) => foldings.set(element, "closed")),
-    model.onDidChange(updateSoon),
-    client.onDidChangeState(updateSoon),
-    workspace.onDidGrantWorkspaceTrust(updateSoon),
-    workspace.onDidChangeWorkspaceFolders(() => {
-      rows.changeAll();
-      updateSoon();
-    }),
-    view,
-    items,
-    rows,
-    { dispose: () => clearTimeout(timer) },
-  );
-  update();
-  return { view, visible, options, reveal, selectedRow };
 }
 
 const clock: Clock = {

@@ -1,20 +1,18 @@
-/** What a person has chosen to see: which sessions, in which order. Pure. */
-import { relative, isAbsolute, sep } from "node:path";
+/** What a person can choose to see: which sessions, in which order. Pure. */
 import type { Session } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import type { RealPaths } from "../base/paths.ts";
 import { needsPerson } from "../sessions/sessionWords.ts";
 
 export type Scope = "mine" | "workspace" | "all";
 export type SortOrder = "work" | "newest" | "state" | "cost" | "title";
-/** States as people group them. */
+/** Groups of states, as people think of them. */
 export type StateGroup =
   "needsYou" | "live" | "queued" | "paused" | "completed" | "failed" | "stopped";
 
 export interface TreeOptions {
   scope: Scope;
   sort: SortOrder;
-  /** Found in title, agent, model or folder, in any case; empty for everything. */
+  /** Searched in title, agent, model, folder and id, ignoring case; empty for everything. */
   text: string;
   /** Empty for every state. */
   states: readonly StateGroup[];
@@ -78,7 +76,7 @@ export function stateGroupOf(session: Session): StateGroup {
   }
 }
 
-/** Whether the text and the states that are asked for fit the session. */
+/** Whether a session passes the filter. */
 export function matches(session: Session, { text, states }: TreeOptions): boolean {
   if (states.length > 0 && !states.includes(stateGroupOf(session))) return false;
   if (text === "") return true;
@@ -87,20 +85,7 @@ export function matches(session: Session, { text, states }: TreeOptions): boolea
   return [title, agent, model, cwd, id].some((one) => one.toLowerCase().includes(wanted));
 }
 
-/** Whether a path is one of the folders or lies in one of them, by whichever of their names. */
-export function isWithin(path: string, folders: readonly string[], realPaths: RealPaths): boolean {
-  const [real, ...others] = [path, ...folders].map((one) => realPaths.of(one));
-  return isBelow(path, folders) || isBelow(real ?? path, others);
-}
-
-function isBelow(path: string, folders: readonly string[]): boolean {
-  return folders.some((folder) => {
-    const way = relative(folder, path);
-    return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));
-  });
-}
-
-/** Siblings in the order that is asked for; equals stay in the order of the work. */
+/** Siblings in an order; equal ones stay in the order of their creation. */
 export function sorted(siblings: readonly Session[], order: SortOrder): readonly Session[] {
   if (order === "work") return siblings;
   if (order === "newest") return siblings.toReversed();

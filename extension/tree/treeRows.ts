@@ -1,54 +1,35 @@
 /**
- * The rows that the editor has been given, and which of them it has to ask for again. Pure, but for
- * the clock that it is given. The editor redraws a row together with all that is open below it, so
- * a change costs as many rows as that; the more a redraw costs, the longer the next one waits.
+ * The rows that the editor has read, and which of them it must read again. The editor redraws a row
+ * together with everything that is open below it: the more rows a redraw costs, the longer the next
+ * one waits.
  */
 import type { Session } from "../../protocol/session.ts";
 import { isLive } from "../../protocol/states.ts";
+import { Listeners } from "../base/listeners.ts";
+import { plural } from "../base/text.ts";
 import type { SessionModel } from "../sessions/sessionModel.ts";
 import { sessionRow, type SessionRow } from "./sessionRow.ts";
-import { plural } from "../sessions/sessionWords.ts";
 import type { VisibleSessions } from "./visibleSessions.ts";
-
-export interface TreeRows {
-  /** Ids of the rows at the top, or below one. */
-  children(parentId: string | undefined): readonly string[];
-  /** What a row says now; undefined where it is gone. */
-  row(id: string): SessionRow | undefined;
-  parent(id: string): string | undefined;
-  /** Ids of rows to ask for again, with what is below them; undefined: all of them. */
-  onDidChange(listener: (ids: readonly string[] | undefined) => void): { dispose(): void };
-  /** Nothing is told while nobody looks. */
-  setVisible(visibility: "visible" | "hidden"): void;
-  /** Other sessions are wanted, or another order of them. */
-  changeAll(): void;
-  /** Whether the editor has asked for the row, below the row that it stands below now. */
-  isGiven(id: string): boolean;
-  /** Called when the editor has asked for a row. */
-  onDidGive(listener: () => void): { dispose(): void };
-  dispose(): void;
-}
 
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
   timeOfDay(at: number): string;
-  /** Calls back once after so many milliseconds; answers how to call it off. */
+  /** Calls back once after so many milliseconds; the returned function cancels that. */
   later(callback: () => void, ms: number): () => void;
 }
 
-interface Parts {
+interface Options {
   model: SessionModel;
   visible: VisibleSessions;
-  /** Whether there are older sessions that the model does not hold. */
+  /** Whether there are older sessions that are not in the model. */
   hasOlder: () => boolean;
   clock: Clock;
 }
 
 /**
- * At most four redraws a second, and at most about a thousand rows a second. The editor waits for
- * 200 ms without news before it draws what came after the first: told more often than that, it
- * would draw nothing any more.
+ * At most four redraws a second, and at most about a thousand rows a second. The editor draws only
+ * after 200 ms without a change: more frequent changes would keep it from drawing at all.
  */
 const soonestMs = 250;
 const latestMs = 1_000;
@@ -57,208 +38,227 @@ const tickMs = 1_000;
 
 const olderPrefix = "older:";
 
-/** The id below which older rows were left out (undefined: the top), where a row stands for that. */
+/** What a row for older sessions stands below (undefined: at the top); undefined for other rows. */
 export function olderBelow(id: string): { parentId: string | undefined } | undefined {
   if (!id.startsWith(olderPrefix)) return undefined;
-  const parentId = id.slice(olderPrefix.length);
-  return { parentId: parentId === "" ? undefined : parentId };
+  return { parentId: id.slice(olderPrefix.length) || undefined };
 }
 
-export function createTreeRows({ model, visible, hasOlder, clock }: Parts): TreeRows {
-  const listeners = new Set<(ids: readonly string[] | undefined) => void>();
-  const giveListeners = new Set<() => void>();
-  /** What the editor was given: lists by the row above them, and rows as texts to be compared. */
-  const lists = new Map<string | undefined, readonly string[]>();
-  const rows = new Map<string, string>();
-  const dirty = new Set<string>();
-  let isAllDirty = false;
-  let isVisible = false;
-  let callOff: (() => void) | undefined;
-  let callOffTick: (() => void) | undefined;
-  let lastCost = 0;
+export class TreeRows {
+  readonly #options: Options;
+  readonly #changed = new Listeners<readonly string[] | undefined>();
+  readonly #read = new Listeners();
+  /** What the editor has read: lists by the row above them, and rows as texts to compare. */
+  readonly #lists = new Map<string | undefined, readonly string[]>();
+  readonly #rows = new Map<string, string>();
+  readonly #dirty = new Set<string>();
+  readonly #following: { dispose(): void };
+  #isAllDirty = false;
+  #isVisible = false;
+  #cancelRedraw: (() => void) | undefined;
+  #cancelTick: (() => void) | undefined;
+  #lastCost = 0;
 
-  function listNow(parentId: string | undefined): readonly string[] {
+  constructor(options: Options) {
+    this.#options = options;
+    this.#following = options.model.onDidChange((ids) => {
+      options.visible.changed();
+      if (ids === undefined) this.#isAllDirty = true;
+      this.#touch(ids ?? []);
+    });
+  }
+
+  /** Called with the ids of rows to read again, with everything below them; undefined: all rows. */
+  readonly onDidChange = this.#changed.add;
+  /** Called when the editor has read a row. */
+  readonly onDidRead = this.#read.add;
+
+  /** Ids of the rows at the top, or below one. */
+  children(parentId: string | undefined): readonly string[] {
+    const list = this.#listNow(parentId);
+    this.#lists.set(parentId, list);
+    return list;
+  }
+
+  /** What a row says now; undefined for a session that was removed. */
+  row(id: string): SessionRow | undefined {
+    const row = this.#rowNow(id);
+    if (row === undefined) return undefined;
+    this.#rows.set(id, rowText(row));
+    this.#read.notify();
+    return row;
+  }
+
+  parent(id: string): string | undefined {
+    const older = olderBelow(id);
+    return older === undefined ? this.#options.visible.parent(id) : older.parentId;
+  }
+
+  /** Whether the editor has read the row in the place where it stands now. */
+  isRead(id: string): boolean {
+    const siblings = this.#lists.get(this.#options.visible.parent(id));
+    return this.#rows.has(id) && siblings?.includes(id) === true;
+  }
+
+  /** No changes are notified while the view is hidden. */
+  setVisible(visibility: "visible" | "hidden"): void {
+    const { clock } = this.#options;
+    this.#isVisible = visibility === "visible";
+    if (!this.#isVisible) {
+      this.#cancel();
+      // An editor that shows the view again draws all rows anew, and fails where it is notified of
+      // single rows meanwhile.
+      this.#isAllDirty ||= this.#rows.size > 0;
+      return;
+    }
+    if (this.#isAllDirty) this.#cancelRedraw ??= clock.later(() => this.#redraw(), 0);
+    this.#plan();
+    this.#cancelTick ??= clock.later(() => this.#tick(), tickMs);
+  }
+
+  /** Another scope, filter or order was chosen. */
+  changeAll(): void {
+    this.#options.visible.changed();
+    this.#isAllDirty = true;
+    this.#lastCost = 0;
+    this.#plan();
+  }
+
+  dispose(): void {
+    this.#following.dispose();
+    this.#cancel();
+  }
+
+  #cancel(): void {
+    this.#cancelRedraw?.();
+    this.#cancelTick?.();
+    this.#cancelRedraw = this.#cancelTick = undefined;
+  }
+
+  #listNow(parentId: string | undefined): readonly string[] {
+    const { visible, hasOlder } = this.#options;
     const ids = visible.children(parentId);
     const isMore = visible.leftOut(parentId) > 0 || (parentId === undefined && hasOlder());
     return isMore ? [`${olderPrefix}${parentId ?? ""}`, ...ids] : ids;
   }
 
-  function rowNow(id: string): SessionRow | undefined {
+  #rowNow(id: string): SessionRow | undefined {
+    const { model, visible, clock } = this.#options;
     const older = olderBelow(id);
     if (older !== undefined) return olderRow(visible.leftOut(older.parentId));
     const session = model.get(id);
     if (session === undefined) return undefined;
-    const below = visible.below(id);
-    const childCount = visible.children(id).length;
-    const { timeOfDay } = clock;
-    return sessionRow(session, { now: clock.now(), timeOfDay, below, childCount });
+    return sessionRow(session, {
+      now: clock.now(),
+      timeOfDay: clock.timeOfDay,
+      below: visible.below(id),
+      childCount: visible.children(id).length,
+    });
   }
 
-  function plan(): void {
-    if (!isVisible || callOff !== undefined) return;
-    const waitMs = Math.min(latestMs, Math.max(soonestMs, lastCost * msPerRow));
-    callOff = clock.later(redraw, waitMs);
+  #plan(): void {
+    if (!this.#isVisible || this.#cancelRedraw !== undefined) return;
+    const waitMs = Math.min(latestMs, Math.max(soonestMs, this.#lastCost * msPerRow));
+    this.#cancelRedraw = this.#options.clock.later(() => this.#redraw(), waitMs);
   }
 
-  /** The time that a run has taken is part of its row; rows that say the same are not redrawn. */
-  function tick(): void {
-    callOffTick = clock.later(tick, tickMs);
-    const live = [...rows.keys()].filter((id) => isLiveSession(model.get(id)));
-    if (live.length > 0) touch(live);
+  /** A row says how long its run has taken, but is redrawn only when its text differs. */
+  #tick(): void {
+    const { model, clock } = this.#options;
+    this.#cancelTick = clock.later(() => this.#tick(), tickMs);
+    const live = [...this.#rows.keys()].filter((id) => isLiveSession(model.get(id)));
+    if (live.length > 0) this.#touch(live);
   }
 
-  function touch(ids: readonly string[]): void {
-    for (const id of ids) dirty.add(id);
-    plan();
+  #touch(ids: readonly string[]): void {
+    for (const id of ids) this.#dirty.add(id);
+    this.#plan();
   }
 
-  /** How many rows the editor asks for when it redraws this one. */
-  function cost(id: string): number {
-    return (lists.get(id) ?? []).reduce((sum, child) => sum + cost(child), 1);
+  /** How many rows the editor reads when it redraws this one. */
+  #cost(id: string): number {
+    return (this.#lists.get(id) ?? []).reduce((sum, child) => sum + this.#cost(child), 1);
   }
 
-  function redraw(): void {
-    callOff = undefined;
-    const changed = isAllDirty || differs(undefined) ? undefined : changedRows();
-    isAllDirty = false;
-    dirty.clear();
+  #redraw(): void {
+    this.#cancelRedraw = undefined;
+    const changed = this.#isAllDirty || this.#differs(undefined) ? undefined : this.#changedRows();
+    this.#isAllDirty = false;
+    this.#dirty.clear();
     if (changed === undefined) {
-      lastCost = rows.size;
-      lists.clear();
-      rows.clear();
+      this.#lastCost = this.#rows.size;
+      this.#lists.clear();
+      this.#rows.clear();
     } else {
-      lastCost = changed.reduce((sum, id) => sum + cost(id), 0);
+      this.#lastCost = changed.reduce((sum, id) => sum + this.#cost(id), 0);
     }
-    if (changed?.length !== 0) for (const listener of listeners) listener(changed);
+    if (changed?.length !== 0) this.#changed.notify(changed);
   }
 
-  function differs(parentId: string | undefined): boolean {
-    const before = lists.get(parentId);
+  #differs(parentId: string | undefined): boolean {
+    const before = this.#lists.get(parentId);
     if (before === undefined) return false;
-    const now = listNow(parentId);
+    const now = this.#listNow(parentId);
     return before.length !== now.length || before.some((id, place) => id !== now[place]);
   }
 
-  /**
-   * Rows whose own text or list of children is another one, without those below such a one;
-   * undefined for all of them.
-   */
-  function changedRows(): string[] | undefined {
+  /** Rows whose text or children differ, without those below another of them; undefined: all. */
+  #changedRows(): string[] | undefined {
     const changed = new Set<string>();
-    for (const parentId of lists.keys()) {
-      if (parentId === undefined || !differs(parentId)) continue;
+    for (const parentId of this.#lists.keys()) {
+      if (parentId === undefined || !this.#differs(parentId)) continue;
       changed.add(parentId);
-      // Below a folded row the editor does not ask, and it must not be told again and again.
-      lists.set(parentId, listNow(parentId));
+      // The editor does not read below a folded row, which must not count as changed again.
+      this.#lists.set(parentId, this.#listNow(parentId));
     }
-    for (const id of withAncestors(dirty)) {
-      const before = rows.get(id);
+    for (const id of this.#withAncestors(this.#dirty)) {
+      const before = this.#rows.get(id);
       if (before === undefined) continue;
-      const row = rowNow(id);
+      const row = this.#rowNow(id);
       if (row === undefined) {
-        rows.delete(id);
-        lists.delete(id);
+        this.#rows.delete(id);
+        this.#lists.delete(id);
         continue;
       }
       const now = rowText(row);
       if (now === before) continue;
-      rows.set(id, now);
-      // It becomes another row for the editor, which its parent has to say.
-      const isAnother = isLeaf(before) !== isLeaf(now);
-      const above = visible.parent(id);
-      if (isAnother && above === undefined) return undefined;
-      changed.add(isAnother && above !== undefined ? above : id);
+      this.#rows.set(id, now);
+      // A row that gets its first child has another id for the editor, which the parent must give.
+      const isReplaced = isLeaf(before) !== isLeaf(now);
+      const above = this.#options.visible.parent(id);
+      if (isReplaced && above === undefined) return undefined;
+      changed.add(isReplaced && above !== undefined ? above : id);
     }
-    return [...changed].filter((id) => rows.has(id) && !isBelowAny(id, changed));
+    return [...changed].filter((id) => this.#rows.has(id) && !this.#isBelowAny(id, changed));
   }
 
-  function withAncestors(ids: Iterable<string>): Set<string> {
+  #withAncestors(ids: Iterable<string>): Set<string> {
     const all = new Set<string>();
     for (let id of ids) {
       while (!all.has(id)) {
         all.add(id);
-        id = model.get(id)?.parentId ?? id;
+        id = this.#options.model.get(id)?.parentId ?? id;
       }
     }
     return all;
   }
 
-  function isBelowAny(id: string, others: ReadonlySet<string>): boolean {
+  #isBelowAny(id: string, others: ReadonlySet<string>): boolean {
+    const { visible } = this.#options;
     for (let above = visible.parent(id); above !== undefined; above = visible.parent(above)) {
       if (others.has(above)) return true;
     }
     return false;
   }
-
-  const listening = model.onDidChange((ids) => {
-    visible.changed();
-    if (ids === undefined) isAllDirty = true;
-    touch(ids ?? []);
-  });
-
-  return {
-    children(parentId) {
-      const list = listNow(parentId);
-      lists.set(parentId, list);
-      return list;
-    },
-    row(id) {
-      const row = rowNow(id);
-      if (row === undefined) return undefined;
-      rows.set(id, rowText(row));
-      for (const listener of giveListeners) listener();
-      return row;
-    },
-    parent: (id) => {
-      const older = olderBelow(id);
-      return older === undefined ? visible.parent(id) : older.parentId;
-    },
-    isGiven: (id) => rows.has(id) && lists.get(visible.parent(id))?.includes(id) === true,
-    onDidGive(listener) {
-      giveListeners.add(listener);
-      return { dispose: () => void giveListeners.delete(listener) };
-    },
-    onDidChange(listener) {
-      listeners.add(listener);
-      return { dispose: () => void listeners.delete(listener) };
-    },
-    setVisible(visibility) {
-      isVisible = visibility === "visible";
-      if (!isVisible) {
-        callOff?.();
-        callOffTick?.();
-        callOff = callOffTick = undefined;
-        // When it is shown again the editor draws all of it anew by itself, and loses its way where
-        // it is told of single rows meanwhile.
-        isAllDirty ||= rows.size > 0;
-        return;
-      }
-      // Whoever looks has waited long enough.
-      if (isAllDirty) callOff ??= clock.later(redraw, 0);
-      plan();
-      callOffTick ??= clock.later(tick, tickMs);
-    },
-    changeAll() {
-      visible.changed();
-      isAllDirty = true;
-      lastCost = 0;
-      plan();
-    },
-    dispose() {
-      listening.dispose();
-      callOff?.();
-      callOffTick?.();
-    },
-  };
 }
 
 function olderRow(leftOut: number): SessionRow {
   const label = leftOut > 0 ? `Show ${plural(leftOut, "more sub-agent")}` : "Show older sub-agents";
-  const never = { accessibleLabel: label, contextValue: "older", expandable: "no" } as const;
-  return { label, description: "", icon: "history", ...never };
+  const fixed = { accessibleLabel: label, contextValue: "older", expandable: "no" } as const;
+  return { label, description: "", icon: "history", ...fixed };
 }
 
-/** A row as a text that can be compared, with what makes it another row to the editor in front. */
+/** A row as a text to compare; its first character says whether it has children. */
 function rowText(row: SessionRow): string {
   return (row.expandable === "no" ? "-" : "+") + JSON.stringify(row);
 }

@@ -1,14 +1,15 @@
-/** What the view says besides its rows: message, badge and the facts that welcome texts rest on. Pure. */
+/** What the view shows besides its rows: its message, badge, description and welcome text. Pure. */
+import { joined, plural } from "../base/text.ts";
 import type { ConnectionState } from "../daemon/daemonClient.ts";
-import { needingText, plural } from "../sessions/sessionWords.ts";
+import { needingText } from "../sessions/sessionWords.ts";
 import { isFiltered, scopes, stateGroups, type TreeOptions } from "./treeOptions.ts";
 
 export interface ViewFacts {
   connection: ConnectionState;
-  /** Whether the sessions are those of this connection. */
-  isCaughtUp: boolean;
+  /** Whether the sessions are up to date with the present connection. */
+  isUpToDate: boolean;
   isTrusted: boolean;
-  /** What is wrong with the daemon's health, where something is. */
+  /** Why the daemon is not healthy; undefined where it is. */
   unhealthy: string | undefined;
   options: TreeOptions;
   hasFolders: boolean;
@@ -19,9 +20,9 @@ export interface ViewFacts {
 }
 
 export interface ViewState {
-  /** Stands above the rows, or empty; a view without rows shows a welcome text instead. */
+  /** The text above the rows, or empty; a view without rows shows a welcome text instead. */
   message: string;
-  /** Stands beside the view's title. */
+  /** The text beside the view's title. */
   description: string;
   badge: { value: number; tooltip: string } | undefined;
   /** For `when` clauses of welcome texts. */
@@ -52,16 +53,16 @@ function messageOf(facts: ViewFacts): string {
     return "This workspace is not trusted: you can look, but nothing is run from here.";
   if (!isFiltered(options)) return "";
   const states = options.states.map((group) => stateGroups[group].toLowerCase());
-  const wanted = [options.text === "" ? "" : `“${options.text}”`, states.join(" or ")];
-  const filter = wanted.filter((part) => part !== "").join(", ");
+  const text = options.text === "" ? "" : `“${options.text}”`;
+  const filter = joined([text, states.join(" or ")], ", ");
   return `${foundCount} of ${plural(counts.inScope, "sub-agent")}: ${filter}`;
 }
 
 function welcomeOf(facts: ViewFacts): ViewState["welcome"] {
-  const { connection, isCaughtUp, isTrusted, options, counts } = facts;
+  const { connection, isUpToDate, isTrusted, options, counts } = facts;
   if (connection.kind === "gone") return "gone";
   if (!isTrusted) return "untrusted";
-  if (!isCaughtUp) return "connecting";
+  if (!isUpToDate) return "connecting";
   if (isFiltered(options) && counts.inScope > 0) return "filtered";
   return counts.outside > 0 ? "elsewhere" : "empty";
 }

@@ -1,35 +1,11 @@
-/**
- * Which sessions are rows, and below what: the scope, the filter and the order applied to the model.
- * Pure. What it has found out it keeps until `changed` is called.
- */
-import { nothingBelow, addBelow, type Below } from "../sessions/abilities.ts";
-import type { SessionModel } from "../sessions/sessionModel.ts";
-import type { RealPaths } from "../base/paths.ts";
+/** Which sessions are rows, and below what: applies the scope, the filter and the order. */
 import type { Session } from "../../protocol/session.ts";
-import { isFiltered, isWithin, matches, sorted, type TreeOptions } from "./treeOptions.ts";
+import type { RealPaths } from "../base/paths.ts";
+import { addBelow, nothingBelow, type Below } from "../sessions/abilities.ts";
+import type { SessionModel } from "../sessions/sessionModel.ts";
+import { isFiltered, matches, sorted, type TreeOptions } from "./treeOptions.ts";
 
-export interface VisibleSessions {
-  /** The rows at the top, or right below a session; the newest ones when there are too many. */
-  children(parentId: string | undefined): readonly string[];
-  /** How many rows at the top, or below a session, are left out because there are too many. */
-  leftOut(parentId: string | undefined): number;
-  /** The row above; undefined at the top. */
-  parent(sessionId: string): string | undefined;
-  /** What there is below a session, filtered or not. */
-  below(sessionId: string): Below;
-  /** Sessions that are found by the filter itself, and not only because of what is below them. */
-  found(): readonly Session[];
-  /** All sub-agents in the scope, filtered or not. */
-  inScope(): readonly Session[];
-  /** How many sub-agents there are in the scope, filtered or not, and how many outside of it. */
-  counts(): { inScope: number; outside: number };
-  /** Shows more of what was left out at the top or below a session. */
-  showMore(parentId: string | undefined): void;
-  /** Forgets what it has found out. */
-  changed(): void;
-}
-
-interface Parts {
+interface Options {
   model: SessionModel;
   options: () => TreeOptions;
   /** Paths of the workspace's folders. */
@@ -39,126 +15,150 @@ interface Parts {
   isMine: (sessionId: string) => boolean;
 }
 
-/** Rows with the same parent: more would make every change of one of them slow. */
+/** Rows with the same parent: with more of them every change of one would be slow. */
 const mostSiblings = 1000;
 
-export function createVisibleSessions(parts: Parts): VisibleSessions {
-  const { model, options, folders, realPaths, isMine } = parts;
-  const shownMore = new Map<string | undefined, number>();
-  const belows = new Map<string, Below>();
-  const lists = new Map<string | undefined, readonly string[]>();
-  let scopeKnown: ReadonlyMap<string, boolean> | undefined;
-  let kept: ReadonlySet<string> | undefined;
-  let matching: readonly Session[] = [];
+/** Results are kept until `changed` is called. */
+export class VisibleSessions {
+  readonly #given: Options;
+  readonly #shownMore = new Map<string | undefined, number>();
+  readonly #belows = new Map<string, Below>();
+  readonly #lists = new Map<string | undefined, readonly string[]>();
+  #scope: ReadonlyMap<string, boolean> | undefined;
+  #filtered: { kept: ReadonlySet<string>; matching: readonly Session[] } | undefined;
 
-  /** For every session, whether it is in the scope: by itself, or with one above it. */
-  function scope(): ReadonlyMap<string, boolean> {
-    if (scopeKnown !== undefined) return scopeKnown;
-    const { scope: asked } = options();
+  constructor(given: Options) {
+    this.#given = given;
+  }
+
+  /** The rows at the top, or right below a session; the newest ones when there are too many. */
+  children(parentId: string | undefined): readonly string[] {
+    const all = this.#list(parentId);
+    const most = this.#mostOf(parentId);
+    if (all.length <= most) return all;
+    return this.#given.options().sort === "work" ? all.slice(-most) : all.slice(0, most);
+  }
+
+  /** How many rows are left out at the top, or below a session, because there are too many. */
+  leftOut(parentId: string | undefined): number {
+    return Math.max(0, this.#list(parentId).length - this.#mostOf(parentId));
+  }
+
+  /** The row above; undefined at the top. */
+  parent(sessionId: string): string | undefined {
+    const { model } = this.#given;
+    const parentId = model.get(sessionId)?.parentId ?? undefined;
+    const isBelowRoot = parentId !== undefined && model.get(parentId)?.kind === "root";
+    return isBelowRoot && !this.#list(undefined).includes(parentId) ? undefined : parentId;
+  }
+
+  /** Counts what is below a session, filtered or not. */
+  below(sessionId: string): Below {
+    const known = this.#belows.get(sessionId);
+    if (known !== undefined) return known;
+    let sum = nothingBelow;
+    for (const child of this.#given.model.children(sessionId)) {
+      sum = addBelow(sum, child, this.below(child.id));
+    }
+    this.#belows.set(sessionId, sum);
+    return sum;
+  }
+
+  /** The sessions that match the filter, without those that are shown because of what is below. */
+  found(): readonly Session[] {
+    return isFiltered(this.#given.options()) ? this.#filter().matching : [];
+  }
+
+  /** All sub-agents in the scope, filtered or not. */
+  inScope(): readonly Session[] {
+    const known = this.#inScopeById();
+    return [...this.#given.model.all()].filter(
+      ({ id, kind }) => kind === "child" && known.get(id) === true,
+    );
+  }
+
+  /** How many sub-agents are in the scope and outside of it, filtered or not. */
+  counts(): { inScope: number; outside: number } {
+    const all = [...this.#given.model.all()].filter(({ kind }) => kind === "child");
+    const inScope = this.inScope().length;
+    return { inScope, outside: all.length - inScope };
+  }
+
+  /** Shows more of what was left out at the top or below a session. */
+  showMore(parentId: string | undefined): void {
+    this.#shownMore.set(parentId, (this.#shownMore.get(parentId) ?? 0) + mostSiblings);
+    this.#lists.clear();
+  }
+
+  /** Forgets all results, because sessions or options have changed. */
+  changed(): void {
+    this.#belows.clear();
+    this.#lists.clear();
+    this.#scope = undefined;
+    this.#filtered = undefined;
+  }
+
+  /** Whether each session is in the scope: by itself, or because one above it is. */
+  #inScopeById(): ReadonlyMap<string, boolean> {
+    if (this.#scope !== undefined) return this.#scope;
+    const { model, options, folders, realPaths, isMine } = this.#given;
+    const { scope } = options();
     const paths = folders();
     const known = new Map<string, boolean>();
-    // Many sessions, few folders.
+    // There are many sessions in few folders.
     const within = new Map<string, boolean>();
-    const isItself = ({ id, cwd }: Session): boolean => {
-      if (asked === "mine") return isMine(id);
-      if (asked === "all" || paths.length === 0) return true;
-      const found = within.get(cwd) ?? isWithin(cwd, paths, realPaths);
+    const isInScope = ({ id, cwd }: Session): boolean => {
+      if (scope === "mine") return isMine(id);
+      if (scope === "all" || paths.length === 0) return true;
+      const found = within.get(cwd) ?? realPaths.isWithin(cwd, paths);
       within.set(cwd, found);
       return found;
     };
-    const look = (session: Session): boolean => {
+    const find = (session: Session): boolean => {
       const before = known.get(session.id);
       if (before !== undefined) return before;
       const parent = session.parentId === null ? undefined : model.get(session.parentId);
-      const found = (parent !== undefined && look(parent)) || isItself(session);
+      const found = (parent !== undefined && find(parent)) || isInScope(session);
       known.set(session.id, found);
       return found;
     };
-    for (const session of model.all()) look(session);
-    return (scopeKnown = known);
+    for (const session of model.all()) find(session);
+    return (this.#scope = known);
   }
 
-  /** What is in the scope and matches, and everything above it. */
-  function keptIds(): ReadonlySet<string> {
-    if (kept !== undefined) return kept;
+  /** The sessions in the scope that match, and the ids of those and of everything above them. */
+  #filter() {
+    if (this.#filtered !== undefined) return this.#filtered;
+    const { model, options } = this.#given;
     const asked = options();
-    const found = new Set<string>();
-    matching = inScope().filter((session) => matches(session, asked));
+    const kept = new Set<string>();
+    const matching = this.inScope().filter((session) => matches(session, asked));
     for (const { id } of matching) {
-      for (let above: string | null = id; above !== null && !found.has(above);) {
-        found.add(above);
+      for (let above: string | null = id; above !== null && !kept.has(above);) {
+        kept.add(above);
         above = model.get(above)?.parentId ?? null;
       }
     }
-    return (kept = found);
+    return (this.#filtered = { kept, matching });
   }
 
-  function inScope(): Session[] {
-    const known = scope();
-    return [...model.all()].filter(({ id, kind }) => kind === "child" && known.get(id) === true);
-  }
-
-  /** All rows with that parent, in order. Roots are no level of their own while there is one. */
-  function list(parentId: string | undefined): readonly string[] {
-    const known = lists.get(parentId);
+  /** All rows with that parent, in order. A single root is no row: its children stand at the top. */
+  #list(parentId: string | undefined): readonly string[] {
+    const known = this.#lists.get(parentId);
     if (known !== undefined) return known;
-    const ids = keptIds();
-    const of = (id: string | null) => model.children(id).filter((one) => ids.has(one.id));
+    const { model, options } = this.#given;
+    const { kept } = this.#filter();
+    const of = (id: string | null) => model.children(id).filter((one) => kept.has(one.id));
     const roots = parentId === undefined ? of(null) : [];
     const [only] = roots;
     const siblings =
       parentId !== undefined ? of(parentId) : roots.length === 1 && only ? of(only.id) : roots;
     const made = sorted(siblings, options().sort).map(({ id }) => id);
-    lists.set(parentId, made);
+    this.#lists.set(parentId, made);
     return made;
   }
 
-  function mostOf(parentId: string | undefined): number {
-    return mostSiblings + (shownMore.get(parentId) ?? 0);
+  #mostOf(parentId: string | undefined): number {
+    return mostSiblings + (this.#shownMore.get(parentId) ?? 0);
   }
-
-  function below(sessionId: string): Below {
-    const known = belows.get(sessionId);
-    if (known !== undefined) return known;
-    let sum = nothingBelow;
-    for (const child of model.children(sessionId)) sum = addBelow(sum, child, below(child.id));
-    belows.set(sessionId, sum);
-    return sum;
-  }
-
-  return {
-    below,
-    children(parentId) {
-      const all = list(parentId);
-      const most = mostOf(parentId);
-      if (all.length <= most) return all;
-      return options().sort === "work" ? all.slice(-most) : all.slice(0, most);
-    },
-    leftOut: (parentId) => Math.max(0, list(parentId).length - mostOf(parentId)),
-    parent(sessionId) {
-      const parentId = model.get(sessionId)?.parentId ?? undefined;
-      const isBelowRoot = parentId !== undefined && model.get(parentId)?.kind === "root";
-      return isBelowRoot && !list(undefined).includes(parentId) ? undefined : parentId;
-    },
-    found() {
-      keptIds();
-      return isFiltered(options()) ? matching : [];
-    },
-    inScope,
-    counts() {
-      const children = [...model.all()].filter(({ kind }) => kind === "child").length;
-      const inside = inScope().length;
-      return { inScope: inside, outside: children - inside };
-    },
-    showMore(parentId) {
-      shownMore.set(parentId, (shownMore.get(parentId) ?? 0) + mostSiblings);
-      lists.clear();
-    },
-    changed() {
-      belows.clear();
-      lists.clear();
-      scopeKnown = undefined;
-      kept = undefined;
-    },
-  };
 }

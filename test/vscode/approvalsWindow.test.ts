@@ -83,7 +83,7 @@ if (hasEditor) {
 
     it("show the command, and are denied with a message elsewhere, which closes it", async () => {
       await rowOf(page, wants("first")).click();
-      const tab = page.getByRole("tab", { name: /^Command wanted/ });
+      const tab = page.getByRole("tab", { name: /^Requested command/ });
       await tab.waitFor();
       await page.locator(".view-line").filter({ hasText: "rm x" }).waitFor();
       await photograph(page, "approvals-2-command");

@@ -3,7 +3,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { looks } from "../../extension/sessions/stateSigns.ts";
+import { stateSigns } from "../../extension/sessions/stateSigns.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { hasEditor, installedEditor } from "../support/editor/installEditor.ts";
 import { checkLeaks } from "../support/leaks.ts";
@@ -100,9 +100,9 @@ describe("the page of a transcript", () => {
     await page.getByRole("button", { name: "Show all output (20 kB)" }).click();
     await page.getByRole("button", { name: "Export" }).click();
     await page.getByRole("button", { name: "Run Again" }).click();
-    await waitFor(() => opened.length === 6, "all doors", { describe: () => opened });
+    await waitFor(() => opened.length === 6, "all actions", { describe: () => opened });
     deepEqual(
-      opened.map(({ door }) => door),
+      opened.map(({ action }) => action),
       ["openFile", "openLink", "openSession", "openEvent", "run", "run"],
     );
     const [file, link, , , ...run] = opened;
@@ -181,7 +181,7 @@ describe("the page of a transcript", () => {
     await page.getByRole("textbox").fill("wait");
     await page.getByRole("textbox").fill("wait a moment");
     await waitFor(() => opened.length > 0, "the page to say so");
-    deepEqual(opened, [{ door: "keep", given: undefined }]);
+    deepEqual(opened, [{ action: "keep", given: undefined }]);
   });
 
   it("shows the signs of states in the tones of the tree", async () => {
@@ -189,7 +189,7 @@ describe("the page of a transcript", () => {
     const sign = page.locator(".factRow .sign");
     await sign.waitFor();
     equal(await sign.getAttribute("class"), "sign good");
-    equal(await sign.locator("path").getAttribute("d"), looks.completed.strokes);
+    equal(await sign.locator("path").getAttribute("d"), stateSigns.completed.strokes);
   });
 
   it("sends messages, and says what became of them", async () => {

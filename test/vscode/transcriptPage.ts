@@ -6,10 +6,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build, stop } from "esbuild";
 import { chromium, type Browser, type Page } from "playwright-core";
-import { createSessionModel } from "../../extension/sessions/sessionModel.ts";
+import { pageHtml } from "../../extension/editor/pageHtml.ts";
+import { SessionModel } from "../../extension/sessions/sessionModel.ts";
 import type { FromPage, PageMessage, ToPage } from "../../extension/transcript/pageMessages.ts";
-import { createTranscriptHost } from "../../extension/transcript/transcriptHost.ts";
-import { transcriptHtml } from "../../extension/transcript/transcriptHtml.ts";
+import { PageHost } from "../../extension/transcript/pageHost.ts";
 import type { TestClient } from "../support/daemon.ts";
 import type { InstalledEditor } from "../support/editor/installEditor.ts";
 import { repository } from "../support/repository.ts";
@@ -18,8 +18,8 @@ import { daemonCalls } from "../extension/daemonCalls.ts";
 
 export interface TranscriptPage {
   page: Page;
-  /** What the page asked of the editor: names of doors and what they were given. */
-  readonly opened: { door: string; given: unknown }[];
+  /** What the page asked of the editor: names of actions and what they were given. */
+  readonly opened: { action: string; given: unknown }[];
   readonly fromPage: FromPage[];
   readonly toPage: ToPage[];
   /** Errors in the console, and what the page's policy refused. */
@@ -90,23 +90,23 @@ async function openPage({
   const fromPage: FromPage[] = [];
   const toPage: ToPage[] = [];
   const faults: string[] = [];
-  const door = (name: string) => async (given?: unknown, more?: unknown) => {
-    opened.push({ door: name, given: more === undefined ? given : [given, more] });
+  const action = (name: string) => async (given?: unknown, more?: unknown) => {
+    opened.push({ action: name, given: more === undefined ? given : [given, more] });
   };
-  const model = createSessionModel();
+  const model = new SessionModel();
   const { sessions } = await client.call("session/list", { limit: 1000 });
   model.replace(sessions);
   const calls = daemonCalls(client);
-  const host = createTranscriptHost({
-    ...{ sessionId, client: calls, model, now: Date.now, titled: () => {} },
+  const host = new PageHost({
+    ...{ sessionId, client: calls, model, now: Date.now, onTitle: () => {} },
     start: () => Promise.resolve(),
-    doors: {
-      run: door("run"),
-      keep: () => void opened.push({ door: "keep", given: undefined }),
-      openSession: door("openSession"),
-      openFile: door("openFile"),
-      openLink: door("openLink"),
-      openEvent: door("openEvent"),
+    editor: {
+      run: action("run"),
+      keep: () => void opened.push({ action: "keep", given: undefined }),
+      openSession: action("openSession"),
+      openFile: action("openFile"),
+      openLink: action("openLink"),
+      openEvent: action("openEvent"),
     },
     post(message) {
       toPage.push(message);
@@ -127,7 +127,7 @@ async function openPage({
       ? [script, "text/javascript"]
       : route.request().url().endsWith(".css")
         ? [css, "text/css"]
-        : [pageHtml(sessionId), "text/html"];
+        : [htmlOf(sessionId), "text/html"];
     return route.fulfill({ body, contentType });
   });
 
@@ -139,7 +139,7 @@ async function openPage({
     });`);
 
   async function load(): Promise<void> {
-    host.rest();
+    host.pause();
     await page.goto(`${origin}/`);
   }
 
@@ -154,8 +154,9 @@ async function openPage({
   };
 }
 
-function pageHtml(sessionId: string): string {
-  return transcriptHtml({
+function htmlOf(sessionId: string): string {
+  return pageHtml({
+    title: "Transcript",
     ...{ sessionId, nonce: "test", cspSource: origin },
     ...{ style: `${origin}/style.css`, script: `${origin}/page.js` },
   });

@@ -1,21 +1,21 @@
-/** Keys, wheel and pointer: what they do to the picture. */
+/** What keys, wheel and pointer do to the picture. */
 import { laneHeight, placeOf } from "../../timeline/chart.ts";
 import type { Lane } from "../../timeline/lanes.ts";
 import type { IdleTime } from "../../timeline/messages.ts";
 import { itemAt, itemsOf, timeOf } from "./pointing.ts";
 import { moved, showing, zoomed } from "./range.ts";
-import { clockTime, tellItem, tellLane, type Item } from "../../timeline/words.ts";
-import { setText } from "./dom.ts";
+import { clockTime, describeItem, describeLane, type Item } from "../../timeline/words.ts";
+import { setText } from "../elements/dom.ts";
 import type { Layout } from "./layout.ts";
 import type { Picture } from "./picture.ts";
 import { hideTooltip, showTooltip } from "./tooltip.ts";
 
-interface Parts {
+interface Options {
   layout: Layout;
   picture: Picture;
-  /** Something is to be drawn anew, and kept over a reload. */
-  changed: () => void;
-  idleTimeChanged: (idleTime: IdleTime) => void;
+  /** Called when the picture must be drawn again and its state kept. */
+  onChange: () => void;
+  onIdleTime: (idleTime: IdleTime) => void;
   openTranscript: (sessionId: string) => void;
   exportTree: () => void;
 }
@@ -23,24 +23,24 @@ interface Parts {
 const zoomStep = 1.6;
 const dragBegins = 3;
 
-export function addControls(parts: Parts): void {
-  const { layout, picture, changed, openTranscript, exportTree } = parts;
-  /** The thing of the selected lane that the keys have come to. */
+export function addControls(options: Options): void {
+  const { layout, picture, onChange, openTranscript, exportTree } = options;
+  /** The item of the selected lane that the keys have selected. */
   let current: Item | undefined;
 
   const clock = (at: number) => {
     const { from, to } = picture.view();
     const { extent } = picture;
-    return clockTime(at, { inSightMs: to - from, wholeMs: extent.to - extent.from });
+    return clockTime(at, { visibleMs: to - from, wholeMs: extent.to - extent.from });
   };
 
   function zoom(factor: number, middle?: number): void {
     const { from, to, scale } = picture.view();
     const here = middle ?? (current === undefined ? (from + to) / 2 : scale.shown(timeOf(current)));
-    const inSight = here >= from && here <= to ? here : (from + to) / 2;
-    picture.range = zoomed({ from, to }, factor, inSight, scale.length);
+    const centre = here >= from && here <= to ? here : (from + to) / 2;
+    picture.range = zoomed({ from, to }, factor, centre, scale.length);
     hideTooltip(layout.tooltip);
-    changed();
+    onChange();
   }
 
   function move(pixels: number): void {
@@ -48,19 +48,19 @@ export function addControls(parts: Parts): void {
     if (picture.range === undefined) return;
     picture.range = moved({ from, to }, (pixels / width) * (to - from), scale.length);
     hideTooltip(layout.tooltip);
-    changed();
+    onChange();
   }
 
   function fit(): void {
     picture.range = undefined;
-    changed();
+    onChange();
   }
 
   function toggleIdle(): void {
     picture.idleTime = picture.idleTime === "shown" ? "skipped" : "shown";
     picture.range = undefined;
-    parts.idleTimeChanged(picture.idleTime);
-    changed();
+    options.onIdleTime(picture.idleTime);
+    onChange();
   }
 
   function placeOfSelected(): number {
@@ -78,10 +78,10 @@ export function addControls(parts: Parts): void {
     const below = top + laneHeight - clientHeight;
     if (below > scrollTop) layout.scroll.scrollTop = below;
     hideTooltip(layout.tooltip);
-    changed();
+    onChange();
   }
 
-  /** Goes to the next or the one before of what the selected lane holds, and says what it is. */
+  /** Selects the next or the previous item of the selected lane, and describes it. */
   function step(by: 1 | -1): void {
     const lane = picture.lanes[placeOfSelected()];
     if (lane === undefined) return select(0);
@@ -93,23 +93,23 @@ export function addControls(parts: Parts): void {
     const { from, to, scale } = picture.view();
     const place = scale.shown(timeOf(next));
     if (picture.range !== undefined) picture.range = showing({ from, to }, place, scale.length);
-    changed();
+    onChange();
     const view = picture.draw();
-    const telling = tellItem(lane, next, view.now, clock);
+    const description = describeItem(lane, next, view.now, clock);
     const box = layout.lanes.getBoundingClientRect();
     const lanesTop = layout.canvas.getBoundingClientRect().top;
     const x = box.left + Math.max(0, placeOf(timeOf(next), view));
     const y = lanesTop + placeOfSelected() * laneHeight + laneHeight / 2;
-    showTooltip(layout.tooltip, telling, { x, y }, picture.palette);
-    setText(layout.spoken, [telling.title, ...telling.lines].join(", "));
+    showTooltip(layout.tooltip, description, { x, y }, picture.palette);
+    setText(layout.spoken, [description.title, ...description.lines].join(", "));
   }
 
-  const rowsInSight = () => Math.max(1, Math.floor(layout.scroll.clientHeight / laneHeight) - 1);
+  const visibleRows = () => Math.max(1, Math.floor(layout.scroll.clientHeight / laneHeight) - 1);
   const keys: Record<string, () => void> = {
     ArrowDown: () => select(placeOfSelected() + 1),
     ArrowUp: () => select(Math.max(0, placeOfSelected() - 1)),
-    PageDown: () => select(placeOfSelected() + rowsInSight()),
-    PageUp: () => select(Math.max(0, placeOfSelected() - rowsInSight())),
+    PageDown: () => select(placeOfSelected() + visibleRows()),
+    PageUp: () => select(Math.max(0, placeOfSelected() - visibleRows())),
     Home: () => select(0),
     End: () => select(picture.lanes.length - 1),
     ArrowRight: () => step(1),
@@ -134,7 +134,7 @@ export function addControls(parts: Parts): void {
     action();
   });
   layout.scroll.addEventListener("focus", () => {
-    // A click chooses by itself.
+    // A click selects a lane itself.
     const byKeys = layout.scroll.matches(":focus-visible");
     if (picture.selected === undefined && byKeys) select(0);
   });
@@ -158,7 +158,7 @@ export function addControls(parts: Parts): void {
     { passive: false },
   );
 
-  /** Shown milliseconds at a place of the window. */
+  /** The time at a place of the window, in shown milliseconds. */
   function shownAt(clientX: number): number {
     const { left } = layout.lanes.getBoundingClientRect();
     const { from, to, width } = picture.view();
@@ -208,7 +208,7 @@ export function addControls(parts: Parts): void {
   });
   layout.scroll.addEventListener("scroll", () => hideTooltip(layout.tooltip));
 
-  /** The line at the pointer with its time, and what lies there. */
+  /** Shows the time at the pointer, and describes what is there. */
   function point({ clientX, clientY }: PointerEvent): void {
     const view = picture.view();
     const box = layout.lanes.getBoundingClientRect();
@@ -219,14 +219,14 @@ export function addControls(parts: Parts): void {
     if (lane === undefined) return hideTooltip(layout.tooltip);
     const place = { x: clientX, y: clientY };
     if (!isInChart) {
-      return showTooltip(layout.tooltip, tellLane(lane, view.now), place, picture.palette);
+      return showTooltip(layout.tooltip, describeLane(lane, view.now), place, picture.palette);
     }
     layout.cursor.style.left = layout.cursorTime.style.left = `${clientX}px`;
     setText(layout.cursorTime, clock(view.scale.time(shownAt(clientX))));
     const laneTop = layout.canvas.getBoundingClientRect().top;
     const item = itemAt(lane, x, (clientY - laneTop) % laneHeight, view);
     if (item === undefined) return hideTooltip(layout.tooltip);
-    showTooltip(layout.tooltip, tellItem(lane, item, view.now, clock), place, picture.palette);
+    showTooltip(layout.tooltip, describeItem(lane, item, view.now, clock), place, picture.palette);
   }
 }
 

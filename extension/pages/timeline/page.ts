@@ -1,11 +1,11 @@
 /**
- * Runs inside the timeline's web view: draws what the extension tells, at most ten times a second
- * while time goes on, and tells the extension what is in sight.
+ * Runs inside the timeline's web view: draws the lanes, at most ten times a second while something
+ * runs, and reports the visible lanes to the extension.
  */
 import type { LanesMessage, PageMessage, PageState } from "../../timeline/messages.ts";
 import { addControls } from "./controls.ts";
 import { buildLayout } from "./layout.ts";
-import { createPicture } from "./picture.ts";
+import { Picture } from "./picture.ts";
 import { onThemeChange, themePalette } from "./theme.ts";
 
 declare function acquireVsCodeApi(): {
@@ -19,28 +19,28 @@ const mostTickMs = 1_000;
 const settleMs = 150;
 
 const editor = acquireVsCodeApi();
-const rootId = document.body.dataset["root"] ?? "";
+const rootId = document.body.dataset["session"] ?? "";
 const layout = buildLayout();
-const picture = createPicture(layout);
+const picture = new Picture(layout);
 const before = editor.getState();
 if (before?.rootId === rootId) {
   picture.idleTime = before.idleTime;
   picture.range = before.range;
   picture.selected = before.selected;
 }
-/** Until the lanes are there, there is nothing to scroll. */
+/** Applied when there are lanes to scroll. */
 let scrollTo = before?.scrollTop;
 let frame: number | undefined;
 let tick: number | undefined;
 let settling: number | undefined;
-let toldSight = "";
+let reported = "";
 let hasChanged = false;
 
-/** Something else is in sight, or chosen. */
+/** Other lanes are visible or selected, or another range. */
 function changed(): void {
   hasChanged = true;
   clearTimeout(settling);
-  settling = setTimeout(tellSight, settleMs);
+  settling = setTimeout(reportVisible, settleMs);
   drawSoon();
 }
 
@@ -59,13 +59,13 @@ function draw(): void {
     scrollTo = undefined;
   }
   if (hasChanged) keepState();
-  // Time goes on: as soon as it is to be seen.
+  // Draws again when the time has moved by a pixel.
   const pixelMs = (view.to - view.from) / view.width;
-  const isMoving = view.isLive && picture.isConnected();
+  const isMoving = view.isLive && picture.isConnected;
   if (isMoving) tick = setTimeout(drawSoon, Math.min(Math.max(pixelMs, leastTickMs), mostTickMs));
 }
 
-/** For the next time that the page is loaded. */
+/** Keeps the state for the next time that the page is loaded. */
 function keepState(): void {
   hasChanged = false;
   editor.setState({
@@ -77,19 +77,19 @@ function keepState(): void {
   });
 }
 
-/** Nobody wants the history of what only flew past. */
-function tellSight(): void {
-  const sessionIds = picture.sight();
-  if (sessionIds.join() === toldSight) return;
-  toldSight = sessionIds.join();
-  editor.postMessage({ type: "sight", sessionIds });
+/** Called when scrolling has stopped, because the lanes in between need no history. */
+function reportVisible(): void {
+  const sessionIds = picture.visibleIds();
+  if (sessionIds.join() === reported) return;
+  reported = sessionIds.join();
+  editor.postMessage({ type: "visible", sessionIds });
 }
 
 addControls({
   layout,
   picture,
-  changed,
-  idleTimeChanged: (idleTime) => editor.postMessage({ type: "idleTime", idleTime }),
+  onChange: changed,
+  onIdleTime: (idleTime) => editor.postMessage({ type: "idleTime", idleTime }),
   openTranscript: (sessionId) => editor.postMessage({ type: "open", sessionId }),
   exportTree: () => editor.postMessage({ type: "export" }),
 });

@@ -1,12 +1,12 @@
-/** What of a lane lies at a place of the picture, and its things in the order of time. Pure. */
+/** The items of a lane: which one is at a place, and all in the order of time. Pure. */
 import { barBottom, placeOf, toolTop, type ChartView } from "../../timeline/chart.ts";
 import type { Lane } from "../../timeline/lanes.ts";
 import type { Item } from "../../timeline/words.ts";
 
-/** Pixels that a pointer may be off. */
+/** How many pixels a pointer may be off. */
 const near = 6;
 
-/** The smallest thing under the pointer: signs lie above spans. `y` counts from the lane's top. */
+/** The topmost item at a place; signs are above spans. `y` is counted from the top of the lane. */
 export function itemAt(lane: Lane, x: number, y: number, view: ChartView): Item | undefined {
   const isNear = (at: number, offset = 0) => Math.abs(placeOf(at, view) + offset - x) <= near;
   const covers = ({ from, to = view.now }: { from: number; to?: number }, room: number) =>
@@ -25,7 +25,7 @@ export function itemAt(lane: Lane, x: number, y: number, view: ChartView): Item 
   return span === undefined ? undefined : { type: "span", span };
 }
 
-/** Everything that can be pointed at, by its time. */
+/** All items, ordered by time. */
 export function itemsOf(lane: Lane): Item[] {
   const items: Item[] = [
     ...lane.spans.map((span) => ({ type: "span", span }) as const),
@@ -36,7 +36,7 @@ export function itemsOf(lane: Lane): Item[] {
   return items.sort((a, b) => timeOf(a) - timeOf(b));
 }
 
-/** When it begins, in epoch milliseconds. */
+/** The start of an item, in epoch milliseconds. */
 export function timeOf(item: Item): number {
   switch (item.type) {
     case "span":

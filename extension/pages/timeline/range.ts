@@ -1,4 +1,4 @@
-/** What part of the time is in sight: zooming, moving, and going along with what runs. Pure. */
+/** The visible part of the time: zooms, moves, and follows what runs. Pure. */
 
 /** In shown milliseconds of the scale. */
 export interface Range {
@@ -6,16 +6,16 @@ export interface Range {
   to: number;
 }
 
-/** Room behind the end, for the sign of how it ended. */
+/** Room after the end for the sign there. */
 const roomAtEnd = 0.04;
 const leastMs = 20;
 
-/** All there is. */
+/** The whole, with room at the end. */
 export function wholeRange(length: number): Range {
   return { from: 0, to: length * (1 + roomAtEnd) };
 }
 
-/** `factor` above 1 shows less time; what lies at `middle` stays where it is. */
+/** A factor above 1 shows less time; `middle` keeps its place. */
 export function zoomed(range: Range, factor: number, middle: number, length: number): Range {
   const whole = wholeRange(length);
   const span = range.to - range.from;
@@ -28,7 +28,7 @@ export function moved({ from, to }: Range, by: number, length: number): Range {
   return inside({ from: from + by, to: to + by }, length);
 }
 
-/** Moved so far that a place is in sight, with some room round it. */
+/** The range moved so far that a place is visible, with some room around it. */
 export function showing(range: Range, place: number, length: number): Range {
   const room = (range.to - range.from) * 0.1;
   if (place < range.from + room) return moved(range, place - range.from - room, length);
@@ -36,12 +36,12 @@ export function showing(range: Range, place: number, length: number): Range {
   return range;
 }
 
-/** Whoever has the end in sight keeps it there while it goes on. */
+/** A range that includes the end moves with the end. */
 export function following(range: Range, before: number, length: number): Range {
   return range.to >= before && before > 0 ? moved(range, length - before, length) : range;
 }
 
-/** Nearly all of it is all of it: then it grows with what runs. */
+/** Whether the range is nearly the whole: such a range grows with what runs. */
 export function isWhole(range: Range, length: number): boolean {
   return range.from <= 0 && range.to >= wholeRange(length).to * 0.999;
 }

@@ -1,4 +1,4 @@
-/** The editor's colours for the drawing, resolved: an SVG attribute cannot hold a variable. */
+/** The colours of the editor's theme as values, because an SVG attribute cannot hold a variable. */
 import { toneColors } from "../../sessions/stateSigns.ts";
 import { darkPalette, lightPalette, type Palette } from "../../timeline/drawing.ts";
 
@@ -6,7 +6,7 @@ const variableOf = (tone: keyof typeof toneColors) => [
   `--vscode-${toneColors[tone].replaceAll(".", "-")}`,
 ];
 
-/** The first of these variables that the theme sets is taken. */
+/** The first of these variables that the theme sets is used. */
 const variables: Record<keyof Palette, readonly string[]> = {
   background: ["--vscode-editor-background"],
   foreground: ["--vscode-editor-foreground", "--vscode-foreground"],

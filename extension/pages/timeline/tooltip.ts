@@ -1,23 +1,24 @@
-/** The box that says what is pointed at. */
+/** The box that describes what the pointer or the keys select. */
 import type { Palette } from "../../timeline/drawing.ts";
 import { signAt } from "../../timeline/signs.ts";
-import type { Telling } from "../../timeline/words.ts";
-import { make, makeSvg, patch } from "./dom.ts";
+import type { Description } from "../../timeline/words.ts";
+import { element, svgElement } from "../elements/dom.ts";
+import { patch } from "./patch.ts";
 
 const gap = 14;
 
-/** Shows it beside a place of the window, inside the window. */
+/** Shows the box beside a place of the window, and inside the window. */
 export function showTooltip(
   box: HTMLElement,
-  telling: Telling,
+  description: Description,
   place: { x: number; y: number },
   palette: Palette,
 ): void {
-  const sign = makeSvg({ width: "16", height: "16", "aria-hidden": "true" });
-  patch(sign, [signAt(telling.look, 8, 8, 16, palette)]);
+  const sign = svgElement("svg", { width: "16", height: "16", "aria-hidden": "true" });
+  patch(sign, [signAt(description.sign, 8, 8, 16, palette)]);
   box.replaceChildren(
-    make("strong", {}, sign, make("span", {}, telling.title)),
-    ...telling.lines.map((line) => make("p", {}, line)),
+    element("strong", {}, sign, element("span", {}, description.title)),
+    ...description.lines.map((line) => element("p", {}, line)),
   );
   box.classList.add("shown");
   const { width, height } = box.getBoundingClientRect();

@@ -1,10 +1,9 @@
-/** What the session asks just now, above the composer: so it is in sight wherever the reader is. */
-import type { Approval } from "../../../protocol/approvals.ts";
-import type { Decision } from "../../transcript/pageMessages.ts";
+/** The open approvals of the session, above the composer and visible wherever the reader is. */
+import type { Approval, ApprovalDecision } from "../../../protocol/approvals.ts";
 import { visibleText } from "../../base/plainText.ts";
 import { toolDiffs } from "../../transcript/toolDiffs.ts";
 import { diffView } from "./diffView.ts";
-import { button, element, setHidden } from "./dom.ts";
+import { button, element, setHidden } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 import { valueView } from "./valueView.ts";
 
@@ -15,7 +14,7 @@ export interface ApprovalTray {
 
 export function approvalTray(context: PageContext): ApprovalTray {
   const cards = new Map<string, HTMLElement>();
-  const root = element("section", { className: "tray", label: "Waits for you" });
+  const root = element("section", { class: "tray", "aria-label": "Waits for you" });
   root.ariaLive = "polite";
   root.hidden = true;
   return {
@@ -38,7 +37,7 @@ export function approvalTray(context: PageContext): ApprovalTray {
   };
 }
 
-const decisionWords: Record<Decision, string> = {
+const decisionWords: Record<ApprovalDecision, string> = {
   allowOnce: "Allow once",
   allowAlways: "Always",
   denyOnce: "Deny",
@@ -50,49 +49,49 @@ function approvalCard(approval: Approval, context: PageContext): HTMLElement {
   const diffs = toolDiffs(kind, input, undefined);
   const content =
     diffs.length > 0 ? diffs.map((diff) => diffView(diff, context)) : [valueView(input, context)];
-  const respond = (decision: Decision, message?: string) =>
-    context.tell({
+  const respond = (decision: ApprovalDecision, message?: string) =>
+    context.post({
       type: "respond",
       answer: { approvalId: id, decision, ...(message !== undefined && { message }) },
     });
-  const wanted = (["allowOnce", "allowAlways", "denyOnce"] as const).filter((one) =>
+  const decisions = (["allowOnce", "allowAlways", "denyOnce"] as const).filter((one) =>
     options.includes(one),
   );
-  const buttons = wanted.map((decision) => {
-    const look = decision === "allowOnce" ? "primary" : "secondary";
-    const made = button(look, decisionWords[decision], () => respond(decision));
-    // What an "always" would be stored as.
+  const buttons = decisions.map((decision) => {
+    const style = decision === "allowOnce" ? "primary" : "secondary";
+    const made = button(style, decisionWords[decision], () => respond(decision));
+    // The rule that would be stored.
     if (decision === "allowAlways") made.title = visibleText(always?.text ?? "");
     return made;
   });
   const { toggle, form } = denial((message) => respond("denyOnce", message || undefined));
-  // A command stands below as it is.
+  // A command is shown below: the title need not repeat it.
   const isCommand = typeof input === "object" && Object.values(input ?? {}).includes(title);
-  const said = isCommand ? toolName : title;
-  const asked = said === toolName || said.startsWith(`${toolName} `) ? "" : toolName;
+  const shown = isCommand ? toolName : title;
+  const tool = shown === toolName || shown.startsWith(`${toolName} `) ? "" : toolName;
   return element(
     "article",
-    { className: "card", label: `Asks for your approval: ${visibleText(title)}` },
+    { class: "card", "aria-label": `Asks for your approval: ${visibleText(title)}` },
     element("h3", {}, "Asks for your approval"),
     element(
       "h2",
       {},
-      element("span", { className: "toolName" }, visibleText(asked)),
-      visibleText(said),
+      element("span", { class: "toolName" }, visibleText(tool)),
+      visibleText(shown),
     ),
-    element("div", { className: "asked" }, ...content),
-    element("div", { className: "answers" }, ...buttons, toggle),
+    element("div", { class: "asked" }, ...content),
+    element("div", { class: "answers" }, ...buttons, toggle),
     form,
   );
 }
 
-/** A field for why, and what to do instead. */
+/** A button that opens a field for the reason. */
 function denial(deny: (message: string) => void): { toggle: HTMLElement; form: HTMLElement } {
-  const field = element("input", { label: "Why not, and what to do instead" });
+  const field = element("input", { "aria-label": "Why not, and what to do instead" });
   field.type = "text";
   field.placeholder = "Why not, and what to do instead";
   const send = button("secondary", "Deny and send", () => deny(field.value.trim()));
-  const form = element("div", { className: "denial" }, field, send);
+  const form = element("div", { class: "denial" }, field, send);
   form.hidden = true;
   field.addEventListener("keydown", ({ key, isComposing }) => {
     if (key === "Enter" && !isComposing) send.click();

@@ -1,28 +1,29 @@
-/** How each kind of block looks. A view is made once and then told what its block has become. */
-import type { Block, OutputBlock, TextBlock } from "../../transcript/blocks.ts";
+/** The views of each kind of block. A view is made once and then updated with its block. */
+import type { Block, OutputBlock, TextBlock } from "../../transcript/block.ts";
 import { outputText, visibleText } from "../../base/plainText.ts";
-import { button, clock, element, fullTime, setText } from "./dom.ts";
+import { button, element, setText } from "../elements/dom.ts";
 import { foldable } from "./foldable.ts";
 import { lineOf } from "./lineViews.ts";
 import { linkedText } from "./linkedText.ts";
 import { markdownView } from "./markdownView.ts";
 import type { PageContext } from "./pageContext.ts";
+import { clock } from "./times.ts";
 import { toolView } from "./toolView.ts";
 
 export interface BlockView {
   element: HTMLElement;
-  /** What it shows; with another revision or other facts beside it, it is told again. */
+  /** Called when the revision of the block, or something else that it shows, has changed. */
   update(block: Block): void;
 }
 
-/** An article with the block in it; its name is read aloud when it is walked to. */
+/** An article with the block; a screen reader says its name. */
 export function blockView(first: Block, context: PageContext): BlockView {
   const content = contentView(first, context);
-  const time = element("time", { title: fullTime(first.at) }, clock(first.at));
-  const cut = element("div", { className: "cut" });
+  const time = element("time", { title: new Date(first.at).toLocaleString() }, clock(first.at));
+  const cut = element("div", { class: "cut" });
   const article = element(
     "article",
-    { className: `block ${first.kind}`, label: nameOf(first) },
+    { class: `block ${first.kind}`, "aria-label": nameOf(first) },
     ...[time, content.element, cut],
   );
   article.tabIndex = -1;
@@ -53,7 +54,7 @@ function contentView(first: Block, context: PageContext): BlockView {
     case "output":
       return outputView(first, context);
     case "sent": {
-      const text = element("div", { className: "text" });
+      const text = element("div", { class: "text" });
       text.append(linkedText(visibleText(first.text), context));
       return viewOf(element("div", {}, element("h3", {}, "Message"), text), first, () => {});
     }
@@ -64,13 +65,13 @@ function contentView(first: Block, context: PageContext): BlockView {
     case "note":
     case "wait":
     case "run": {
-      const line = element("div", { className: "lineOf" });
+      const line = element("div", { class: "lineOf" });
       return viewOf(line, first, (block) => line.replaceChildren(...lineOf(block, context)));
     }
   }
 }
 
-/** A view is only ever told of blocks of its own kind. */
+/** A view is updated only with blocks of its own kind. */
 function viewOf<One extends Block>(
   root: HTMLElement,
   _first: One,
@@ -86,8 +87,8 @@ function thoughtView(first: TextBlock, context: PageContext): BlockView {
     if (view.element.parentElement !== body) body.replaceChildren(view.element);
     view.update(block.text);
   });
-  const words = element("span", { className: "toolTitle" });
-  fold.line.append(element("span", { className: "mark" }, "…"), words);
+  const words = element("span", { class: "toolTitle" });
+  fold.line.append(element("span", { class: "mark" }, "…"), words);
   return viewOf(fold.element, first, (next) => {
     block = next;
     setText(words, block.isOpen ? "Thinking" : "Thought");
@@ -104,8 +105,8 @@ function outputView(first: OutputBlock, context: PageContext): BlockView {
     const from = same < 0 ? texts.length : same;
     while (pre.childNodes.length > from) pre.lastChild?.remove();
     for (const { stream, text } of parts.slice(from)) {
-      const label = stream === "stderr" ? { label: "stderr", role: "group" } : {};
-      const part = element("span", { className: stream, ...label });
+      const label = stream === "stderr" ? { "aria-label": "stderr", role: "group" } : {};
+      const part = element("span", { class: stream, ...label });
       part.append(linkedText(outputText(text), context));
       pre.append(part);
     }
@@ -113,22 +114,22 @@ function outputView(first: OutputBlock, context: PageContext): BlockView {
   });
 }
 
-/** More links than these lead nowhere that the others do not. */
+/** Links to whole texts below one block. */
 const mostCuts = 5;
 
-function showCut(target: HTMLElement, { cuts }: Block, { tell }: PageContext): void {
+function showCut(target: HTMLElement, { cuts }: Block, { post }: PageContext): void {
   const count = String(cuts.length);
   if (target.dataset["count"] === count) return;
   target.dataset["count"] = count;
   const links = cuts.slice(-mostCuts).map(({ seq, length, part }) => {
     const what = part === undefined ? "" : ` ${part}`;
-    const open = () => tell({ type: "openEvent", seq });
+    const open = () => post({ type: "openEvent", seq });
     return button("link", `Show all${what} (${sizeText(length)})`, open);
   });
   target.replaceChildren(...links);
 }
 
-/** Of texts, in which nearly every character is a byte. */
+/** The size of a text in which nearly every character is one byte. */
 function sizeText(characters: number): string {
   return characters < 999_500
     ? `${Math.max(1, Math.round(characters / 1_000))} kB`

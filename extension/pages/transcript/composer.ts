@@ -1,6 +1,6 @@
-/** Where a message to the session is written; it says what became of it. */
+/** The field for a message to the session, and what became of the message. */
 import type { HeadFacts } from "../../transcript/pageMessages.ts";
-import { button, element, setHidden, setText } from "./dom.ts";
+import { button, element, setHidden, setText } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 
 export interface Composer {
@@ -13,29 +13,29 @@ export interface Composer {
   say(text: string, level: "info" | "error"): void;
 }
 
-interface Parts {
-  tell: PageContext["tell"];
-  changed: () => void;
-  /** Escape: back to what there is to read. */
+interface Options {
+  post: PageContext["post"];
+  onChange: () => void;
+  /** Moves the focus back to the blocks. */
   leave: () => void;
 }
 
-export function composer({ tell, changed, leave }: Parts): Composer {
-  const field = element("textarea", { label: "Message to the session" });
+export function composer({ post, onChange, leave }: Options): Composer {
+  const field = element("textarea", { "aria-label": "Message to the session" });
   field.rows = 1;
   const send = button("primary", "Send message", submit);
-  const said = element("div", { className: "said", role: "status" });
-  const row = element("div", { className: "row" }, field, send);
+  const said = element("div", { class: "said", role: "status" });
+  const row = element("div", { class: "row" }, field, send);
   const root = element("footer", {}, said, row);
 
   function submit(): void {
     const text = field.value.trim();
     if (text === "" || send.disabled) return;
     send.disabled = true;
-    tell({ type: "send", text });
+    post({ type: "send", text });
   }
 
-  /** As high as its text, up to a bound that the style sets. */
+  /** Makes the field as high as its text, up to a bound in the style sheet. */
   function fit(): void {
     field.style.height = "auto";
     field.style.height = `${field.scrollHeight + 2}px`;
@@ -48,11 +48,11 @@ export function composer({ tell, changed, leave }: Parts): Composer {
 
   field.addEventListener("input", () => {
     fit();
-    changed();
+    onChange();
   });
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape") return leave();
-    // Enter ends a word that is being put together from keys; then it sends nothing.
+    // While an input method composes a word, Enter ends the word and sends nothing.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     submit();
@@ -73,7 +73,7 @@ export function composer({ tell, changed, leave }: Parts): Composer {
       send.disabled = false;
       field.value = "";
       fit();
-      changed();
+      onChange();
       say(`Your message: ${text}`, "info");
     },
     notSent(text) {

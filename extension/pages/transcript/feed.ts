@@ -1,36 +1,36 @@
-/** The blocks in their order: keeps the elements of those that stay, and the reader's place. */
-import type { Block } from "../../transcript/blocks.ts";
+/** The blocks in their order. Elements of known blocks stay, and so does the reader's place. */
+import type { Block } from "../../transcript/block.ts";
 import { blockView, type BlockView } from "./blockViews.ts";
-import { button, element, setHidden, setText } from "./dom.ts";
+import { button, element, setHidden, setText } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 
 export interface Feed {
   element: HTMLElement;
   show(blocks: readonly Block[], place: "end" | "kept" | "start"): void;
-  /** What stands there while there are no blocks. */
+  /** The text that is shown where there are no blocks. */
   setEmptyText(text: string): void;
-  /** How many events there are below what was read; undefined: the reader is at the end. */
+  /** How many events are not loaded; undefined where the reader is at the end. */
   setMissed(count: number | undefined): void;
   setEnding(node: HTMLElement | undefined): void;
-  /** Pixels of content above and below of what is in sight. */
+  /** Pixels above and below the visible part. */
   room(): { above: number; below: number };
   scrollToEnd(): void;
   scrollToSeq(seq: number): void;
-  /** Number of the first event in sight. */
+  /** Number of the first visible event. */
   seenSeq(): number;
   focus(): void;
 }
 
-interface Parts {
+interface Options {
   context: PageContext;
-  scrolled: () => void;
+  onScroll: () => void;
   jumpToEnd: () => void;
   jumpToStart: () => void;
 }
 
 interface Anchor {
   element: HTMLElement;
-  /** Of the window, in pixels. */
+  /** Pixels from the top of the window. */
   top: number;
 }
 
@@ -38,19 +38,19 @@ interface Shown extends BlockView {
   revision: string;
 }
 
-export function createFeed({ context, scrolled, jumpToEnd, jumpToStart }: Parts): Feed {
+export function createFeed({ context, onScroll, jumpToEnd, jumpToStart }: Options): Feed {
   const shown = new Map<string, Shown>();
-  const empty = element("p", { className: "empty" });
-  const ending = element("div", { className: "ending" });
-  const list = element("div", { className: "blocks", role: "feed", label: "Transcript" });
-  const scroller = element("main", { className: "scroller" }, empty, list, ending);
+  const empty = element("p", { class: "empty" });
+  const ending = element("div", { class: "ending" });
+  const list = element("div", { class: "blocks", role: "feed", "aria-label": "Transcript" });
+  const scroller = element("main", { class: "scroller" }, empty, list, ending);
   scroller.tabIndex = -1;
   const jump = button("jump", "Jump to the latest", jumpToEnd);
   jump.hidden = true;
-  const root = element("div", { className: "feed" }, scroller, jump);
-  scroller.addEventListener("scroll", scrolled, { passive: true });
+  const root = element("div", { class: "feed" }, scroller, jump);
+  scroller.addEventListener("scroll", onScroll, { passive: true });
 
-  /** Where the first blocks in sight stand: whichever of them is still there keeps its place. */
+  /** The places of the first visible blocks: one that is still there afterwards keeps its place. */
   function anchors(): Anchor[] {
     const top = scroller.getBoundingClientRect().top;
     const found: Anchor[] = [];
@@ -131,7 +131,7 @@ export function createFeed({ context, scrolled, jumpToEnd, jumpToStart }: Parts)
     },
     seenSeq() {
       const seqs = anchors().map(({ element: one }) => Number(one.dataset["seq"]));
-      // What people wrote has no number of its own.
+      // Messages to the session have no event number.
       return seqs.find((seq) => seq > 0) ?? 1;
     },
     focus() {
@@ -141,26 +141,25 @@ export function createFeed({ context, scrolled, jumpToEnd, jumpToStart }: Parts)
   };
 }
 
-/** Some blocks show what others know: the state of a child, the title of an approval. */
+/** Includes what the block shows besides its events: the state of a child, the title of an approval. */
 function revisionOf(block: Block, context: PageContext): string {
   const base = String(block.revision);
   if (block.kind === "child") {
     const child = context.child(block.sessionId);
-    return `${base} ${child?.look} ${child?.status} ${child?.title}`;
+    return `${base} ${child?.sign} ${child?.status} ${child?.title}`;
   }
   if (block.kind === "approval") return `${base} ${context.approval(block.approvalId)?.title}`;
   return base;
 }
 
-/** The arrows walk from block to block, Home and End lead to the ends of the session. */
-function addKeys(list: HTMLElement, jumps: Pick<Parts, "jumpToEnd" | "jumpToStart">): void {
-  // One stop of the Tab key for all blocks: the one that was walked to last, else the last one.
+/** The arrow keys move from block to block, Home and End to the ends of the session. */
+function addKeys(list: HTMLElement, jumps: Pick<Options, "jumpToEnd" | "jumpToStart">): void {
+  // All blocks are one stop of the Tab key: the current block, else the last one.
   list.tabIndex = 0;
   list.addEventListener("focus", () => {
-    // A click between two blocks leads nowhere.
+    // A click between two blocks must not move the focus.
     if (!list.matches(":focus-visible")) return;
-    const last = list.querySelector<HTMLElement>(":scope > .current") ?? list.lastElementChild;
-    if (last instanceof HTMLElement) walkTo(last);
+    moveTo(list.querySelector(":scope > .current") ?? list.lastElementChild);
   });
   list.addEventListener("focusin", ({ target }) => {
     if (!(target instanceof Element)) return;
@@ -178,8 +177,8 @@ function addKeys(list: HTMLElement, jumps: Pick<Parts, "jumpToEnd" | "jumpToStar
     const fold = block?.querySelector<HTMLButtonElement>(".fold");
     const isOpen = fold?.ariaExpanded === "true";
     if ((ctrlKey || metaKey) && key !== "Home" && key !== "End") return;
-    if (key === "ArrowDown") walkTo(block?.nextElementSibling);
-    else if (key === "ArrowUp") walkTo(block?.previousElementSibling);
+    if (key === "ArrowDown") moveTo(block?.nextElementSibling);
+    else if (key === "ArrowUp") moveTo(block?.previousElementSibling);
     else if (key === "ArrowRight" && !isOpen) fold?.click();
     else if (key === "ArrowLeft" && isOpen) fold?.click();
     else if (key === "Enter" && target === block) fold?.click();
@@ -190,7 +189,7 @@ function addKeys(list: HTMLElement, jumps: Pick<Parts, "jumpToEnd" | "jumpToStar
   });
 }
 
-function walkTo(block: Element | null | undefined): void {
+function moveTo(block: Element | null | undefined): void {
   if (!(block instanceof HTMLElement)) return;
   block.focus({ preventScroll: true });
   block.scrollIntoView({ block: "nearest" });

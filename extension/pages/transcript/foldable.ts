@@ -1,12 +1,12 @@
-/** One line that unfolds. What is inside is made when somebody looks, and gone when it is folded. */
-import { button, element } from "./dom.ts";
+/** A line that unfolds. The body is made when it is unfolded, and removed when it is folded. */
+import { button, element } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 
 export interface Foldable {
   element: HTMLElement;
   /** The line; it is a button. */
   line: HTMLButtonElement;
-  /** Makes the inside anew, if anybody sees it. */
+  /** Makes the body again, where it is unfolded. */
   refresh(): void;
 }
 
@@ -15,14 +15,14 @@ export function foldable(
   context: PageContext,
   fill: (body: HTMLElement) => void,
 ): Foldable {
-  const { unfolded, resized } = context;
-  const body = element("div", { className: "body" });
+  const { unfolded, onResize } = context;
+  const body = element("div", { class: "body" });
   const line = button("fold", "", () => {
     if (!unfolded.delete(key)) unfolded.add(key);
     show();
-    resized();
+    onResize();
   });
-  const root = element("div", { className: "foldable" }, line, body);
+  const root = element("div", { class: "foldable" }, line, body);
 
   function show(): void {
     const isOpen = unfolded.has(key);

@@ -1,7 +1,7 @@
-/** The head of the page: which session it is, how it is, and where it stands in the tree. */
+/** The head of the page: the session, its state, and its place in the tree. */
 import { visibleText } from "../../base/plainText.ts";
 import type { HeadCommand, HeadFacts, SessionLink } from "../../transcript/pageMessages.ts";
-import { button, element, setHidden, setText } from "./dom.ts";
+import { button, element, setHidden, setText } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 import { stateSign } from "./stateSign.ts";
 
@@ -10,18 +10,18 @@ export interface HeadView {
   update(head: HeadFacts): void;
 }
 
-/** More children than these are only counted. */
+/** Further children are only counted. */
 const mostChildren = 12;
 
-export function headView({ tell }: Pick<PageContext, "tell">): HeadView {
-  const path = element("nav", { className: "path", label: "Sessions above" });
-  const state = element("span", { className: "state" });
+export function headView({ post }: Pick<PageContext, "post">): HeadView {
+  const path = element("nav", { class: "path", "aria-label": "Sessions above" });
+  const state = element("span", { class: "state" });
   const title = element("h1");
-  const facts = element("span", { className: "facts" });
-  const detail = element("span", { className: "detail" });
-  const children = element("nav", { className: "children", label: "Its sub-agents" });
+  const facts = element("span", { class: "facts" });
+  const detail = element("span", { class: "detail" });
+  const children = element("nav", { class: "children", "aria-label": "Its sub-agents" });
   const act = (text: string, command: HeadCommand) =>
-    button("secondary", text, () => tell({ type: "do", command }));
+    button("secondary", text, () => post({ type: "do", command }));
   const cancel = act("Cancel", "cancel");
   const pause = act("Pause", "pause");
   const resume = act("Resume", "resume");
@@ -34,37 +34,37 @@ export function headView({ tell }: Pick<PageContext, "tell">): HeadView {
     path,
     element(
       "div",
-      { className: "titleRow" },
+      { class: "titleRow" },
       title,
-      element("div", { className: "actions" }, again, pause, resume, cancel, save),
+      element("div", { class: "actions" }, again, pause, resume, cancel, save),
     ),
-    element("div", { className: "factRow" }, state, facts, detail),
+    element("div", { class: "factRow" }, state, facts, detail),
     children,
   );
   let links = "";
 
   function showLinks(head: HeadFacts): void {
-    const wanted = JSON.stringify([head.path, head.children]);
-    if (wanted === links) return;
-    links = wanted;
+    const shown = JSON.stringify([head.path, head.children]);
+    if (shown === links) return;
+    links = shown;
     const steps = head.path.flatMap((step) => [
       linkTo(step, "step"),
-      element("span", { className: "separator" }, "›"),
+      element("span", { class: "separator" }, "›"),
     ]);
     path.replaceChildren(...steps);
     const listed = head.children.slice(-mostChildren).map((child) => linkTo(child, "chip"));
     const more = head.children.length - listed.length;
     children.replaceChildren(...listed);
-    if (more > 0) children.prepend(element("span", { className: "more" }, `${more} earlier`));
+    if (more > 0) children.prepend(element("span", { class: "more" }, `${more} earlier`));
     setHidden(children, head.children.length === 0);
   }
 
-  function linkTo({ id, title: name, status, look }: SessionLink, className: string): HTMLElement {
+  function linkTo({ id, title: name, status, sign }: SessionLink, className: string): HTMLElement {
     const link = button(`link ${className}`, visibleText(name), () =>
-      tell({ type: "openSession", sessionId: id }),
+      post({ type: "openSession", sessionId: id }),
     );
     if (className === "chip") {
-      link.prepend(stateSign(look));
+      link.prepend(stateSign(sign));
       link.title = `${name}: ${status}`;
       link.ariaLabel = `${name}, ${status}`;
     }
@@ -76,10 +76,10 @@ export function headView({ tell }: Pick<PageContext, "tell">): HeadView {
     update(head) {
       setText(title, visibleText(head.title));
       title.title = visibleText(head.title);
-      const word = `${head.look} ${head.state}`;
+      const word = `${head.sign} ${head.state}`;
       if (state.dataset["word"] !== word) {
         state.dataset["word"] = word;
-        state.replaceChildren(...(head.isRoot ? [] : [stateSign(head.look)]), head.state);
+        state.replaceChildren(...(head.isRoot ? [] : [stateSign(head.sign)]), head.state);
       }
       setText(facts, visibleText(head.facts.join(" · ")));
       setText(detail, visibleText(head.isOpen ? head.detail : ""));
@@ -93,17 +93,17 @@ export function headView({ tell }: Pick<PageContext, "tell">): HeadView {
   };
 }
 
-/** How it ended, at the end of what it said. */
+/** How the session ended, for the end of the transcript. */
 export function endingOf(head: HeadFacts): HTMLElement | undefined {
-  if (head.isGone) return element("p", { className: "end cancelled" }, "This session was deleted.");
+  if (head.isGone) return element("p", { class: "end cancelled" }, "This session was deleted.");
   if (head.isOpen || head.isRoot || head.status === "created") return undefined;
-  // Where the detail says how it ended, the state in front of it would only say so again.
-  const said = head.detail === "" ? head.state : head.detail;
-  const text = visibleText(`${said[0]?.toUpperCase() ?? ""}${said.slice(1)}`);
-  return element("p", { className: `end ${head.status}` }, stateSign(head.look), text);
+  // The detail of an end includes the state.
+  const end = head.detail === "" ? head.state : head.detail;
+  const text = visibleText(`${end[0]?.toUpperCase() ?? ""}${end.slice(1)}`);
+  return element("p", { class: `end ${head.status}` }, stateSign(head.sign), text);
 }
 
-/** What stands where nothing was said yet. */
+/** The text of a transcript without blocks. */
 export function emptyText(head: HeadFacts): string {
   if (head.isRoot) return "This is the top of a tree. It holds sub-agents and says nothing itself.";
   if (head.status === "created") return "It was made and has not been run. A message starts it.";

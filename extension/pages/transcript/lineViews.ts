@@ -1,37 +1,38 @@
-/** Blocks that are a line: plans, approvals, children, retries, notes, waits and new runs. */
-import type { Block } from "../../transcript/blocks.ts";
+/** The blocks of one line: plans, approvals, children, retries, notes, waits and new runs. */
+import { type ShownState, shownStateOf } from "../../sessions/stateSigns.ts";
+import type { Block } from "../../transcript/block.ts";
 import { visibleText } from "../../base/plainText.ts";
-import { lookOfStatus, type StateLook } from "../../sessions/stateSigns.ts";
-import { button, clock, element, shortDuration } from "./dom.ts";
+import { button, element } from "../elements/dom.ts";
 import { linkedText } from "./linkedText.ts";
 import type { PageContext } from "./pageContext.ts";
 import { stateSign } from "./stateSign.ts";
+import { clock, shortDuration } from "./times.ts";
 
 export type LineBlock = Exclude<
   Block,
   { kind: "message" | "thought" | "tool" | "output" | "sent" }
 >;
 
-/** What stands in the line, and below it. */
+/** The content of the line, and what is below it. */
 export function lineOf(block: LineBlock, context: PageContext): (Node | string)[] {
   switch (block.kind) {
     case "plan":
       return planOf(block);
     case "approval": {
       const title = context.approval(block.approvalId)?.title;
-      // While it is open the tray says what it is about.
+      // The tray shows the title of an open approval.
       const isOpen = block.state === "requested";
       const what = title === undefined || isOpen ? "" : `: ${visibleText(title)}`;
-      const sign = stateSign(approvalLooks[block.state] ?? "approval");
+      const sign = stateSign(approvalSigns[block.state] ?? "approval");
       return [sign, `${approvalWords[block.state] ?? visibleText(block.state)}${what}`];
     }
     case "child": {
       const child = context.child(block.sessionId);
       const status = child?.status ?? block.status;
-      const open = () => context.tell({ type: "openSession", sessionId: block.sessionId });
+      const open = () => context.post({ type: "openSession", sessionId: block.sessionId });
       const link = button("link", visibleText(child?.title ?? "Sub-agent"), open);
       link.title = "Open its transcript";
-      return [stateSign(child?.look ?? lookOfStatus(status)), link, ` ${status}`];
+      return [stateSign(child?.sign ?? shownStateOf(status)), link, ` ${status}`];
     }
     case "retry": {
       const wait = shortDuration(block.inMs);
@@ -48,11 +49,11 @@ export function lineOf(block: LineBlock, context: PageContext): (Node | string)[
       ];
     case "wait": {
       const until = block.until === undefined ? "" : ` · ${shortDuration(block.until - block.at)}`;
-      const look = waitLooks[block.reason] ?? "background";
-      return [stateSign(look), `${waitWords[block.reason] ?? visibleText(block.reason)}${until}`];
+      const sign = stateSign(waitSigns[block.reason] ?? "background");
+      return [sign, `${waitWords[block.reason] ?? visibleText(block.reason)}${until}`];
     }
     case "run":
-      return [element("span", { className: "rule" }), `Another run, ${clock(block.at)}`];
+      return [element("span", { class: "rule" }), `Another run, ${clock(block.at)}`];
   }
 }
 
@@ -67,8 +68,8 @@ const approvalWords: Record<string, string> = {
   expired: "Nobody answered in time",
 };
 
-/** A question that was answered asks no more. */
-const approvalLooks: Record<string, StateLook> = {
+/** The signs of approvals that are not open any more. */
+const approvalSigns: Record<string, ShownState> = {
   allowOnce: "completed",
   allowAlways: "completed",
   denyOnce: "cancelled",
@@ -76,7 +77,7 @@ const approvalLooks: Record<string, StateLook> = {
   expired: "timeout",
 };
 
-const waitLooks: Record<string, StateLook> = {
+const waitSigns: Record<string, ShownState> = {
   children: "children",
   input: "input",
   background: "background",
@@ -97,14 +98,14 @@ function planOf({ entries, isOld }: Extract<Block, { kind: "plan" }>): (Node | s
   if (isOld) return [mark("☰"), sum];
   const items = entries.map(({ text, status }) => {
     const sign = mark(planMarks[status], planWords[status]);
-    return element("li", { className: status }, sign, visibleText(text));
+    return element("li", { class: status }, sign, visibleText(text));
   });
-  return [element("div", { className: "planHead" }, mark("☰"), sum), element("ul", {}, ...items)];
+  return [element("div", { class: "planHead" }, mark("☰"), sum), element("ul", {}, ...items)];
 }
 
-/** A sign; `word` is what it means, for those who do not see it. */
+/** A sign; `word` is its meaning, for screen readers. */
 function mark(sign: string, word?: string): HTMLElement {
-  const made = element("span", { className: `mark ${word ?? ""}`, role: "img" }, sign);
+  const made = element("span", { class: `mark ${word ?? ""}`, role: "img" }, sign);
   if (word === undefined) made.ariaHidden = "true";
   else made.ariaLabel = word;
   return made;

@@ -1,6 +1,6 @@
-/** Plain text with links to addresses, and to files at a line. */
+/** Plain text with links to web addresses, and to lines of files. */
 import { textPieces } from "./textLinks.ts";
-import { button } from "./dom.ts";
+import { button } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 
 export function linkedText(text: string, context: PageContext): DocumentFragment {
@@ -20,20 +20,20 @@ export function linkedText(text: string, context: PageContext): DocumentFragment
 export function fileLink(
   text: string | Node,
   place: { path: string; line?: number; column?: number },
-  { tell }: PageContext,
+  { post }: PageContext,
 ): HTMLButtonElement {
-  const link = button("link", text, () => tell({ type: "openFile", ...place }));
+  const link = button("link", text, () => post({ type: "openFile", ...place }));
   link.title = `Open ${place.path}${place.line === undefined ? "" : `:${place.line}`}`;
   return link;
 }
 
-/** The title shows where it leads, whatever its text says. */
+/** The title shows the real address, because an agent writes the text. */
 export function webLink(
   text: string | Node,
   url: string,
-  { tell }: PageContext,
+  { post }: PageContext,
 ): HTMLButtonElement {
-  const link = button("link", text, () => tell({ type: "openLink", url }));
+  const link = button("link", text, () => post({ type: "openLink", url }));
   link.title = url;
   return link;
 }

@@ -1,7 +1,7 @@
-/** An agent's Markdown as elements. Nothing of it is markup: HTML in it is shown as it is written. */
+/** An agent's Markdown as elements. HTML in it is shown as text. */
 import { lexer, type Token, type Tokens } from "marked";
 import { visibleText } from "../../base/plainText.ts";
-import { element } from "./dom.ts";
+import { element } from "../elements/dom.ts";
 import { fileLink, linkedText, webLink } from "./linkedText.ts";
 import type { PageContext } from "./pageContext.ts";
 
@@ -10,9 +10,9 @@ export interface MarkdownView {
   update(text: string): void;
 }
 
-/** While a text grows, only its last part is made anew: what was selected stays selected. */
+/** While a text grows, only its last part is made again, so that selections stay. */
 export function markdownView(context: PageContext): MarkdownView {
-  const root = element("div", { className: "markdown" });
+  const root = element("div", { class: "markdown" });
   let shown: string[] = [];
   return {
     element: root,
@@ -31,7 +31,7 @@ function tokensOf(text: string): Token[] {
   try {
     return lexer(text, { gfm: true }).filter(({ type }) => type !== "space" && type !== "def");
   } catch {
-    // Text that is made to be hard to read (a thousand quotes in each other) is shown as it is.
+    // The lexer fails on hostile text, such as a thousand nested quotes.
     return [{ type: "text", raw: text, text }];
   }
 }
@@ -57,7 +57,7 @@ function blockNode(token: Token, context: PageContext): Node {
     case "table":
       return tableNode(token as Tokens.Table, inside);
     case "text":
-      // In a list; with other inline tokens in it where it has any.
+      // The text of a list item, which may have inline tokens.
       return token.tokens === undefined
         ? linkedText(textOf(token), context)
         : element("span", {}, ...inside(token.tokens));
@@ -71,7 +71,7 @@ function listNode(list: Tokens.List, blocks: (tokens?: Token[]) => Node[]): Node
     const mark = item.task ? (item.checked === true ? "☑ " : "☐ ") : undefined;
     const className = item.task ? "task" : "";
     const content = item.tokens.filter(({ type }) => type !== "checkbox");
-    return element("li", { className }, mark, ...blocks(content));
+    return element("li", { class: className }, mark, ...blocks(content));
   });
   if (!list.ordered) return element("ul", {}, ...items);
   const ordered = element("ol", {}, ...items);
@@ -84,7 +84,7 @@ function tableNode(table: Tokens.Table, inside: (tokens?: Token[]) => Node[]): N
     element("tr", {}, ...row.map(({ tokens }) => element(tag, {}, ...inside(tokens))));
   const head = element("thead", {}, cells("th", table.header));
   const body = element("tbody", {}, ...table.rows.map((row) => cells("td", row)));
-  return element("div", { className: "table" }, element("table", {}, head, body));
+  return element("div", { class: "table" }, element("table", {}, head, body));
 }
 
 function inlineNode(token: Token, context: PageContext): Node {

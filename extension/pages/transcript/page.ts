@@ -1,6 +1,6 @@
-/** Runs inside the transcript's web view: shows one session, and another one when it is told to. */
+/** Runs inside the transcript's web view: shows one session, or another one when it is asked to. */
 import type { PageMessage, PageState, ToPage } from "../../transcript/pageMessages.ts";
-import { openSessionPage, type SessionPage } from "./sessionPage.ts";
+import { SessionPage } from "./sessionPage.ts";
 
 interface Editor {
   postMessage(message: PageMessage): void;
@@ -11,16 +11,15 @@ interface Editor {
 declare function acquireVsCodeApi(): Editor;
 
 const editor = acquireVsCodeApi();
-const meta = document.querySelector<HTMLMetaElement>("meta[name=offshoot-session]");
 
 function open(sessionId: string): SessionPage {
   const kept = editor.getState();
-  // What is kept may be of the session that was shown before.
+  // The kept state may be that of the session that was shown before.
   const earlier = kept?.sessionId === sessionId ? kept : undefined;
-  const page = openSessionPage({
-    tell: (message) => editor.postMessage({ of: sessionId, message }),
+  const page = new SessionPage({
+    post: (message) => editor.postMessage({ of: sessionId, message }),
     earlier,
-    remember: (state) => editor.setState({ sessionId, ...state }),
+    keepState: (state) => editor.setState({ sessionId, ...state }),
   });
   editor.setState({ ...earlier, sessionId });
   document.body.replaceChildren(...page.elements);
@@ -28,7 +27,7 @@ function open(sessionId: string): SessionPage {
   return page;
 }
 
-let page = open(meta?.content ?? "");
+let page = open(document.body.dataset["session"] ?? "");
 window.addEventListener("message", ({ data }: MessageEvent<ToPage>) => {
   if (data.type !== "become") return page.receive(data);
   page.close();

@@ -1,15 +1,15 @@
-/** What the parts of the page are given. */
+/** What the parts of the page share. */
 import type { FromPage, SessionLink } from "../../transcript/pageMessages.ts";
 import type { Approval } from "../../../protocol/approvals.ts";
 
 export interface PageContext {
-  tell: (message: FromPage) => void;
-  /** What the reader has unfolded, by keys. */
+  post: (message: FromPage) => void;
+  /** The keys of the blocks that the reader has unfolded. */
   unfolded: Set<string>;
-  /** Something changed its height because the reader wanted it. */
-  resized: () => void;
+  /** Called when the reader has folded or unfolded a block. */
+  onResize: () => void;
   /** A child of the session, as far as it is known. */
   child: (sessionId: string) => SessionLink | undefined;
-  /** What is known of an approval; also when it was answered meanwhile. */
+  /** An approval, also after its answer, as far as it is known. */
   approval: (approvalId: string) => Approval | undefined;
 }

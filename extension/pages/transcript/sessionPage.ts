@@ -1,4 +1,4 @@
-/** One session's transcript in the page: puts its parts together, and keeps the reader's place. */
+/** The transcript of one session: connects the parts of the page, and keeps the reader's place. */
 import type { Approval } from "../../../protocol/approvals.ts";
 import { blocksOf } from "../../transcript/blocks.ts";
 import { isAtEnd, lastOf, messagesWithin } from "../../transcript/eventWindow.ts";
@@ -11,198 +11,229 @@ import type {
 } from "../../transcript/pageMessages.ts";
 import { approvalTray } from "./approvalTray.ts";
 import { composer } from "./composer.ts";
+import { EventLoader } from "./eventLoader.ts";
 import { createFeed } from "./feed.ts";
 import { emptyText, endingOf, headView } from "./headView.ts";
 import type { PageContext } from "./pageContext.ts";
-import { createReading } from "./reading.ts";
 
-export interface SessionPage {
-  elements: HTMLElement[];
-  receive(message: ToSessionPage): void;
-  close(): void;
-}
-
-interface Parts {
-  tell: (message: FromPage) => void;
-  /** How the reader has left it, where the page was made anew. */
+interface Options {
+  post: (message: FromPage) => void;
+  /** The state of the page when it was shown before. */
   earlier: PageState | undefined;
-  remember: (state: Omit<PageState, "sessionId">) => void;
+  keepState: (state: Omit<PageState, "sessionId">) => void;
 }
 
-/** So near to the end, in pixels, counts as being there. */
+/** A reader is at the end when no more pixels than this are below. */
 const nearEnd = 40;
 /** Approvals whose titles are kept after they were answered. */
 const mostApprovals = 200;
 
-export function openSessionPage({ tell, earlier, remember }: Parts): SessionPage {
-  const approvals = new Map<string, Approval>();
-  let head: HeadFacts | undefined;
-  let messages: SentMessage[] = [];
+export class SessionPage {
+  readonly elements: HTMLElement[];
+  readonly #options: Options;
+  readonly #approvals = new Map<string, Approval>();
+  readonly #loader: EventLoader;
+  readonly #head;
+  readonly #feed;
+  readonly #tray;
+  readonly #composer;
+  readonly #resizes: ResizeObserver;
+  #facts: HeadFacts | undefined;
+  #messages: SentMessage[] = [];
   /** The reader is at the end and stays there. */
-  let isFollowing = earlier?.seenSeq === undefined;
-  /** Where the reader was before the page was made anew. */
-  let wantedSeq = earlier?.seenSeq;
-  /** Pixels above of what was in sight when it scrolled last. */
-  let lastAbove = 0;
-  let drawing: number | undefined;
-  let isToStart = false;
-  /** It has said that it is not only for a glance. */
-  let isKept = false;
+  #isFollowing: boolean;
+  /** Number of the first event to show again after a reload. */
+  #restoredSeq: number | undefined;
+  /** Pixels above the visible part after the last scrolling. */
+  #lastAbove = 0;
+  #drawing: number | undefined;
+  #isToStart = false;
+  /** The extension knows that the page is no preview any more. */
+  #isKept = false;
 
-  const context: PageContext = {
-    tell,
-    unfolded: new Set(),
-    resized: grown,
-    child: (id) => head?.children.find((child) => child.id === id),
-    approval: (id) => approvals.get(id),
-  };
-  const reading = createReading({
-    tell,
-    changed: draw,
-    wants() {
-      const { above, below } = feed.room();
-      const near = 1.5 * window.innerHeight;
-      return { isFollowing, later: below < near, earlier: above < near && wantedSeq === undefined };
-    },
-  });
-  const feed = createFeed({ context, scrolled, jumpToEnd, jumpToStart });
-  const top = headView(context);
-  const tray = approvalTray(context);
-  const writing = composer({ tell, changed: written, leave: () => feed.focus() });
-
-  function draw(): void {
-    drawing ??= requestAnimationFrame(drawNow);
+  constructor(options: Options) {
+    const { post, earlier } = options;
+    this.#options = options;
+    this.#isFollowing = earlier?.seenSeq === undefined;
+    this.#restoredSeq = earlier?.seenSeq;
+    const context: PageContext = {
+      post,
+      unfolded: new Set(),
+      onResize: () => this.#resized(),
+      child: (id) => this.#facts?.children.find((child) => child.id === id),
+      approval: (id) => this.#approvals.get(id),
+    };
+    this.#loader = new EventLoader({
+      post,
+      onChange: () => this.#drawSoon(),
+      reader: () => this.#reader(),
+    });
+    this.#feed = createFeed({
+      context,
+      onScroll: () => this.#scrolled(),
+      jumpToEnd: () => this.#jumpToEnd(),
+      jumpToStart: () => this.#jumpToStart(),
+    });
+    this.#head = headView(context);
+    this.#tray = approvalTray(context);
+    this.#composer = composer({
+      post,
+      onChange: () => this.#draftChanged(),
+      leave: () => this.#feed.focus(),
+    });
+    // The height of the feed changes with the tray, the composer and the window.
+    this.#resizes = new ResizeObserver(() => {
+      if (this.#isFollowing) this.#feed.scrollToEnd();
+    });
+    this.#resizes.observe(this.#feed.element);
+    if (earlier?.draft !== undefined) this.#composer.setDraft(earlier.draft);
+    const parts = [this.#head, this.#feed, this.#tray, this.#composer];
+    this.elements = parts.map(({ element }) => element);
   }
 
-  function drawNow(): void {
-    drawing = undefined;
-    const events = reading.window();
-    if (events === undefined) return;
-    const shown = messagesWithin(events, messages);
-    const isEnd = isAtEnd(events);
-    const goesOn = !isEnd || head?.isOpen !== false;
-    const blocks = blocksOf({ events: events.events, messages: shown, goesOn });
-    feed.setEnding(isEnd && head !== undefined ? endingOf(head) : undefined);
-    if (head !== undefined) feed.setEmptyText(emptyText(head));
-    feed.show(blocks, isToStart ? "start" : isFollowing ? "end" : "kept");
-    if (events.events.length > 0) {
-      isToStart = false;
-      if (wantedSeq !== undefined) feed.scrollToSeq(wantedSeq);
-      wantedSeq = undefined;
+  receive(message: ToSessionPage): void {
+    switch (message.type) {
+      case "head":
+        this.#facts = message.head;
+        this.#head.update(message.head);
+        this.#composer.update(message.head);
+        return this.#drawSoon();
+      case "messages":
+        this.#messages = message.messages;
+        return this.#drawSoon();
+      case "approvals": {
+        const known = this.#approvals;
+        for (const approval of message.approvals) known.set(approval.id, approval);
+        for (const id of [...known.keys()].slice(0, -mostApprovals)) known.delete(id);
+        this.#tray.update(message.approvals);
+        return this.#drawSoon();
+      }
+      case "news":
+        this.#loader.setLastSeq(message.lastSeq);
+        if (this.#restoredSeq !== undefined && this.#loader.window?.events.length === 0) {
+          this.#loader.jumpTo(this.#restoredSeq);
+        }
+        return;
+      case "events":
+        return this.#loader.take(message);
+      case "readFailed":
+        this.#loader.failed(message.asked);
+        return this.#composer.say(message.text, "error");
+      case "sent":
+        return this.#composer.sent(message.text);
+      case "notSent":
+        return this.#composer.notSent(message.text);
+      case "said":
+        return this.#composer.say(message.text, message.level);
     }
-    feed.setMissed(isFollowing ? undefined : events.lastSeq - lastOf(events));
-    reading.readMore();
+  }
+
+  close(): void {
+    this.#resizes.disconnect();
+    if (this.#drawing !== undefined) cancelAnimationFrame(this.#drawing);
+  }
+
+  #reader() {
+    const { above, below } = this.#feed.room();
+    const near = 1.5 * window.innerHeight;
+    return {
+      isFollowing: this.#isFollowing,
+      nearEnd: below < near,
+      nearStart: above < near && this.#restoredSeq === undefined,
+    };
+  }
+
+  #drawSoon(): void {
+    this.#drawing ??= requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw(): void {
+    this.#drawing = undefined;
+    const events = this.#loader.window;
+    const facts = this.#facts;
+    if (events === undefined) return;
+    const messages = messagesWithin(events, this.#messages);
+    const isEnd = isAtEnd(events);
+    const goesOn = !isEnd || facts?.isOpen !== false;
+    const blocks = blocksOf({ events: events.events, messages, goesOn });
+    this.#feed.setEnding(isEnd && facts !== undefined ? endingOf(facts) : undefined);
+    if (facts !== undefined) this.#feed.setEmptyText(emptyText(facts));
+    this.#feed.show(blocks, this.#isToStart ? "start" : this.#isFollowing ? "end" : "kept");
+    if (events.events.length > 0) {
+      this.#isToStart = false;
+      if (this.#restoredSeq !== undefined) this.#feed.scrollToSeq(this.#restoredSeq);
+      this.#restoredSeq = undefined;
+    }
+    this.#showMissed();
+    this.#loader.loadMore();
+  }
+
+  #showMissed(): void {
+    const events = this.#loader.window;
+    if (events === undefined) return;
+    this.#feed.setMissed(this.#isFollowing ? undefined : events.lastSeq - lastOf(events));
   }
 
   /**
-   * The page has scrolled. Whoever follows does so until the reader goes up: a tray that closes and
-   * text that grows scroll too, and new events may not be read yet.
+   * A reader who follows stops only by scrolling up: the page also scrolls when the tray closes and
+   * when text grows, and new events may not be loaded yet.
    */
-  function scrolled(): void {
-    const { above, below } = feed.room();
-    const isUp = above < lastAbove;
-    lastAbove = above;
-    follow(isFollowing ? !isUp || below < nearEnd : below < nearEnd && isAllRead());
+  #scrolled(): void {
+    const { above, below } = this.#feed.room();
+    const isUp = above < this.#lastAbove;
+    this.#lastAbove = above;
+    const isNear = below < nearEnd;
+    this.#follow(this.#isFollowing ? !isUp || isNear : isNear && this.#isAllLoaded());
   }
 
-  /** Something has become longer under the reader's hands, who wants to see it. */
-  function grown(): void {
-    follow(feed.room().below < nearEnd && (isFollowing || isAllRead()));
+  /** The reader has unfolded a block and wants to see it. */
+  #resized(): void {
+    const isNear = this.#feed.room().below < nearEnd;
+    this.#follow(isNear && (this.#isFollowing || this.#isAllLoaded()));
   }
 
-  function isAllRead(): boolean {
-    const events = reading.window();
+  #isAllLoaded(): boolean {
+    const events = this.#loader.window;
     return events !== undefined && isAtEnd(events);
   }
 
-  function follow(wanted: boolean): void {
-    const events = reading.window();
-    if (events === undefined || wantedSeq !== undefined) return;
-    if (wanted !== isFollowing) {
-      isFollowing = wanted;
-      feed.setMissed(isFollowing ? undefined : events.lastSeq - lastOf(events));
+  #follow(isFollowing: boolean): void {
+    if (this.#loader.window === undefined || this.#restoredSeq !== undefined) return;
+    if (isFollowing !== this.#isFollowing) {
+      this.#isFollowing = isFollowing;
+      this.#showMissed();
     }
-    reading.readMore();
-    keepState();
+    this.#loader.loadMore();
+    this.#keepState();
   }
 
-  function jumpToEnd(): void {
-    isFollowing = true;
-    const events = reading.window();
-    if (events === undefined || !isAtEnd(events)) reading.jumpToEnd();
-    draw();
+  #jumpToEnd(): void {
+    this.#isFollowing = true;
+    if (!this.#isAllLoaded()) this.#loader.jumpToEnd();
+    this.#drawSoon();
   }
 
-  function jumpToStart(): void {
-    isFollowing = false;
-    isToStart = true;
-    if (reading.window()?.before !== 0) reading.jumpTo(1);
-    draw();
+  #jumpToStart(): void {
+    this.#isFollowing = false;
+    this.#isToStart = true;
+    if (this.#loader.window?.before !== 0) this.#loader.jumpTo(1);
+    this.#drawSoon();
   }
 
-  function written(): void {
-    if (!isKept && writing.draft() !== "") {
-      isKept = true;
-      tell({ type: "keep" });
+  #draftChanged(): void {
+    if (!this.#isKept && this.#composer.draft() !== "") {
+      this.#isKept = true;
+      this.#options.post({ type: "keep" });
     }
-    keepState();
+    this.#keepState();
   }
 
-  function keepState(): void {
-    const seenSeq = isFollowing ? undefined : feed.seenSeq();
-    const draft = writing.draft();
-    remember({
+  #keepState(): void {
+    const seenSeq = this.#isFollowing ? undefined : this.#feed.seenSeq();
+    const draft = this.#composer.draft();
+    this.#options.keepState({
       ...(draft !== "" && { draft }),
       ...(seenSeq !== undefined && { seenSeq }),
     });
   }
-
-  function receive(message: ToSessionPage): void {
-    switch (message.type) {
-      case "head":
-        head = message.head;
-        top.update(head);
-        writing.update(head);
-        return draw();
-      case "messages":
-        messages = message.messages;
-        return draw();
-      case "approvals":
-        for (const approval of message.approvals) approvals.set(approval.id, approval);
-        for (const id of [...approvals.keys()].slice(0, -mostApprovals)) approvals.delete(id);
-        tray.update(message.approvals);
-        return draw();
-      case "news":
-        reading.news(message.lastSeq);
-        if (wantedSeq !== undefined && reading.window()?.events.length === 0)
-          reading.jumpTo(wantedSeq);
-        return;
-      case "events":
-        return reading.take(message);
-      case "readFailed":
-        reading.failed(message.asked);
-        return writing.say(message.text, "error");
-      case "sent":
-        return writing.sent(message.text);
-      case "notSent":
-        return writing.notSent(message.text);
-      case "said":
-        return writing.say(message.text, message.level);
-    }
-  }
-
-  // The tray or the composer has become higher, or the window smaller.
-  const sizes = new ResizeObserver(() => {
-    if (isFollowing) feed.scrollToEnd();
-  });
-  sizes.observe(feed.element);
-  if (earlier?.draft !== undefined) writing.setDraft(earlier.draft);
-  return {
-    elements: [top.element, feed.element, tray.element, writing.element],
-    receive,
-    close() {
-      sizes.disconnect();
-      if (drawing !== undefined) cancelAnimationFrame(drawing);
-    },
-  };
 }

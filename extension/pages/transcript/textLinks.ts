@@ -1,4 +1,4 @@
-/** Finds what can be opened in a text: addresses, and paths with a line. Pure. */
+/** Finds web addresses, and paths with a line, in a text. Pure. */
 
 export type TextPiece =
   | { kind: "text"; text: string }
@@ -6,11 +6,11 @@ export type TextPiece =
   | { kind: "file"; text: string; path: string; line: number; column?: number };
 
 const url = String.raw`https?://[^\s<>"'\u0060\])}]{3,2000}`;
-/** Begins with a letter, `.`, `/`, `~` or a drive, has an extension, and ends with `:line[:column]`. */
+/** A path begins with a letter, `.`, `/`, `~` or a drive, has an extension, and then `:line[:column]`. */
 const file = String.raw`(?<![\w./\\~:@-])((?:[A-Za-z]:[\\/]|[\\/~.]|\w)[\w.@+~\\/-]{0,400}\.[A-Za-z]\w{0,11}):(\d{1,7})(?::(\d{1,5}))?(?!\w)`;
 const links = new RegExp(`(${url})|${file}`, "g");
 
-/** Links beyond these are plain text: nobody follows a thousand. */
+/** Further links are plain text. */
 const mostLinks = 500;
 
 export function textPieces(text: string): TextPiece[] {
@@ -28,7 +28,7 @@ export function textPieces(text: string): TextPiece[] {
 }
 
 function linkOf([whole, address, path, line, column]: RegExpExecArray): TextPiece {
-  // A sentence goes on, or ends, behind an address.
+  // Punctuation after an address belongs to the sentence.
   if (address !== undefined) return { kind: "url", text: address.replace(/[.,;:!?]+$/, "") };
   return {
     ...{ kind: "file", text: whole, path: path ?? "", line: Number(line) },

@@ -1,19 +1,19 @@
-/** A tool call: one line that says what it does and how it went; input and output when unfolded. */
-import type { Block } from "../../transcript/blocks.ts";
+/** A tool call: one line with what it does and its state; unfolded, its input and output. */
+import type { ToolBlock } from "../../transcript/block.ts";
 import { outputText, visibleText } from "../../base/plainText.ts";
+import { joined } from "../../base/text.ts";
 import { diffCounts, toolDiffs, type ToolDiff } from "../../transcript/toolDiffs.ts";
 import { textOfValue } from "../../transcript/wholeText.ts";
 import { diffView } from "./diffView.ts";
-import { element, setText, shortDuration } from "./dom.ts";
+import { element, setText } from "../elements/dom.ts";
 import { foldable } from "./foldable.ts";
 import { fileLink, linkedText } from "./linkedText.ts";
 import type { PageContext } from "./pageContext.ts";
+import { shortDuration } from "./times.ts";
 import { valueView } from "./valueView.ts";
 
-type ToolBlock = Extract<Block, { kind: "tool" }>;
-
-/** Shorter times say nothing. */
-const mentionedMs = 100;
+/** Shorter times are not shown. */
+const leastShownMs = 100;
 
 const marks: Record<ToolBlock["status"], string> = {
   running: "",
@@ -27,14 +27,14 @@ const marks: Record<ToolBlock["status"], string> = {
 export function toolView(first: ToolBlock, context: PageContext) {
   let block = first;
   let diffs: ToolDiff[] = [];
-  /** The output of a call that still runs: it grows in place. */
+  /** The output of a running call, which grows in place. */
   let growing: { output: HTMLElement; input: unknown } | undefined;
   const fold = foldable(first.key, context, fill);
-  const mark = element("span", { className: "mark" });
-  const name = element("span", { className: "toolName" });
-  const title = element("span", { className: "toolTitle" });
-  const counts = element("span", { className: "counts" });
-  const time = element("span", { className: "took" });
+  const mark = element("span", { class: "mark" });
+  const name = element("span", { class: "toolName" });
+  const title = element("span", { class: "toolTitle" });
+  const counts = element("span", { class: "counts" });
+  const time = element("span", { class: "took" });
   fold.line.append(mark, name, title, counts, time);
   update(first);
 
@@ -54,12 +54,12 @@ export function toolView(first: ToolBlock, context: PageContext) {
     const isEdit = added + removed > 0;
     setText(counts, isEdit ? `+${added} −${removed}` : "");
     const ms = (endedAt ?? at) - at;
-    const took = ms < mentionedMs ? "" : shortDuration(ms);
+    const took = ms < leastShownMs ? "" : shortDuration(ms);
     const isPlain = status === "completed" || status === "running";
     const word = status === "lost" ? "never ended" : status;
-    setText(time, [isPlain ? "" : word, took].filter((one) => one !== "").join(" · "));
-    const heard = [word, what, isEdit ? `${added} lines added, ${removed} removed` : "", took];
-    fold.line.ariaLabel = heard.filter((one) => one !== "").join(", ");
+    setText(time, joined([isPlain ? "" : word, took], " · "));
+    const lines = isEdit ? `${added} lines added, ${removed} removed` : "";
+    fold.line.ariaLabel = joined([word, what, lines, took], ", ");
     fold.refresh();
   }
 
@@ -73,17 +73,17 @@ export function toolView(first: ToolBlock, context: PageContext) {
     }
     const given = diffs.length > 0 ? undefined : valueView(input, context);
     const got = resultText(result);
-    // The whole at the end says what came in pieces before; a short word does not stand for them.
-    const said = output.length > got.length ? outputText(output) : outputText(got);
-    const shown = element("pre", { className: "output" }, linkedText(said, context));
+    // A result that is shorter than the output so far does not replace it.
+    const text = outputText(output.length > got.length ? output : got);
+    const shown = element("pre", { class: "output" }, linkedText(text, context));
     growing = status === "running" ? { output: shown, input } : undefined;
     body.replaceChildren(
       ...[
         ...(locations.length > 0 && diffs.length === 0 ? [locationLinks(locations, context)] : []),
         ...diffs.map((diff) => diffView(diff, context)),
         ...(given === undefined ? [] : [section("Input", given)]),
-        ...(said === "" && status !== "running" ? [] : [section("Output", shown)]),
-        ...(isOutputCut && said !== got
+        ...(text === "" && status !== "running" ? [] : [section("Output", shown)]),
+        ...(isOutputCut && text !== got
           ? [hint("Only the last part of its output is shown.")]
           : []),
       ],
@@ -94,7 +94,7 @@ export function toolView(first: ToolBlock, context: PageContext) {
   return { element: fold.element, update };
 }
 
-/** Diffs are shown as diffs. */
+/** The result without its diffs, which are shown as such. */
 function resultText(result: unknown): string {
   if (typeof result === "object" && result !== null && "diffs" in result) {
     return textOfValue("output" in result ? result.output : undefined);
@@ -107,7 +107,7 @@ function section(name: string, content: HTMLElement): HTMLElement {
 }
 
 function hint(text: string): HTMLElement {
-  return element("div", { className: "hint" }, text);
+  return element("div", { class: "hint" }, text);
 }
 
 function locationLinks(locations: ToolBlock["locations"], context: PageContext): HTMLElement {
@@ -115,5 +115,5 @@ function locationLinks(locations: ToolBlock["locations"], context: PageContext):
     const shown = visibleText(line === undefined ? path : `${path}:${line}`);
     return fileLink(shown, { path, ...(line !== undefined && { line }) }, context);
   });
-  return element("div", { className: "locations" }, ...links);
+  return element("div", { class: "locations" }, ...links);
 }

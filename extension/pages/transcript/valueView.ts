@@ -1,7 +1,7 @@
-/** What a tool got: a command as a command, fields as a list, anything else as it is. */
+/** The input of a tool: a command as text, fields as a list, anything else as text. */
 import { visibleText } from "../../base/plainText.ts";
 import { textOfValue } from "../../transcript/wholeText.ts";
-import { element } from "./dom.ts";
+import { element } from "../elements/dom.ts";
 import { linkedText } from "./linkedText.ts";
 import type { PageContext } from "./pageContext.ts";
 
@@ -24,12 +24,12 @@ export function valueView(value: unknown, context: PageContext): HTMLElement | u
       : textBlock(text, context);
     return element(
       "div",
-      { className: isShort ? "field" : "field long" },
-      element("span", { className: "name" }, visibleText(name)),
+      { class: isShort ? "field" : "field long" },
+      element("span", { class: "name" }, visibleText(name)),
       shown,
     );
   });
-  return element("div", { className: "fields" }, ...rows);
+  return element("div", { class: "fields" }, ...rows);
 }
 
 export function textBlock(text: string, context: PageContext): HTMLElement {

@@ -1,13 +1,10 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { createTwoFilesPatch } from "diff";
-import {
-  createApprovalModel,
-  type ApprovalChange,
-} from "../../../extension/approvals/approvalInbox.ts";
+import { OpenApprovals, type ApprovalChange } from "../../../extension/approvals/openApprovals.ts";
 import { approvalRow, approvalSentence } from "../../../extension/approvals/approvalRow.ts";
 import { sidesOf } from "../../../extension/approvals/changeSides.ts";
 import { lateAnswer } from "../../../extension/approvals/lateAnswer.ts";
-import { wantedOf } from "../../../extension/approvals/requestedAction.ts";
+import { requestedAction } from "../../../extension/approvals/requestedAction.ts";
 import type { Approval } from "../../../protocol/approvals.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 
@@ -33,7 +30,7 @@ function approval(id: string, more: Partial<Approval> = {}): Approval {
 
 /** What the diff editor would show for an input; `current` is the file as it is. */
 function shown(input: unknown, current?: string) {
-  const wanted = wantedOf({ kind: "edit", input });
+  const wanted = requestedAction({ kind: "edit", input });
   if (wanted.kind !== "changes") return wanted;
   return wanted.changes.map((change) => {
     const { before, after, isPartial } = sidesOf(change, current);
@@ -48,7 +45,7 @@ describe("the open approvals of the extension", () => {
   checkLeaks();
 
   it("are in the order of their asking, and tell what has come and gone", () => {
-    const model = createApprovalModel();
+    const model = new OpenApprovals();
     const told: string[][] = [];
     const ids = ({ added, removed }: ApprovalChange) => [
       ...added.map(({ id }) => `+${id}`),
@@ -64,7 +61,7 @@ describe("the open approvals of the extension", () => {
       ["9", "10"],
     );
     deepEqual(
-      model.ofSession("other").map(({ id }) => id),
+      model.all().flatMap(({ id, sessionId }) => (sessionId === "other" ? [id] : [])),
       ["9"],
     );
     model.replace([approval("10"), approval("11")]);
@@ -150,7 +147,7 @@ describe("what an approval wants", () => {
   });
 
   it("is a command, with what the tool gets beside it", () => {
-    const wanted = (input: unknown) => wantedOf({ kind: "execute", input });
+    const wanted = (input: unknown) => requestedAction({ kind: "execute", input });
     deepEqual(wanted({ command: "rm x" }), { kind: "command", command: "rm x", more: {} });
     deepEqual(wanted({ command: ["git", "commit", "-m", "it's done"], cwd: "/w" }), {
       kind: "command",
@@ -160,7 +157,7 @@ describe("what an approval wants", () => {
   });
 
   it("is otherwise shown as it came", () => {
-    const wanted = (input: unknown) => wantedOf({ kind: "other", input });
+    const wanted = (input: unknown) => requestedAction({ kind: "other", input });
     deepEqual(wanted({ url: "https://x" }), { kind: "input", json: '{\n  "url": "https://x"\n}' });
     deepEqual(wanted(undefined), { kind: "input", json: "nothing" });
     deepEqual(wanted("words"), { kind: "text", text: "words", language: "plaintext" });

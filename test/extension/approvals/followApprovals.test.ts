@@ -2,10 +2,10 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createApprovalModel } from "../../../extension/approvals/approvalInbox.ts";
+import { OpenApprovals } from "../../../extension/approvals/openApprovals.ts";
 import { sidesOf } from "../../../extension/approvals/changeSides.ts";
 import { followApprovals } from "../../../extension/approvals/followApprovals.ts";
-import { wantedOf } from "../../../extension/approvals/requestedAction.ts";
+import { requestedAction } from "../../../extension/approvals/requestedAction.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../../support/daemon.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 import { agentFile } from "../../support/runContext.ts";
@@ -41,20 +41,20 @@ describe("the extension's approvals follow a daemon", () => {
   after(() => daemon.stop());
 
   function followed() {
-    const approvals = createApprovalModel();
+    const approvals = new OpenApprovals();
     const calls = daemonCalls(client);
     const following = followApprovals({ client: calls, log }, approvals);
     calls.connect();
     return { approvals, stop: () => following.forEach((one) => one.dispose()) };
   }
-  const openOf = (approvals: ReturnType<typeof createApprovalModel>, sessionId: string) =>
-    waitFor(() => approvals.ofSession(sessionId)[0], "the question");
+  const openOf = (approvals: OpenApprovals, sessionId: string) =>
+    waitFor(() => approvals.all().find((one) => one.sessionId === sessionId), "the question");
 
   it("a command comes, and goes when somebody else has answered", async () => {
     const { approvals, stop } = followed();
     const id = await client.shell("ask", { agent: "asker" });
     const asked = await openOf(approvals, id);
-    deepEqual(wantedOf(asked), { kind: "command", command: "rm x", more: {} });
+    deepEqual(requestedAction(asked), { kind: "command", command: "rm x", more: {} });
     const other = await daemon.client();
     await other.call("approval/respond", { approvalId: asked.id, decision: "allowOnce" });
     await waitFor(() => approvals.size === 0, "it to go");
@@ -93,7 +93,7 @@ describe("the extension's approvals follow a daemon", () => {
     const ask = { request: "session/request_permission", params: { toolCall, options } };
     const id = await client.shell(JSON.stringify([ask]), { agent: "editor" });
     const asked = await openOf(approvals, id);
-    const wanted = wantedOf(asked);
+    const wanted = requestedAction(asked);
     const [change] = wanted.kind === "changes" ? wanted.changes : [];
     equal(change?.path, path);
     deepEqual(change && sidesOf(change, "one\ntwo\nthree\n"), {

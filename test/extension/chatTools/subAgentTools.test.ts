@@ -3,7 +3,7 @@ import { deepEqual, equal, match, ok, rejects, throws } from "node:assert/strict
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSubAgentTools } from "../../../extension/chatTools/subAgentTools.ts";
-import { createSessionModel } from "../../../extension/sessions/sessionModel.ts";
+import { SessionModel } from "../../../extension/sessions/sessionModel.ts";
 import { withSchemas, type Manifest } from "../../../scripts/manifestSchemas.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../../support/daemon.ts";
 import { checkLeaks } from "../../support/leaks.ts";
@@ -15,7 +15,7 @@ describe("the tools of the editor's agent", () => {
   checkLeaks();
   let daemon: TestDaemon;
   let client: TestClient;
-  const model = createSessionModel();
+  const model = new SessionModel();
   before(async () => {
     daemon = startDaemon();
     client = await daemon.client({ subscribe: "nothing" });
@@ -28,7 +28,7 @@ describe("the tools of the editor's agent", () => {
   const never = new AbortController().signal;
 
   function tools() {
-    const made = createSubAgentTools({ call: client.call, model, folder: () => daemon.work });
+    const made = createSubAgentTools({ client, model, folder: () => daemon.work });
     const named = (name: string) => {
       const tool = made.find((one) => one.name === `offshoot_${name}`);
       ok(tool, name);

@@ -15,7 +15,7 @@ import {
   confirmRestart,
   finishedIn,
 } from "../../../extension/commands/confirmations.ts";
-import { createSessionModel } from "../../../extension/sessions/sessionModel.ts";
+import { SessionModel } from "../../../extension/sessions/sessionModel.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 import { repository } from "../../support/repository.ts";
 import { ended, live, root, session } from "../../terminal/sessionFixtures.ts";
@@ -67,7 +67,7 @@ describe("what can be done with a session", () => {
 describe("what is asked before something is ended or removed", () => {
   checkLeaks();
 
-  const model = createSessionModel();
+  const model = new SessionModel();
   model.replace([
     root,
     session("a", { status: "running", ...live, title: "Build" }),
@@ -111,7 +111,7 @@ describe("what is asked before something is ended or removed", () => {
 
   it("says what a restart of the daemon interrupts", () => {
     equal(confirmRestart(model)?.message, "Restart the daemon and interrupt 1 running sub-agent?");
-    equal(confirmRestart(createSessionModel()), undefined);
+    equal(confirmRestart(new SessionModel()), undefined);
   });
 });
 

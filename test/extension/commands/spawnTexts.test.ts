@@ -164,7 +164,7 @@ describe("what the view says besides its rows", () => {
 
   const facts: ViewFacts = {
     connection: { kind: "connected" },
-    ...{ isCaughtUp: true, isTrusted: true, unhealthy: undefined, options: defaultOptions },
+    ...{ isUpToDate: true, isTrusted: true, unhealthy: undefined, options: defaultOptions },
     ...{ hasFolders: true, rowCount: 0, foundCount: 0, needing: 0 },
     counts: { inScope: 0, outside: 0 },
   };
@@ -175,8 +175,8 @@ describe("what the view says besides its rows", () => {
     deepEqual(
       [
         welcomeOf({}),
-        welcomeOf({ isCaughtUp: false }),
-        welcomeOf({ isTrusted: false, isCaughtUp: false }),
+        welcomeOf({ isUpToDate: false }),
+        welcomeOf({ isTrusted: false, isUpToDate: false }),
         welcomeOf({ connection: { kind: "gone", why: "" }, isTrusted: false }),
         welcomeOf({ counts: { inScope: 0, outside: 2 } }),
         welcomeOf({ counts: { inScope: 3, outside: 2 }, options: filtered }),

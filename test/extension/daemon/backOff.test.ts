@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { createBackOff } from "../../../extension/daemon/backOff.ts";
+import { BackOff } from "../../../extension/daemon/backOff.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 
 describe("the waits before another attempt to connect", () => {
@@ -7,7 +7,7 @@ describe("the waits before another attempt to connect", () => {
 
   function backOff() {
     const clock = { now: 0 };
-    const made = createBackOff({
+    const made = new BackOff({
       waitsMs: [1, 2, 4],
       stableMs: 1_000,
       now: () => clock.now,

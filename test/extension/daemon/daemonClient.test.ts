@@ -2,9 +2,9 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import type { LanguageClient } from "vscode-languageclient/node";
 import type { Connection } from "../../../extension/daemon/connection.ts";
-import { createDaemonClient, type DaemonClient } from "../../../extension/daemon/daemonClient.ts";
-import { followSessions } from "../../../extension/daemon/followSessions.ts";
-import { createSessionModel } from "../../../extension/sessions/sessionModel.ts";
+import { DaemonClient } from "../../../extension/daemon/daemonClient.ts";
+import { SessionSync } from "../../../extension/daemon/sessionSync.ts";
+import { SessionModel } from "../../../extension/sessions/sessionModel.ts";
 import type { ClientOptions } from "../../../protocol/daemon.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../../support/daemon.ts";
 import { checkLeaks } from "../../support/leaks.ts";
@@ -39,7 +39,7 @@ const log = { error: () => undefined, warn: () => undefined, debug: () => undefi
 
 function clientOf(open: ReturnType<typeof opener>["open"]): DaemonClient {
   const quick = { waitsMs: [1, 2, 4], stableMs: 60_000 };
-  return createDaemonClient({ open, isTrusted: () => true, log, ...quick });
+  return new DaemonClient({ open, isTrusted: () => true, log, ...quick });
 }
 
 describe("the extension's client", () => {
@@ -54,8 +54,8 @@ describe("the extension's client", () => {
   it("follows the sessions through the death of its front, and misses no completion", async () => {
     const { open, fronts, opened } = opener(daemon);
     const client = clientOf(open);
-    const model = createSessionModel();
-    const following = followSessions({ client, model, log });
+    const model = new SessionModel();
+    const following = new SessionSync(client, model, log);
     const completed: [string, boolean][] = [];
     client.on("subAgent/completed", ({ childSessionId, replayed = false }) => {
       completed.push([childSessionId, replayed]);
@@ -63,8 +63,8 @@ describe("the extension's client", () => {
     const states: string[] = [];
     client.onDidChangeState(({ kind }) => states.push(kind));
 
-    await client.start().then(following.caughtUp);
-    ok(following.isCaughtUp);
+    await client.start().then(() => following.upToDate());
+    ok(following.isUpToDate);
     const spawn = async (prompt: string) =>
       (await client.call("session/spawn", { prompt, cwd: daemon.work })).session.id;
     const first = await spawn("true");
@@ -76,7 +76,7 @@ describe("the extension's client", () => {
     const other = await daemon.client();
     await fronts[0]?.crash();
     await waitFor(() => fronts.length === 2, "another front");
-    await client.start().then(following.caughtUp);
+    await client.start().then(() => following.upToDate());
     await other.shell(`touch ${daemon.work}/go`);
     await waitFor(() => model.get(second)?.status === "completed", "the second to be over");
     await waitFor(() => completed.some(([id]) => id === second), "its completion");
@@ -94,13 +94,13 @@ describe("the extension's client", () => {
   it("hears again of what ended while it had no front", async () => {
     const { open, fronts, faults } = opener(daemon);
     const client = clientOf(open);
-    const model = createSessionModel();
-    const following = followSessions({ client, model, log });
+    const model = new SessionModel();
+    const following = new SessionSync(client, model, log);
     const replayed: string[] = [];
     client.on("subAgent/completed", (completion) => {
       if (completion.replayed === true) replayed.push(completion.childSessionId);
     });
-    await client.start().then(following.caughtUp);
+    await client.start().then(() => following.upToDate());
     const other = await daemon.client();
     const id = await other.shell(`until [ -e ${daemon.work}/on ]; do sleep 0.01; done`);
     await waitFor(() => model.get(id)?.status === "running", "it to run");
@@ -120,9 +120,9 @@ describe("the extension's client", () => {
   it("goes on with another core after the death of its own", async () => {
     const { open } = opener(daemon);
     const client = clientOf(open);
-    const model = createSessionModel();
-    const following = followSessions({ client, model, log });
-    await client.start().then(following.caughtUp);
+    const model = new SessionModel();
+    const following = new SessionSync(client, model, log);
+    await client.start().then(() => following.upToDate());
     const asked = { prompt: "sleep 1000", cwd: daemon.work };
     const { session } = await client.call("session/spawn", asked);
     await waitFor(() => model.get(session.id)?.status === "running", "it to run");
@@ -136,9 +136,9 @@ describe("the extension's client", () => {
     const narrow = startDaemon({ concurrency: { total: 1, perRoot: 1 } });
     const { open } = opener(narrow);
     const client = clientOf(open);
-    const model = createSessionModel();
-    const following = followSessions({ client, model, log });
-    await client.start().then(following.caughtUp);
+    const model = new SessionModel();
+    const following = new SessionSync(client, model, log);
+    await client.start().then(() => following.upToDate());
     const spawn = async () => {
       const asked = { prompt: "sleep 1000", cwd: narrow.work };
       return (await client.call("session/spawn", asked)).session.id;

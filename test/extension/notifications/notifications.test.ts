@@ -1,17 +1,17 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { createApprovalModel } from "../../../extension/approvals/approvalInbox.ts";
-import { createClaims, patienceMs } from "../../../extension/notifications/claims.ts";
+import { OpenApprovals } from "../../../extension/approvals/openApprovals.ts";
+import { createClaims, claimDelayMs } from "../../../extension/notifications/claims.ts";
 import {
-  isWanted,
+  passesLevel,
   newsOfApproval,
   newsOfCompletion,
   newsOfSession,
   noticesOf,
   type News,
 } from "../../../extension/notifications/news.ts";
-import { presenceFacts, presenceText } from "../../../extension/statusBar/statusText.ts";
+import { statusFacts, statusText } from "../../../extension/statusBar/statusText.ts";
 import {
   clientSettings,
   notificationLevel,
@@ -107,7 +107,7 @@ describe("the status bar", () => {
   const midnight = 1_000;
 
   it("counts what runs, what waits for a person, and what today has cost", () => {
-    const approvals = createApprovalModel();
+    const approvals = new OpenApprovals();
     const waiting = { ...live, status: "suspended", stalled: false, suspendedAt: 5 };
     const sessions = [
       session("root", { kind: "root", treeUsage: { ...noUsage, costUsd: 99 }, ...costing(99) }),
@@ -131,18 +131,18 @@ describe("the status bar", () => {
       }),
       session("f", { status: "queued", runId: "r", attempt: 1, queuedAt: 5 }),
     ];
-    const facts = presenceFacts(sessions, approvals, midnight);
+    const facts = statusFacts(sessions, approvals.size, midnight);
     deepEqual(facts, { running: 1, queued: 1, needingYou: 1, costToday: 1.5 });
-    const { text, accessibleLabel } = presenceText(facts);
+    const { text, accessibleLabel } = statusText(facts);
     equal(text, "$(type-hierarchy-sub) $(loading~spin) 1  $(bell-dot) 1  $1.50");
     match(accessibleLabel, /1 sub-agent running, 1 queued, 1 waiting for you, \$1.50 spent/);
   });
 
   it("says nothing where there is nothing to say", () => {
-    const facts = presenceFacts([session("a")], createApprovalModel(), midnight);
-    equal(presenceText(facts).text, "");
-    equal(presenceText({ ...facts, costToday: 0.001 }).text, "");
-    equal(presenceText({ ...facts, queued: 2 }).text, "$(type-hierarchy-sub) $(clock) 2");
+    const facts = statusFacts([session("a")], 0, midnight);
+    equal(statusText(facts).text, "");
+    equal(statusText({ ...facts, costToday: 0.001 }).text, "");
+    equal(statusText({ ...facts, queued: 2 }).text, "$(type-hierarchy-sub) $(clock) 2");
   });
 });
 
@@ -197,7 +197,7 @@ describe("news for a notification", () => {
       end: newsOfCompletion(completion(), session("a")),
     };
     const wanted = notificationLevels.map((level) =>
-      Object.entries(news).flatMap(([name, one]) => (one && isWanted(level, one) ? [name] : [])),
+      Object.entries(news).flatMap(([name, one]) => (one && passesLevel(level, one) ? [name] : [])),
     );
     deepEqual(wanted, [
       ["question", "own failure", "failure of a child's child", "end"],
@@ -276,7 +276,7 @@ describe("of all windows one tells", () => {
 
   it("the one that a person looks at first, then the one of the session's folder", () => {
     const windows = [true, false].flatMap((isFocused) =>
-      [true, false].map((hasFolder) => patienceMs({ isFocused, hasFolder })),
+      [true, false].map((hasFolder) => claimDelayMs({ isFocused, hasFolder })),
     );
     deepEqual(
       windows,

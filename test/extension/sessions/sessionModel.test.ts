@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { createSessionModel } from "../../../extension/sessions/sessionModel.ts";
+import { SessionModel } from "../../../extension/sessions/sessionModel.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 import { ended, live, session } from "../../terminal/sessionFixtures.ts";
 
@@ -7,7 +7,7 @@ describe("the extension's model of the sessions", () => {
   checkLeaks();
 
   it("takes newer versions and ignores older ones, in whatever order they come", () => {
-    const model = createSessionModel();
+    const model = new SessionModel();
     model.replace([session("b", {}), session("a", { version: 3 })]);
     equal(model.upsert(session("a", { version: 2, title: "late" })), false);
     equal(model.upsert(session("a", { version: 4, title: "new" })), true);
@@ -23,7 +23,7 @@ describe("the extension's model of the sessions", () => {
   });
 
   it("tells exactly what changed, came and went", () => {
-    const model = createSessionModel();
+    const model = new SessionModel();
     const told: unknown[] = [];
     model.onDidChange((ids) => told.push(ids));
     model.replace([session("a", { status: "running", ...live })]);
@@ -41,7 +41,7 @@ describe("the extension's model of the sessions", () => {
   });
 
   it("lays what a heartbeat says over a live session, and over no other", () => {
-    const model = createSessionModel();
+    const model = new SessionModel();
     const activity = { kind: "tool", label: "npm test" } as const;
     model.replace([
       session("a", { status: "running", ...live, activity }),
@@ -56,7 +56,7 @@ describe("the extension's model of the sessions", () => {
   });
 
   it("walks a subtree as it is read, however deep", () => {
-    const model = createSessionModel();
+    const model = new SessionModel();
     model.replace([
       session("c", { parentId: "b" }),
       session("b", { parentId: "a" }),

@@ -1,11 +1,11 @@
 /** The timeline beside a real daemon: what is stored of real runs, and what the picture makes of it. */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { DaemonClient } from "../../../extension/daemon/daemonClient.ts";
-import { followSessions } from "../../../extension/daemon/followSessions.ts";
-import { createSessionModel } from "../../../extension/sessions/sessionModel.ts";
+import { SessionSync } from "../../../extension/daemon/sessionSync.ts";
+import { SessionModel } from "../../../extension/sessions/sessionModel.ts";
 import type { Lane } from "../../../extension/timeline/lanes.ts";
 import { changedLane, type LanesMessage } from "../../../extension/timeline/messages.ts";
-import { createTreeFeed, type TreeFeed } from "../../../extension/timeline/treeFeed.ts";
+import { TreeFeed } from "../../../extension/timeline/treeFeed.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../../support/daemon.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 import { agentFile } from "../../support/runContext.ts";
@@ -89,18 +89,18 @@ describe("the timeline follows a daemon", () => {
         onDidChangeState: () => ({ dispose: () => undefined }),
       };
     const connected: (() => void)[] = [];
-    const model = createSessionModel();
+    const model = new SessionModel();
     const daemonClient = calls as DaemonClient;
-    const following = followSessions({ client: daemonClient, model, log });
-    const parts = { client: daemonClient, model, log, start: following.caughtUp };
-    feed = createTreeFeed(parts, rootId, (message) => {
+    const following = new SessionSync(daemonClient, model, log);
+    const parts = { client: daemonClient, model, log, start: () => following.upToDate() };
+    feed = new TreeFeed(parts, rootId, (message) => {
       messages.push(message);
       for (const change of message.changed) {
         lanes.set(change.sessionId, changedLane(lanes.get(change.sessionId), change));
       }
     });
     for (const handler of connected) handler();
-    feed.tellAll();
+    feed.sendAll();
     await waitFor(() => messages.length > 0, "the first message");
   }
 
@@ -171,7 +171,7 @@ describe("the timeline follows a daemon", () => {
     await until(client, parent, "completed");
     await follow(parentId);
     deepEqual(kindsOf(asker), ["queued 1", "running 1"]);
-    feed.want([...lanes.keys()]);
+    feed.setVisible([...lanes.keys()]);
     const isRead = () => [...lanes.values()].every(({ read }) => read === "all");
     await waitFor(isRead, "all histories", { describe: () => [...lanes.values()] });
     deepEqual(kindsOf(asker), ["queued 1", "running 1", "approval 1", "running 1"]);
@@ -199,7 +199,7 @@ describe("the timeline follows a daemon", () => {
     const id = await client.shell("ask", { parentId, agent: "asker" });
     await until(client, id, "suspended");
     await follow(parentId);
-    feed.want([id]);
+    feed.setVisible([id]);
     await waitFor(() => lanes.get(id)?.tools.length === 1, "the tool call");
     const { approvals } = await client.call("approval/list", { rootId: parentId });
     await client.call("approval/respond", {
@@ -213,7 +213,7 @@ describe("the timeline follows a daemon", () => {
     await held.reached();
     equal(messages.length, told);
     held.open();
-    feed.tellAll();
+    feed.sendAll();
     await waitFor(() => messages.at(-1)?.order?.length === 2, "both lanes");
     await client.call("session/cancel", { sessionId: parentId });
   });

@@ -7,7 +7,7 @@ import {
 } from "../../../extension/timeline/history.ts";
 import { inTreeOrder, laneOf, timelineOf } from "../../../extension/timeline/lanes.ts";
 import { changedLane, changeOf } from "../../../extension/timeline/messages.ts";
-import { cutInto } from "../../../extension/timeline/runLife.ts";
+import { cutInto } from "../../../extension/timeline/runSpans.ts";
 import type { AgentEvent, StoredEvent } from "../../../protocol/events.ts";
 import { noUsage, type Session } from "../../../protocol/session.ts";
 import { checkLeaks } from "../../support/leaks.ts";
@@ -287,7 +287,10 @@ describe("the lanes of the timeline", () => {
       ["a", "d", "b", "e"],
     );
     deepEqual(
-      timelineOf(sessions, new Map()).lanes.map(({ depth, hasChildren }) => [depth, hasChildren]),
+      timelineOf(sessions, () => undefined).lanes.map(({ depth, hasChildren }) => [
+        depth,
+        hasChildren,
+      ]),
       [
         [0, true],
         [1, false],

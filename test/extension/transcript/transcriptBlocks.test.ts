@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { AgentEvent } from "../../../protocol/events.ts";
-import { blocksOf, type Block } from "../../../extension/transcript/blocks.ts";
+import type { Block } from "../../../extension/transcript/block.ts";
+import { blocksOf } from "../../../extension/transcript/blocks.ts";
 import type { SentMessage, ShownEvent } from "../../../extension/transcript/pageMessages.ts";
 
 /** Events of one run, a second apart; a text stands for the name of another run from there on. */

@@ -1,13 +1,10 @@
 import { deepEqual, equal } from "node:assert/strict";
+import { duration, shortCount } from "../../../extension/base/numbers.ts";
+import { oneLine } from "../../../extension/base/text.ts";
 import { nothingBelow, type Below } from "../../../extension/sessions/abilities.ts";
 import { sessionRow } from "../../../extension/tree/sessionRow.ts";
-import {
-  duration,
-  oneLine,
-  shortCount,
-  spokenDuration,
-} from "../../../extension/sessions/sessionWords.ts";
-import { looks, toneColors } from "../../../extension/sessions/stateSigns.ts";
+import { spokenDuration } from "../../../extension/sessions/sessionWords.ts";
+import { stateSigns, toneColors } from "../../../extension/sessions/stateSigns.ts";
 import { darkPalette } from "../../../extension/timeline/drawing.ts";
 import { signColor } from "../../../extension/timeline/signs.ts";
 import { noUsage, sessionStatuses } from "../../../protocol/session.ts";
@@ -62,10 +59,10 @@ describe("a row of the tree", () => {
   });
 
   it("has the signs and tones that timelines and transcripts draw", () => {
-    const strokes = new Set(Object.values(looks).map((look) => look.strokes));
-    equal(strokes.size, Object.keys(looks).length);
+    const strokes = new Set(Object.values(stateSigns).map((look) => look.strokes));
+    equal(strokes.size, Object.keys(stateSigns).length);
     const { color, icon } = rowOf(states["children"] ?? {});
-    deepEqual([icon, color], [looks.children.icon, toneColors.waits]);
+    deepEqual([icon, color], [stateSigns.children.icon, toneColors.waits]);
     equal(signColor("children", darkPalette), darkPalette.waits);
     const needing = [states["approval"], states["input"]].map(
       (fields) => rowOf(fields ?? {}).color,

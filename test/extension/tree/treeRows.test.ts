@@ -1,9 +1,9 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { createRealPaths } from "../../../extension/base/paths.ts";
-import { createSessionModel } from "../../../extension/sessions/sessionModel.ts";
+import { RealPaths } from "../../../extension/base/paths.ts";
+import { SessionModel } from "../../../extension/sessions/sessionModel.ts";
 import { defaultOptions } from "../../../extension/tree/treeOptions.ts";
-import { createTreeRows, olderBelow } from "../../../extension/tree/treeRows.ts";
-import { createVisibleSessions } from "../../../extension/tree/visibleSessions.ts";
+import { TreeRows, olderBelow } from "../../../extension/tree/treeRows.ts";
+import { VisibleSessions } from "../../../extension/tree/visibleSessions.ts";
 import type { Session } from "../../../protocol/session.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 import { ended, live, now, root, session } from "../../terminal/sessionFixtures.ts";
@@ -39,18 +39,18 @@ function manualClock() {
  * Counts what it asked for.
  */
 function editorOn(sessions: readonly Session[], folded: ReadonlySet<string> = new Set()) {
-  const model = createSessionModel();
+  const model = new SessionModel();
   model.replace(sessions);
   let older = false;
   const clock = manualClock();
-  const visible = createVisibleSessions({
+  const visible = new VisibleSessions({
     model,
     options: () => defaultOptions,
     folders: () => [],
-    realPaths: createRealPaths(),
+    realPaths: new RealPaths(),
     isMine: () => false,
   });
-  const rows = createTreeRows({ model, visible, hasOlder: () => older, clock });
+  const rows = new TreeRows({ model, visible, hasOlder: () => older, clock });
   const counts = { told: 0, asked: 0 };
   const labels = new Map<string, string>();
 
@@ -227,17 +227,17 @@ describe("the rows that the editor asks for", () => {
   it("are given when the editor has asked for them where they stand", () => {
     const { model, rows, clock, askBelow } = editorOn([root, session("a", running)]);
     let given = 0;
-    rows.onDidGive(() => (given += 1));
-    equal(rows.isGiven("a"), true);
+    rows.onDidRead(() => (given += 1));
+    equal(rows.isRead("a"), true);
     model.upsert(session("b", running));
-    equal(rows.isGiven("b"), false);
+    equal(rows.isRead("b"), false);
     clock.pass(250);
-    deepEqual([rows.isGiven("b"), given > 0], [true, true]);
+    deepEqual([rows.isRead("b"), given > 0], [true, true]);
     // From here on the editor has a list without it.
     model.upsert(session("c", running));
-    deepEqual([rows.row("c") === undefined, rows.isGiven("c")], [false, false]);
+    deepEqual([rows.row("c") === undefined, rows.isRead("c")], [false, false]);
     askBelow(undefined);
-    equal(rows.isGiven("c"), true);
+    equal(rows.isRead("c"), true);
   });
 
   it("forget those that are gone", () => {

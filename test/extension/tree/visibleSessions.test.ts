@@ -1,10 +1,10 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { createRealPaths } from "../../../extension/base/paths.ts";
-import { createSessionModel } from "../../../extension/sessions/sessionModel.ts";
-import { defaultOptions, isWithin, type TreeOptions } from "../../../extension/tree/treeOptions.ts";
-import { createVisibleSessions } from "../../../extension/tree/visibleSessions.ts";
+import { RealPaths } from "../../../extension/base/paths.ts";
+import { SessionModel } from "../../../extension/sessions/sessionModel.ts";
+import { defaultOptions, type TreeOptions } from "../../../extension/tree/treeOptions.ts";
+import { VisibleSessions } from "../../../extension/tree/visibleSessions.ts";
 import type { Session } from "../../../protocol/session.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 import { testFolder } from "../../support/testFolder.ts";
@@ -16,15 +16,15 @@ const waiting = { status: "suspended" as const, ...live, waitingFor };
 const otherRoot = session("root2", { ...root, id: "root2", rootId: "root2", cwd: "/other" });
 
 function visibleOf(sessions: readonly Session[], changes: Partial<TreeOptions> = {}) {
-  const model = createSessionModel();
+  const model = new SessionModel();
   model.replace(sessions);
   let options: TreeOptions = { ...defaultOptions, scope: "all", ...changes };
   const mine = new Set<string>();
-  const visible = createVisibleSessions({
+  const visible = new VisibleSessions({
     model,
     options: () => options,
     folders: () => ["/work"],
-    realPaths: createRealPaths(),
+    realPaths: new RealPaths(),
     isMine: (id) => mine.has(id),
   });
   const choose = (next: Partial<TreeOptions>) => {
@@ -115,7 +115,7 @@ describe("the sessions that are rows", () => {
 
   it("know whether a path lies in a folder", () => {
     const within = ["/work", "/work/a", "/work2", "/", "/wor"].filter((path) =>
-      isWithin(path, ["/work"], createRealPaths()),
+      new RealPaths().isWithin(path, ["/work"]),
     );
     deepEqual(within, ["/work", "/work/a"]);
   });
@@ -125,10 +125,10 @@ describe("the sessions that are rows", () => {
     const [real, link] = [join(folder, "real"), join(folder, "link")];
     mkdirSync(join(real, "below"), { recursive: true });
     symlinkSync(real, link);
-    const realPaths = createRealPaths();
+    const realPaths = new RealPaths();
     let changes = 0;
     realPaths.onDidChange(() => (changes += 1));
-    const isBelow = (path: string, top: string) => isWithin(path, [top], realPaths);
+    const isBelow = (path: string, top: string) => realPaths.isWithin(path, [top]);
     equal(isBelow(join(real, "below"), link), false, "it is not looked up yet");
     await waitFor(() => changes > 0, "the link to be looked up");
     equal(isBelow(join(real, "below"), link), true);

@@ -1,12 +1,9 @@
 /** What a transcript's page is told while the store of the core fails. */
 import { equal } from "node:assert/strict";
 import { join } from "node:path";
-import { createSessionModel } from "../../../extension/sessions/sessionModel.ts";
+import { SessionModel } from "../../../extension/sessions/sessionModel.ts";
+import { PageHost } from "../../../extension/transcript/pageHost.ts";
 import type { ToPage } from "../../../extension/transcript/pageMessages.ts";
-import {
-  createTranscriptHost,
-  type TranscriptHost,
-} from "../../../extension/transcript/transcriptHost.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../../support/daemon.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 import { lockStore } from "../../support/lockedStore.ts";
@@ -20,7 +17,7 @@ describe("a transcript whose core cannot store", () => {
   let client: TestClient;
   /** Another client: what the host listens for, its own client does not keep. */
   let watcher: TestClient;
-  let host: TranscriptHost | undefined;
+  let host: PageHost | undefined;
   before(async () => {
     daemon = startDaemon();
     client = await daemon.client({ subscribe: "lifecycle" });
@@ -32,11 +29,11 @@ describe("a transcript whose core cannot store", () => {
   });
 
   const nothing = () => Promise.resolve();
-  function opened(sessionId: string, post: (message: ToPage) => void): TranscriptHost {
-    return createTranscriptHost({
-      ...{ sessionId, post, client: daemonCalls(client), model: createSessionModel() },
-      ...{ start: nothing, titled: () => {}, now: Date.now },
-      doors: {
+  function opened(sessionId: string, post: (message: ToPage) => void): PageHost {
+    return new PageHost({
+      ...{ sessionId, post, client: daemonCalls(client), model: new SessionModel() },
+      ...{ start: nothing, onTitle: () => {}, now: Date.now },
+      editor: {
         ...{ run: nothing, keep: () => {}, openSession: nothing },
         ...{ openFile: nothing, openLink: nothing, openEvent: nothing },
       },

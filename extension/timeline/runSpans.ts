@@ -1,11 +1,40 @@
-/** One run as spans of time: queued, at work, waiting, and how it ended. Pure. */
-import type { Session } from "../../protocol/session.ts";
+/** One run as spans of time: queued, running, waiting, and its end. Pure. */
+import type { Session, TerminalStatus } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import type { Period, RunHistory } from "./history.ts";
-import type { End, Span, SpanKind } from "./lanes.ts";
+import type { Period, RunHistory, Spent } from "./history.ts";
 
-/** One run as spans, one after the other. `session` is given for the newest run only. */
-export function lifeOf(
+export type SpanKind =
+  | "queued"
+  | "paused"
+  | "running"
+  | "stalled"
+  | "approval"
+  | "input"
+  | "children"
+  | "background"
+  | "retry"
+  | "unknown";
+
+/** Times in epoch milliseconds. */
+export interface Span extends Period {
+  kind: SpanKind;
+  /** The sides that are not known exactly: the run lasted longer than is shown. */
+  torn?: "start" | "end" | "both";
+  /** 1 for the first run of the session. */
+  run: number;
+}
+
+/** The end of a run; without a status it is not known how the run ended. */
+export interface End {
+  at: number;
+  status?: TerminalStatus;
+  why?: string;
+  run: number;
+  spent: Spent;
+}
+
+/** The spans of one run, one after another. `session` is given for the newest run only. */
+export function spansOfRun(
   run: RunHistory,
   number: number,
   session: Session | undefined,
@@ -32,12 +61,12 @@ export function lifeOf(
   return { spans, ends: [{ at: over, run: number, spent, ...known }] };
 }
 
-/** Queued or paused: the run has not begun, or begins anew. */
+/** Queued or paused: the run has not begun, or will begin again. */
 function isQueued(session: Session | undefined): boolean {
   return session?.status === "queued" || session?.status === "paused";
 }
 
-/** What a run did before its core died; queued again, it keeps its id. */
+/** The time of a run before its core died. A run that is queued again keeps its id. */
 function earlierOf(
   { earlier, startedAt, firstEventAt, lastEventAt }: RunHistory,
   session: Session | undefined,
@@ -63,7 +92,7 @@ function queueSpans(run: RunHistory, number: number, session: Session | undefine
   return cutInto(queue, "queued", pauses);
 }
 
-/** What people look for most is laid in first and not covered by the rest. */
+/** The most important kind comes first and is not covered by the others. */
 const waitsByWeight = ["approval", "input", "children", "background"] as const;
 
 function workSpans(whole: Span, run: RunHistory, session: Session | undefined): Span[] {
@@ -75,7 +104,8 @@ function workSpans(whole: Span, run: RunHistory, session: Session | undefined): 
     if (!isKnown) waits.push({ kind, from: session.suspendedAt });
   }
   for (const kind of waitsByWeight) {
-    spans = cutInto(spans, "running", bySide(waits.filter((wait) => wait.kind === kind)));
+    const ofKind = waits.filter((wait) => wait.kind === kind).sort((a, b) => a.from - b.from);
+    spans = cutInto(spans, "running", ofKind);
   }
   if (run.isLost === true) {
     const { aliveAt = 0, lastEventAt = 0 } = run;
@@ -90,11 +120,7 @@ function workSpans(whole: Span, run: RunHistory, session: Session | undefined): 
 
 type Cut = Period & { kind: SpanKind };
 
-function bySide(cuts: Cut[]): Cut[] {
-  return cuts.sort((a, b) => a.from - b.from);
-}
-
-/** Lays the cuts, in the order of time, into the spans of one kind. */
+/** Replaces parts of the spans of one kind by the cuts, which are ordered by time. */
 export function cutInto(spans: readonly Span[], into: SpanKind, cuts: readonly Cut[]): Span[] {
   if (cuts.length === 0) return [...spans];
   return spans.flatMap((span) => {
@@ -117,7 +143,7 @@ export function cutInto(spans: readonly Span[], into: SpanKind, cuts: readonly C
   });
 }
 
-/** The sides of the whole are the sides of its first and last piece. */
+/** The first and last piece are torn where the whole is. */
 function tearAsWhole(pieces: Span[], { torn }: Span): Span[] {
   if (torn === undefined) return pieces;
   const last = pieces.length - 1;
