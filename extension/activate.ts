@@ -18,7 +18,7 @@ import { SessionModel } from "./sessions/sessionModel.ts";
 import { addStatusBar } from "./statusBar/statusBar.ts";
 import { addTimeline } from "./timeline/addTimeline.ts";
 import { addTranscripts } from "./transcript/transcripts.ts";
-import { addSessionView } from "./tree/sessionView.ts";
+import { SessionView } from "./tree/sessionView.ts";
 
 export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel("Offshoot", { log: true });
@@ -39,8 +39,8 @@ export function activate(context: ExtensionContext): void {
   const services: Services = { context, client, model, log, start, realPaths: new RealPaths() };
 
   followEditor(services);
-  const view = addSessionView(services, sync);
-  addCommands({ ...services, ...view }, { front, args });
+  const view = new SessionView(services, sync);
+  addCommands({ ...services, view }, { front, args });
   addTranscripts(services, view);
   addTimeline(services);
   const inbox = addApprovals(services);

@@ -25,10 +25,6 @@ import { sidesOf } from "./changeSides.ts";
 import type { OpenApprovals } from "./openApprovals.ts";
 import { jsonOf, requestedAction, type RequestedChange } from "./requestedAction.ts";
 
-export interface ApprovalDocuments extends Disposable {
-  show(approval: Approval): Promise<void>;
-}
-
 const approvalScheme = "offshoot-approval";
 
 /** The id of the approval that a document belongs to. */
@@ -40,7 +36,7 @@ export function approvalIdIn(uri: Uri): string | undefined {
 export function createApprovalDocuments(
   { model }: Pick<Services, "model">,
   approvals: OpenApprovals,
-): ApprovalDocuments {
+): Disposable & { show(approval: Approval): Promise<void> } {
   const texts = new Map<string, string>();
   /** The approvals of tabs with several diffs, from which the editor gives no address. */
   const severalTabs = new WeakMap<Tab, string>();

@@ -12,9 +12,9 @@ import { toneColors } from "../sessions/stateSigns.ts";
 import { approvalRow, type ApprovalRow } from "./approvalRow.ts";
 import type { OpenApprovals } from "./openApprovals.ts";
 
-export interface ApprovalTree extends TreeDataProvider<string>, Disposable {}
-
-export function createApprovalTree(approvals: OpenApprovals): ApprovalTree {
+export function createApprovalTree(
+  approvals: OpenApprovals,
+): TreeDataProvider<string> & Disposable {
   const emitter = new EventEmitter<undefined>();
   const listening = approvals.onDidChange(() => emitter.fire(undefined));
 

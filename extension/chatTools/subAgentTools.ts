@@ -32,16 +32,14 @@ export function createSubAgentTools(services: Services): SubAgentTool[] {
   return [spawnTool(tools), waitTool(tools), listTool(tools), cancelTool(tools), sendTool(tools)];
 }
 
-const Id = z.string().min(1).describe("the sub-agent's id, or the end of it");
+const text = z.string().min(1);
+const Id = text.describe("the sub-agent's id, or the end of it");
 
 function spawnTool({ client, folder, unreported }: Tools): SubAgentTool {
   return defineTool({
     name: "offshoot_spawn",
     input: z.object({
-      prompt: z
-        .string()
-        .min(1)
-        .describe("the whole task: the sub-agent knows nothing of this conversation"),
+      prompt: text.describe("the whole task: the sub-agent knows nothing of this conversation"),
       agent: z.string().optional().describe("which agent, see offshoot_list; else the default"),
       title: z.string().optional().describe("a few words that people see; else from the prompt"),
       model: z.string().optional().describe("another model than the agent's own"),
@@ -206,7 +204,7 @@ function sendTool(tools: Tools): SubAgentTool {
     name: "offshoot_send",
     input: z.object({
       id: Id,
-      message: z.string().min(1),
+      message: text,
       interrupt: z.boolean().optional().describe("end what it does now; else it is not"),
     }),
     progress: ({ id }) => `Sending a message to ${titleIn(tools, id)}`,

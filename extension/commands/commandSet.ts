@@ -1,30 +1,26 @@
 /** How the commands for sessions are registered, and for which sessions they are. */
-import { window, type TreeView } from "vscode";
+import { window } from "vscode";
 import type { Session } from "../../protocol/session.ts";
 import { messageOf } from "../base/errors.ts";
 import { oneLine } from "../base/text.ts";
 import { registerCommand } from "../editor/commands.ts";
 import type { Services } from "../editor/services.ts";
 import { abilitiesOf, type Ability } from "../sessions/abilities.ts";
+import type { SessionView } from "../tree/sessionView.ts";
 import type { VisibleSessions } from "../tree/visibleSessions.ts";
 import type { Confirmation } from "./confirmations.ts";
 
 export interface CommandServices extends Services {
-  view: TreeView<string>;
-  visible: VisibleSessions;
-  /** Selects the row of a session and scrolls to it. */
-  reveal(sessionId: string): Promise<void>;
+  view: SessionView;
 }
 
-/** Registers `offshoot.view.<name>` for the clicked row or the selected ones. */
-export type AddCommand = (name: string, action: (sessions: Session[]) => Promise<void>) => void;
-
-export function commandAdder(services: CommandServices): AddCommand {
+/** Returns what registers `offshoot.view.<name>` for the clicked row or the selected ones. */
+export function commandAdder(services: CommandServices) {
   const { context, model, view, start } = services;
-  return (name, action) => {
+  return (name: string, action: (sessions: Session[]) => Promise<void>) => {
     const run = async (clicked?: unknown, selected?: unknown) => {
       await start();
-      const ids = chosenIds(view.selection, clicked, selected);
+      const ids = chosenIds(view.tree.selection, clicked, selected);
       await action(ids.flatMap((id) => model.get(id) ?? []));
     };
     context.subscriptions.push(registerCommand(services, name, run));

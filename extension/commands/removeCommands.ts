@@ -7,7 +7,8 @@ import { confirmClear, confirmDelete, finishedIn, topmost } from "./confirmation
 const longestTitle = 200;
 
 export function addRemoveCommands(services: CommandServices): void {
-  const { client, model, visible } = services;
+  const { client, model } = services;
+  const { visible } = services.view;
   const add = commandAdder(services);
   const deleteAll = (sessions: readonly Session[]) =>
     forAll(sessions, ({ id }) => client.call("session/delete", { sessionId: id }));

@@ -15,7 +15,7 @@ const pageSize = 1000;
 const shownForMs = 4_000;
 
 export function addReportCommands(services: CommandServices, documents: SessionDocuments): void {
-  const { visible } = services;
+  const { visible } = services.view;
   const add = commandAdder(services);
   const addReport = (
     name: string,

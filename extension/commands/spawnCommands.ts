@@ -24,7 +24,7 @@ const modelKey = "offshoot.model";
 const nothing: SpawnAbout = { kind: "nothing" };
 
 export function addSpawnCommands(services: CommandServices): void {
-  const { context, client, model, visible, view, reveal } = services;
+  const { context, client, model, view } = services;
   const memory = context.workspaceState;
   const add = commandAdder(services);
 
@@ -71,14 +71,14 @@ export function addSpawnCommands(services: CommandServices): void {
       ...(parent === undefined ? { cwd } : { parentId: parent.id }),
     });
     model.upsert(session);
-    if (!view.visible) await commands.executeCommand("offshoot.sessions.focus");
-    await reveal(session.id);
+    if (!view.tree.visible) await commands.executeCommand("offshoot.sessions.focus");
+    await view.reveal(session.id);
   }
 
   add("spawn", async () => spawn({ about: nothing, folder: await chooseFolder() }));
   add("chooseAgent", async () => spawn({ about: nothing, folder: await chooseFolder() }));
   add("spawnChild", async (sessions) => {
-    const [parent] = ableOf(sessions, "spawnChild", visible);
+    const [parent] = ableOf(sessions, "spawnChild", view.visible);
     if (parent !== undefined) await spawn({ parent, about: nothing });
   });
   add("spawnFromEditor", async () => {

@@ -12,7 +12,8 @@ const mostWaited = 1000;
 const shownForMs = 6_000;
 
 export function addSteerCommands(services: CommandServices): void {
-  const { client, model, visible } = services;
+  const { client, model } = services;
+  const { visible } = services.view;
   const add = commandAdder(services);
 
   async function cancel(sessions: readonly Session[]): Promise<void> {
@@ -68,8 +69,8 @@ const deliveryTexts = {
 } as const;
 
 /** The topmost sub-agents in the scope of the view, filtered or not. */
-function topmostInScope({ model, visible }: CommandServices): Session[] {
-  return topmost(visible.inScope(), model);
+function topmostInScope({ model, view }: CommandServices): Session[] {
+  return topmost(view.visible.inScope(), model);
 }
 
 /** Resolves with the message, and whether it interrupts what the sub-agents do now. */

@@ -66,23 +66,23 @@ async function countTokens(
   }
 }
 
+/** Results of tools are part of a user's message, and calls of an assistant's. */
 function chatMessage({ role, parts }: ModelMessage): LanguageModelChatMessage {
-  if (role === "assistant") {
-    const content: (LanguageModelTextPart | LanguageModelToolCallPart)[] = [];
-    for (const part of parts) {
-      if (part.type === "text") content.push(new LanguageModelTextPart(part.text));
-      if (part.type !== "toolCall") continue;
-      const input = part.input as object;
-      content.push(new LanguageModelToolCallPart(part.toolUseId, part.name, input));
-    }
-    return LanguageModelChatMessage.Assistant(content);
+  const content = parts.map(chatPart);
+  if (role === "user") {
+    return LanguageModelChatMessage.User(
+      content.flatMap((part) => (part instanceof LanguageModelToolCallPart ? [] : [part])),
+    );
   }
-  const content: (LanguageModelTextPart | LanguageModelToolResultPart)[] = [];
-  for (const part of parts) {
-    if (part.type === "text") content.push(new LanguageModelTextPart(part.text));
-    if (part.type !== "toolResult") continue;
-    const said = [new LanguageModelTextPart(part.text)];
-    content.push(new LanguageModelToolResultPart(part.toolUseId, said));
+  return LanguageModelChatMessage.Assistant(
+    content.flatMap((part) => (part instanceof LanguageModelToolResultPart ? [] : [part])),
+  );
+}
+
+function chatPart(part: ModelMessage["parts"][number]) {
+  if (part.type === "toolCall") {
+    return new LanguageModelToolCallPart(part.toolUseId, part.name, part.input as object);
   }
-  return LanguageModelChatMessage.User(content);
+  const text = new LanguageModelTextPart(part.text);
+  return part.type === "text" ? text : new LanguageModelToolResultPart(part.toolUseId, [text]);
 }

@@ -5,14 +5,14 @@
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** True for the first caller with this key, in any window or process. */
-export type Claim = (key: string) => Promise<boolean>;
-
 /** Long enough for the slowest window; after it no window gets the same transition again. */
 const keepMs = 7 * 24 * 3_600_000;
 
-/** `folder` is shared by all windows, and created where it is missing. */
-export function createClaims(folder: string, now: () => number): Claim {
+/**
+ * Returns what is true for the first caller with a key, in any window or process. `folder` is shared
+ * by all windows, and created where it is missing.
+ */
+export function createClaims(folder: string, now: () => number) {
   let opened: Promise<void> | undefined;
 
   async function open(): Promise<void> {
@@ -24,7 +24,7 @@ export function createClaims(folder: string, now: () => number): Claim {
     }
   }
 
-  return async (key) => {
+  return async (key: string): Promise<boolean> => {
     // Another window may remove the same old files at the same time.
     await (opened ??= open().catch(() => undefined));
     try {

@@ -3,25 +3,12 @@ import type { Session } from "../../protocol/session.ts";
 import { isLive, isTerminal } from "../../protocol/states.ts";
 import { needsPerson } from "./sessionWords.ts";
 
-/** The names stand in `contextValue` of rows and, as `offshoot.can.<name>`, in context keys. */
-export type Ability =
-  | "cancel"
-  | "pause"
-  | "resume"
-  | "retry"
-  | "send"
-  | "spawnChild"
-  | "transcript"
-  | "result"
-  | "cost"
-  | "rename"
-  | "delete"
-  | "wait";
-
-export const allAbilities: readonly Ability[] = [
-  ...["cancel", "pause", "resume", "retry", "send", "spawnChild"],
-  ...["transcript", "result", "cost", "rename", "delete", "wait"],
-] as Ability[];
+/** The names in `contextValue` of rows and, as `offshoot.can.<name>`, in context keys. */
+export const allAbilities = [
+  ...(["cancel", "pause", "resume", "retry", "send", "spawnChild"] as const),
+  ...(["transcript", "result", "cost", "rename", "delete", "wait"] as const),
+];
+export type Ability = (typeof allAbilities)[number];
 
 /** How many sessions below one are in the states that decide what can be done. */
 export interface Below {

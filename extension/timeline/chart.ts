@@ -2,7 +2,7 @@
  * Axis, spans, tool calls and signs of lanes as SVG elements. Pure. The page draws the visible lanes,
  * the export all of them. What falls into one pixel is drawn once, so that the picture stays small.
  */
-import { element, px, type Palette, type SvgElement } from "./drawing.ts";
+import { element, group, groupAt, px, type Palette, type SvgElement } from "./drawing.ts";
 import type { Lane, ToolBar } from "./lanes.ts";
 import type { Span, SpanKind } from "./runSpans.ts";
 import { ticksOf, type Step, type TimeScale } from "./scale.ts";
@@ -48,16 +48,11 @@ export function axisOf(steps: readonly Step[], view: ChartView): SvgElement {
     if (breaks.some((one) => Math.abs(one.x - x) < labelRoom / 2)) return [];
     return [element("text", { ...text, x: px(x + 4), y: 15 }, elapsed(elapsedMs, stepMs))];
   });
+  const breakText = { ...text, y: 15, "text-anchor": "middle", ...halo(palette) };
   const breakLabels = breaks.map(({ x, from, to }) =>
-    element(
-      "text",
-      { ...text, x: px(x), y: 15, "text-anchor": "middle", ...halo(palette) },
-      `${exactDuration(to - from)} idle`,
-    ),
+    element("text", { ...breakText, x: px(x) }, `${exactDuration(to - from)} idle`),
   );
-  return element(
-    "g",
-    {},
+  return group(
     ...gridOf(view, axisHeight),
     ...stripOf(steps, view),
     ...breakLinesOf(view, axisHeight),
@@ -70,9 +65,7 @@ export function axisOf(steps: readonly Step[], view: ChartView): SvgElement {
 
 /** Lanes one below the other, the first one at the top. */
 export function lanesOf(lanes: readonly Lane[], view: ChartView): SvgElement {
-  return element(
-    "g",
-    {},
+  return group(
     ...gridOf(view, lanes.length * laneHeight),
     ...lanes.map((lane, place) => laneOf(lane, place * laneHeight, view)),
     ...breakLinesOf(view, lanes.length * laneHeight),
@@ -91,9 +84,9 @@ function laneOf(lane: Lane, top: number, view: ChartView): SvgElement {
     stroke: palette.quiet,
     "stroke-dasharray": "1 3",
   });
-  return element(
-    "g",
-    { transform: `translate(0 ${top})` },
+  return groupAt(
+    0,
+    top,
     ...(end > begin ? [line] : []),
     ...spansOf(lane, view),
     ...toolsOf(lane, view),
@@ -170,15 +163,10 @@ function toolShape({ status }: ToolBar, from: number, to: number, view: ChartVie
     return element("rect", { ...bar, y: toolTop, height: toolHeight, ...fill });
   }
   const middle = toolTop + toolHeight / 2;
-  return element(
-    "g",
-    {},
+  const cross = `M${px(right - 3)} ${middle - 3}l6 6m0 -6l-6 6`;
+  return group(
     element("rect", { ...bar, y: toolTop, height: toolHeight, fill: palette.bad }),
-    element("path", {
-      d: `M${px(right - 3)} ${middle - 3}l6 6m0 -6l-6 6`,
-      stroke: palette.bad,
-      "stroke-width": 1.5,
-    }),
+    element("path", { d: cross, stroke: palette.bad, "stroke-width": 1.5 }),
   );
 }
 
@@ -189,11 +177,10 @@ function endsOf(lane: Lane, view: ChartView): SvgElement[] {
     const x = placeOf(end.at, view) + 8;
     if (x < 0 || x > view.width + 8 || x < drawnTo) return [];
     drawnTo = x + 10;
-    const sign = element(
-      "g",
-      {},
-      chip(x, barTop + barHeight / 2, view.palette),
-      signAt(end.status ?? "created", px(x), barTop + barHeight / 2, 11, view.palette),
+    const y = barTop + barHeight / 2;
+    const sign = group(
+      chip(x, y, view.palette),
+      signAt(end.status ?? "created", px(x), y, 11, view.palette),
     );
     return [titled(sign, lane, { type: "end", end }, view)];
   });
@@ -208,12 +195,8 @@ function marksOf(lane: Lane, view: ChartView): SvgElement[] {
     const isAtEnd = ends.some((end) => Math.abs(end - x) < 12);
     if (x < 0 || x > view.width || x < drawnTo || isAtEnd) return [];
     drawnTo = x + 10;
-    const sign = element(
-      "g",
-      {},
-      chip(x, barTop + 1, view.palette),
-      signAt(mark.kind, px(x), barTop + 1, 10, view.palette),
-    );
+    const y = barTop + 1;
+    const sign = group(chip(x, y, view.palette), signAt(mark.kind, px(x), y, 10, view.palette));
     return [titled(sign, lane, { type: "mark", mark }, view)];
   });
 }
@@ -249,9 +232,7 @@ function breakLinesOf(view: ChartView, height: number): SvgElement[] {
   const line = (x: number, stroke: string, width: number) =>
     element("path", { d: `M${px(x)} 0${teeth}`, fill: "none", stroke, "stroke-width": width });
   return visibleBreaks(view).map(({ x }) =>
-    element(
-      "g",
-      {},
+    group(
       line(x - 2, palette.background, 7),
       line(x - 5, palette.quiet, 1),
       line(x + 1, palette.quiet, 1),

@@ -1,7 +1,7 @@
 /** The timeline as one SVG document: totals, names, axis, lanes and legend. Pure. */
 import { joined, plural } from "../base/text.ts";
 import { axisHeight, axisOf, laneHeight, lanesOf, type ChartView } from "./chart.ts";
-import { element, px, type Palette, type SvgElement } from "./drawing.ts";
+import { element, group, groupAt, px, type Palette, type SvgElement } from "./drawing.ts";
 import type { Lane, Timeline } from "./lanes.ts";
 import type { SpanKind } from "./runSpans.ts";
 import { extentOf, gapsOf, parallelOf, timeScale } from "./scale.ts";
@@ -58,7 +58,8 @@ export function svgOf(timeline: Timeline, view: DocumentView): SvgElement {
   const steps = parallelOf(lanes, now);
   const most = Math.max(0, ...steps.map(({ count }) => count));
   const left = margin + labelWidth;
-  const at = (x: number, y: number) => ({ transform: `translate(${x} ${y})` });
+  const lanesTop = headHeight + axisHeight;
+  const labels = lanes.map((lane, place) => labelOf(lane, place, now, palette));
   return element(
     "svg",
     {
@@ -74,15 +75,11 @@ export function svgOf(timeline: Timeline, view: DocumentView): SvgElement {
     patterns(palette),
     element("rect", { width, height, fill: palette.background }),
     headOf(timeline, `${dayTime(extent.from)} · ${exactDuration(wholeMs)}`, most, palette),
-    element("g", at(margin, headHeight), ...columnHeads(palette)),
-    element("g", at(left, headHeight), axisOf(steps, chart)),
-    element(
-      "g",
-      at(margin, headHeight + axisHeight),
-      ...lanes.map((lane, place) => labelOf(lane, place, now, palette)),
-    ),
-    element("g", at(left, headHeight + axisHeight), lanesOf(lanes, chart)),
-    element("g", at(margin, height - legendHeight), ...legendOf(lanes, palette)),
+    groupAt(margin, headHeight, ...columnHeads(palette)),
+    groupAt(left, headHeight, axisOf(steps, chart)),
+    groupAt(margin, lanesTop, ...labels),
+    groupAt(left, lanesTop, lanesOf(lanes, chart)),
+    groupAt(margin, height - legendHeight, ...legendOf(lanes, palette)),
   );
 }
 
@@ -94,9 +91,7 @@ function headOf(
 ): SvgElement {
   const bold = { x: margin, y: 28, "font-size": 17, "font-weight": 600, fill: palette.foreground };
   const facts = joined([time, countsText(lanes.length, most), spentText(total)], " · ");
-  return element(
-    "g",
-    {},
+  return group(
     element("text", bold, fitted(title, 900, 9)),
     element("text", { x: margin, y: 48, fill: palette.quiet }, facts),
   );
@@ -126,24 +121,18 @@ function labelOf(lane: Lane, place: number, now: number, palette: Palette): SvgE
   const text = { y, fill: palette.foreground };
   const right = { ...text, "text-anchor": "end", fill: palette.quiet };
   const name = fitted(lane.title, columns.name - indent - 26, 6.4);
-  return element(
-    "g",
-    { transform: `translate(0 ${place * laneHeight})` },
+  const word = fitted(lane.word, columns.word - 4, 6.2);
+  const line = `M0 ${laneHeight - 0.5}H${labelWidth}`;
+  return groupAt(
+    0,
+    place * laneHeight,
     element("title", {}, laneLabel(lane, now)),
     signAt(lane.sign, indent + 7, laneHeight / 2, 14, palette),
     element("text", { ...text, x: indent + 20 }, name),
-    element(
-      "text",
-      { ...text, x: columns.name, fill: palette.quiet },
-      fitted(lane.word, columns.word - 4, 6.2),
-    ),
+    element("text", { ...text, x: columns.name, fill: palette.quiet }, word),
     element("text", { ...right, x: labelWidth - columns.cost - 8 }, tokensOf(lane.own)),
     element("text", { ...right, x: labelWidth - 12 }, money(lane.own.costUsd)),
-    element("path", {
-      d: `M0 ${laneHeight - 0.5}H${labelWidth}`,
-      stroke: palette.line,
-      "stroke-opacity": 0.5,
-    }),
+    element("path", { d: line, stroke: palette.line, "stroke-opacity": 0.5 }),
   );
 }
 
@@ -152,12 +141,8 @@ function legendOf(lanes: readonly Lane[], palette: Palette): SvgElement[] {
   let x = 0;
   return kindsOf(lanes).map((kind) => {
     const word = kind === "tool" ? "tool call" : spanWords[kind];
-    const entry = element(
-      "g",
-      { transform: `translate(${px(x)} 0)` },
-      swatchOf(kind, palette),
-      element("text", { x: 30, y: 13, fill: palette.quiet, "font-size": 11 }, word),
-    );
+    const text = { x: 30, y: 13, fill: palette.quiet, "font-size": 11 };
+    const entry = groupAt(px(x), 0, swatchOf(kind, palette), element("text", text, word));
     x += 30 + word.length * 6 + 18;
     return entry;
   });

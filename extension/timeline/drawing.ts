@@ -16,6 +16,15 @@ export function element(
   return { name, attributes, children };
 }
 
+export function group(...children: SvgElement[]): SvgElement {
+  return element("g", {}, ...children);
+}
+
+/** A group whose origin is at this place. */
+export function groupAt(x: number, y: number, ...children: SvgElement[]): SvgElement {
+  return element("g", { transform: `translate(${x} ${y})` }, ...children);
+}
+
 /** CSS colours of the picture, with one for each tone of a sign. */
 export interface Palette extends Record<Tone, string> {
   background: string;

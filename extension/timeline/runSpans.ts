@@ -1,19 +1,10 @@
 /** One run as spans of time: queued, running, waiting, and its end. Pure. */
-import type { Session, TerminalStatus } from "../../protocol/session.ts";
+import type { Session, TerminalStatus, WaitingFor } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
 import type { Period, RunHistory, Spent } from "./history.ts";
 
 export type SpanKind =
-  | "queued"
-  | "paused"
-  | "running"
-  | "stalled"
-  | "approval"
-  | "input"
-  | "children"
-  | "background"
-  | "retry"
-  | "unknown";
+  "queued" | "paused" | "running" | "stalled" | WaitingFor["kind"] | "retry" | "unknown";
 
 /** Times in epoch milliseconds. */
 export interface Span extends Period {

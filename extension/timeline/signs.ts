@@ -75,26 +75,15 @@ export function patterns(palette: Palette): SvgElement {
     children: { d: "M0 3H1.6", size: 4, width: 1.6 },
     background: { d: "M0 1H4M0 3H4", size: 4, width: 0.8 },
   };
-  return element(
-    "defs",
-    {},
-    ...Object.entries(lines).map(([kind, { d, size, width }]) =>
-      element(
-        "pattern",
-        {
-          id: `offshoot-${kind}`,
-          width: size,
-          height: size,
-          patternUnits: "userSpaceOnUse",
-        },
-        element("rect", { width: size, height: size, fill: palette.background }),
-        element("path", {
-          d,
-          fill: "none",
-          stroke: signColor(kind as SpanKind, palette),
-          "stroke-width": width,
-        }),
-      ),
-    ),
-  );
+  const all = Object.entries(lines).map(([kind, { d, size, width }]) => {
+    const square = { width: size, height: size };
+    const stroke = signColor(kind as SpanKind, palette);
+    return element(
+      "pattern",
+      { id: `offshoot-${kind}`, ...square, patternUnits: "userSpaceOnUse" },
+      element("rect", { ...square, fill: palette.background }),
+      element("path", { d, fill: "none", stroke, "stroke-width": width }),
+    );
+  });
+  return element("defs", {}, ...all);
 }

@@ -13,8 +13,8 @@ import type { PageMessage, PageState, ToPage } from "./pageMessages.ts";
 import { openWholeEvent, provideWholeEvents } from "./wholeEvents.ts";
 
 /** The selected rows in the view of the sub-agents. */
-export interface RowSelection {
-  selected(): readonly string[];
+interface Selection {
+  readonly tree: { readonly selection: readonly string[] };
   /** The one selected row; undefined for none and for several. */
   selectedRow(): Promise<string | undefined>;
 }
@@ -36,14 +36,14 @@ const previewKey = "offshoot.glance";
 /** Two clicks on a row within this time are a double click. */
 const doubleClickMs = 500;
 
-export function addTranscripts(services: Services, selection: RowSelection): void {
+export function addTranscripts(services: Services, view: Selection): void {
   const { context, client, start } = services;
   const transcripts = new Transcripts(services);
   let lastClick = { id: "", at: 0 };
 
   /** A click shows a preview, a double click keeps the page. */
   async function openRow(): Promise<void> {
-    const id = await selection.selectedRow();
+    const id = await view.selectedRow();
     if (id === undefined) return;
     if (services.model.get(id) === undefined) {
       return void (await commands.executeCommand("offshoot.view.showOlder", id));
@@ -57,7 +57,7 @@ export function addTranscripts(services: Services, selection: RowSelection): voi
   const add = (name: string, action: (sessionId: string) => Promise<void>) =>
     registerCommand(services, name, async (clicked?: string, rows?: string[]) => {
       const active = transcripts.activeId();
-      const chosen = active === undefined ? selection.selected() : [active];
+      const chosen = active === undefined ? view.tree.selection : [active];
       const ids = rows?.length ? rows : clicked === undefined ? chosen : [clicked];
       for (const id of ids) await action(id);
     });

@@ -52,25 +52,27 @@ export function addFilterCommands(
     options.change({ states: isAll ? [] : picked.map(({ value }) => value) });
   }
 
-  async function chooseScope(): Promise<void> {
-    const choices = choicesOf(scopes, options.current.scope);
-    const picked = await window.showQuickPick(choices, { title: "Which sub-agents to show" });
-    if (picked !== undefined) options.change({ scope: picked.value });
-  }
-
-  async function sort(): Promise<void> {
-    const choices = choicesOf(sortOrders, options.current.sort);
-    const picked = await window.showQuickPick(choices, { title: "Order of the sub-agents" });
-    if (picked !== undefined) options.change({ sort: picked.value });
-  }
-
   add("filter", filterByText);
   add("filterByState", filterByState);
   add("clearFilter", async () => options.change({ text: "", states: [] }));
-  add("scope", chooseScope);
+  add("scope", async () => {
+    const scope = await choose(scopes, options.current.scope, "Which sub-agents to show");
+    if (scope !== undefined) options.change({ scope });
+  });
   add("showAll", async () => options.change({ scope: "all" }));
-  add("sort", sort);
+  add("sort", async () => {
+    const sort = await choose(sortOrders, options.current.sort, "Order of the sub-agents");
+    if (sort !== undefined) options.change({ sort });
+  });
   add("showOlder", showOlder);
+}
+
+async function choose<Value extends string>(
+  labels: Readonly<Record<Value, string>>,
+  current: Value,
+  title: string,
+): Promise<Value | undefined> {
+  return (await window.showQuickPick(choicesOf(labels, current), { title }))?.value;
 }
 
 /** The choices; the current one is first and marked. */

@@ -17,8 +17,6 @@ import type { Foldings } from "./optionsStore.ts";
 import { sessionTooltip } from "./sessionTooltip.ts";
 import { olderBelow, type TreeRows } from "./treeRows.ts";
 
-export type SessionItems = TreeDataProvider<string> & Disposable;
-
 interface Options {
   rows: TreeRows;
   model: SessionModel;
@@ -32,7 +30,7 @@ const { None, Expanded, Collapsed } = TreeItemCollapsibleState;
 const collapsible = { no: None, open: Expanded, closed: Collapsed } as const;
 const mostPrompts = 500;
 
-export function createSessionItems(options: Options): SessionItems {
+export function createSessionItems(options: Options): TreeDataProvider<string> & Disposable {
   const { rows, model, client, foldings, ready } = options;
   const emitter = new EventEmitter<string[] | undefined>();
   const listening = rows.onDidChange((ids) => emitter.fire(ids && [...ids]));

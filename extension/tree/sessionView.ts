@@ -16,17 +16,6 @@ import { olderBelow, TreeRows, type Clock } from "./treeRows.ts";
 import { viewState } from "./viewState.ts";
 import { VisibleSessions } from "./visibleSessions.ts";
 
-export interface SessionView {
-  readonly view: TreeView<string>;
-  readonly visible: VisibleSessions;
-  /** Selects the row of a session and scrolls to it; does nothing where it has no row. */
-  reveal(sessionId: string): Promise<void>;
-  /** Ids of the selected rows. */
-  selected(): readonly string[];
-  /** The id of the one selected row, also right after a click; undefined for none and for several. */
-  selectedRow(): Promise<string | undefined>;
-}
-
 const updateEveryMs = 200;
 /** How long the editor may take to draw all rows anew. */
 const redrawMs = 2_000;
@@ -35,18 +24,7 @@ const withoutModel: readonly string[] = ["shell", "rehearsal"];
 /** A filter unfolds the rows above what it finds, but not a thousand. */
 const mostOpened = 30;
 
-export function addSessionView(services: Services, sync: SessionSync): SessionView {
-  const view = new View(services, sync);
-  return {
-    view: view.tree,
-    visible: view.visible,
-    reveal: (sessionId) => view.reveal(sessionId),
-    selected: () => view.tree.selection,
-    selectedRow: () => view.selectedRow(),
-  };
-}
-
-class View {
+export class SessionView {
   readonly tree: TreeView<string>;
   readonly visible: VisibleSessions;
   readonly #services: Services;
@@ -117,13 +95,15 @@ class View {
     this.#update();
   }
 
+  /** Selects the row of a session and scrolls to it; does nothing where it has no row. */
   async reveal(sessionId: string): Promise<void> {
     const isRow = this.visible.children(this.visible.parent(sessionId)).includes(sessionId);
     if (isRow) await this.#show(sessionId, { select: true, focus: false });
   }
 
-  /** While all rows are drawn anew, the editor reports an empty selection. */
+  /** The id of the one selected row, also right after a click; undefined for none and for several. */
   async selectedRow(): Promise<string | undefined> {
+    // While all rows are drawn anew, the editor reports an empty selection.
     if (this.tree.selection.length === 0) {
       await nextRead(this.#rows, redrawMs);
       await untilDrawn();

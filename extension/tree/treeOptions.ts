@@ -3,15 +3,9 @@ import type { Session } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
 import { needsPerson } from "../sessions/sessionWords.ts";
 
-export type Scope = "mine" | "workspace" | "all";
-export type SortOrder = "work" | "newest" | "state" | "cost" | "title";
-/** Groups of states, as people think of them. */
-export type StateGroup =
-  "needsYou" | "live" | "queued" | "paused" | "completed" | "failed" | "stopped";
-
 export interface TreeOptions {
-  scope: Scope;
-  sort: SortOrder;
+  scope: keyof typeof scopes;
+  sort: keyof typeof sortOrders;
   /** Searched in title, agent, model, folder and id, ignoring case; empty for everything. */
   text: string;
   /** Empty for every state. */
@@ -25,7 +19,8 @@ export const defaultOptions: TreeOptions = {
   states: [],
 };
 
-export const stateGroups: Readonly<Record<StateGroup, string>> = {
+/** Groups of states, as people think of them. */
+export const stateGroups = {
   needsYou: "Needs you",
   live: "Running or waiting",
   queued: "Queued or not started",
@@ -34,8 +29,9 @@ export const stateGroups: Readonly<Record<StateGroup, string>> = {
   failed: "Failed, timed out or interrupted",
   stopped: "Cancelled or skipped",
 };
+export type StateGroup = keyof typeof stateGroups;
 
-export const sortOrders: Readonly<Record<SortOrder, string>> = {
+export const sortOrders = {
   work: "In the order of the work",
   newest: "Newest first",
   state: "What needs you and what runs first",
@@ -43,7 +39,7 @@ export const sortOrders: Readonly<Record<SortOrder, string>> = {
   title: "By title",
 };
 
-export const scopes: Readonly<Record<Scope, string>> = {
+export const scopes = {
   mine: "Only mine: spawned from this window",
   workspace: "This workspace",
   all: "All",
@@ -53,7 +49,7 @@ export function isFiltered({ text, states }: TreeOptions): boolean {
   return text !== "" || states.length > 0;
 }
 
-export function stateGroupOf(session: Session): StateGroup {
+function stateGroupOf(session: Session): StateGroup {
   if (needsPerson(session)) return "needsYou";
   switch (session.status) {
     case "running":
@@ -86,7 +82,10 @@ export function matches(session: Session, { text, states }: TreeOptions): boolea
 }
 
 /** Siblings in an order; equal ones stay in the order of their creation. */
-export function sorted(siblings: readonly Session[], order: SortOrder): readonly Session[] {
+export function sorted(
+  siblings: readonly Session[],
+  order: TreeOptions["sort"],
+): readonly Session[] {
   if (order === "work") return siblings;
   if (order === "newest") return siblings.toReversed();
   return siblings.toSorted((a, b) => compare[order](a, b));

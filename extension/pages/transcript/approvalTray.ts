@@ -7,19 +7,14 @@ import { button, element, setHidden } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 import { valueView } from "./valueView.ts";
 
-export interface ApprovalTray {
-  element: HTMLElement;
-  update(approvals: readonly Approval[]): void;
-}
-
-export function approvalTray(context: PageContext): ApprovalTray {
+export function approvalTray(context: PageContext) {
   const cards = new Map<string, HTMLElement>();
   const root = element("section", { class: "tray", "aria-label": "Waits for you" });
   root.ariaLive = "polite";
   root.hidden = true;
   return {
     element: root,
-    update(approvals) {
+    update(approvals: readonly Approval[]): void {
       const open = new Set(approvals.map(({ id }) => id));
       for (const [id, card] of cards) {
         if (open.has(id)) continue;

@@ -3,16 +3,6 @@ import type { HeadFacts } from "../../transcript/pageMessages.ts";
 import { button, element, setHidden, setText } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 
-export interface Composer {
-  element: HTMLElement;
-  update(head: HeadFacts): void;
-  draft(): string;
-  setDraft(text: string): void;
-  sent(text: string): void;
-  notSent(text: string): void;
-  say(text: string, level: "info" | "error"): void;
-}
-
 interface Options {
   post: PageContext["post"];
   onChange: () => void;
@@ -20,7 +10,7 @@ interface Options {
   leave: () => void;
 }
 
-export function composer({ post, onChange, leave }: Options): Composer {
+export function composer({ post, onChange, leave }: Options) {
   const field = element("textarea", { "aria-label": "Message to the session" });
   field.rows = 1;
   const send = button("primary", "Send message", submit);
@@ -60,23 +50,23 @@ export function composer({ post, onChange, leave }: Options): Composer {
 
   return {
     element: root,
-    update(head) {
+    update(head: HeadFacts): void {
       setHidden(row, !head.canSend);
       field.placeholder = placeholderOf(head);
     },
     draft: () => field.value,
-    setDraft(text) {
+    setDraft(text: string): void {
       field.value = text;
       fit();
     },
-    sent(text) {
+    sent(text: string): void {
       send.disabled = false;
       field.value = "";
       fit();
       onChange();
       say(`Your message: ${text}`, "info");
     },
-    notSent(text) {
+    notSent(text: string): void {
       send.disabled = false;
       say(`Not sent: ${text}`, "error");
     },

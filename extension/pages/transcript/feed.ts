@@ -1,25 +1,8 @@
 /** The blocks in their order. Elements of known blocks stay, and so does the reader's place. */
 import type { Block } from "../../transcript/block.ts";
-import { blockView, type BlockView } from "./blockViews.ts";
 import { button, element, setHidden, setText } from "../elements/dom.ts";
+import { blockView, type BlockView } from "./blockViews.ts";
 import type { PageContext } from "./pageContext.ts";
-
-export interface Feed {
-  element: HTMLElement;
-  show(blocks: readonly Block[], place: "end" | "kept" | "start"): void;
-  /** The text that is shown where there are no blocks. */
-  setEmptyText(text: string): void;
-  /** How many events are not loaded; undefined where the reader is at the end. */
-  setMissed(count: number | undefined): void;
-  setEnding(node: HTMLElement | undefined): void;
-  /** Pixels above and below the visible part. */
-  room(): { above: number; below: number };
-  scrollToEnd(): void;
-  scrollToSeq(seq: number): void;
-  /** Number of the first visible event. */
-  seenSeq(): number;
-  focus(): void;
-}
 
 interface Options {
   context: PageContext;
@@ -38,23 +21,84 @@ interface Shown extends BlockView {
   revision: string;
 }
 
-export function createFeed({ context, onScroll, jumpToEnd, jumpToStart }: Options): Feed {
-  const shown = new Map<string, Shown>();
-  const empty = element("p", { class: "empty" });
-  const ending = element("div", { class: "ending" });
-  const list = element("div", { class: "blocks", role: "feed", "aria-label": "Transcript" });
-  const scroller = element("main", { class: "scroller" }, empty, list, ending);
-  scroller.tabIndex = -1;
-  const jump = button("jump", "Jump to the latest", jumpToEnd);
-  jump.hidden = true;
-  const root = element("div", { class: "feed" }, scroller, jump);
-  scroller.addEventListener("scroll", onScroll, { passive: true });
+export class Feed {
+  readonly element: HTMLElement;
+  readonly #context: PageContext;
+  readonly #shown = new Map<string, Shown>();
+  readonly #empty = element("p", { class: "empty" });
+  readonly #ending = element("div", { class: "ending" });
+  readonly #list = element("div", { class: "blocks", role: "feed", "aria-label": "Transcript" });
+  readonly #scroller: HTMLElement;
+  readonly #jump: HTMLButtonElement;
+
+  constructor({ context, onScroll, jumpToEnd, jumpToStart }: Options) {
+    this.#context = context;
+    this.#scroller = element("main", { class: "scroller", tabindex: "-1" });
+    this.#scroller.append(this.#empty, this.#list, this.#ending);
+    this.#scroller.addEventListener("scroll", onScroll, { passive: true });
+    this.#jump = button("jump", "Jump to the latest", jumpToEnd);
+    this.#jump.hidden = true;
+    this.element = element("div", { class: "feed" }, this.#scroller, this.#jump);
+    addKeys(this.#list, { jumpToEnd, jumpToStart });
+  }
+
+  show(blocks: readonly Block[], place: "end" | "kept" | "start"): void {
+    const before = place === "kept" ? this.#anchors() : [];
+    this.#draw(blocks);
+    setHidden(this.#empty, blocks.length > 0);
+    if (place === "end") this.scrollToEnd();
+    else if (place === "start") this.#scroller.scrollTop = 0;
+    else this.#keepPlace(before);
+  }
+
+  /** The text that is shown where there are no blocks. */
+  setEmptyText(text: string): void {
+    setText(this.#empty, text);
+  }
+
+  /** How many events are not loaded; undefined where the reader is at the end. */
+  setMissed(count: number | undefined): void {
+    setHidden(this.#jump, count === undefined);
+    const more = count === undefined || count === 0 ? "" : ` · ${count.toLocaleString()} more`;
+    setText(this.#jump, `Jump to the latest${more}`);
+  }
+
+  setEnding(node: HTMLElement | undefined): void {
+    this.#ending.replaceChildren(...(node === undefined ? [] : [node]));
+  }
+
+  /** Pixels above and below the visible part. */
+  room(): { above: number; below: number } {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    return { above: scrollTop, below: scrollHeight - scrollTop - clientHeight };
+  }
+
+  scrollToEnd(): void {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  scrollToSeq(seq: number): void {
+    const all = [...this.#shown.values()].map((view) => view.element);
+    all.findLast((one) => Number(one.dataset["seq"]) <= seq)?.scrollIntoView();
+  }
+
+  /** Number of the first visible event. */
+  seenSeq(): number {
+    const seqs = this.#anchors().map((anchor) => Number(anchor.element.dataset["seq"]));
+    // Messages to the session have no event number.
+    return seqs.find((seq) => seq > 0) ?? 1;
+  }
+
+  focus(): void {
+    const last = this.#list.lastElementChild;
+    if (last instanceof HTMLElement) last.focus();
+  }
 
   /** The places of the first visible blocks: one that is still there afterwards keeps its place. */
-  function anchors(): Anchor[] {
-    const top = scroller.getBoundingClientRect().top;
+  #anchors(): Anchor[] {
+    const top = this.#scroller.getBoundingClientRect().top;
     const found: Anchor[] = [];
-    for (const { element: one } of shown.values()) {
+    for (const { element: one } of this.#shown.values()) {
       const box = one.getBoundingClientRect();
       if (box.bottom <= top) continue;
       found.push({ element: one, top: box.top });
@@ -63,82 +107,33 @@ export function createFeed({ context, onScroll, jumpToEnd, jumpToStart }: Option
     return found;
   }
 
-  function keepPlace(before: readonly Anchor[]): void {
-    const kept = before.find((one) => one.element.isConnected);
+  #keepPlace(before: readonly Anchor[]): void {
+    const kept = before.find((anchor) => anchor.element.isConnected);
     if (kept === undefined) return;
-    scroller.scrollTop += kept.element.getBoundingClientRect().top - kept.top;
+    this.#scroller.scrollTop += kept.element.getBoundingClientRect().top - kept.top;
   }
 
-  function draw(blocks: readonly Block[]): void {
+  #draw(blocks: readonly Block[]): void {
     const keys = new Set(blocks.map(({ key }) => key));
-    for (const [key, view] of shown) {
-      if (keys.has(key)) continue;
-      view.element.remove();
-      shown.delete(key);
-    }
-    const inOrder = new Map<string, Shown>();
-    let next = list.firstElementChild;
-    for (const block of blocks) {
-      const view = viewOf(block);
-      inOrder.set(block.key, view);
+    for (const [key, view] of this.#shown) if (!keys.has(key)) view.element.remove();
+    const views = blocks.map((block) => [block.key, this.#viewOf(block)] as const);
+    let next = this.#list.firstElementChild;
+    for (const [, view] of views) {
       if (view.element === next) next = next.nextElementSibling;
-      else list.insertBefore(view.element, next);
+      else this.#list.insertBefore(view.element, next);
     }
-    shown.clear();
-    for (const [key, view] of inOrder) shown.set(key, view);
+    this.#shown.clear();
+    for (const [key, view] of views) this.#shown.set(key, view);
   }
 
-  function viewOf(block: Block): Shown {
-    const revision = revisionOf(block, context);
-    const known = shown.get(block.key);
-    if (known === undefined) return { ...blockView(block, context), revision };
-    if (known.revision !== revision) {
-      known.update(block);
-      known.revision = revision;
-    }
+  #viewOf(block: Block): Shown {
+    const revision = revisionOf(block, this.#context);
+    const known = this.#shown.get(block.key);
+    if (known === undefined) return { ...blockView(block, this.#context), revision };
+    if (known.revision !== revision) known.update(block);
+    known.revision = revision;
     return known;
   }
-
-  addKeys(list, { jumpToEnd, jumpToStart });
-
-  return {
-    element: root,
-    show(blocks, place) {
-      const before = place === "kept" ? anchors() : [];
-      draw(blocks);
-      setHidden(empty, blocks.length > 0);
-      if (place === "end") scroller.scrollTop = scroller.scrollHeight;
-      else if (place === "start") scroller.scrollTop = 0;
-      else keepPlace(before);
-    },
-    setEmptyText: (text) => setText(empty, text),
-    setMissed(count) {
-      setHidden(jump, count === undefined);
-      const more = count === undefined || count === 0 ? "" : ` · ${count.toLocaleString()} more`;
-      setText(jump, `Jump to the latest${more}`);
-    },
-    setEnding: (node) => ending.replaceChildren(...(node === undefined ? [] : [node])),
-    room: () => ({
-      above: scroller.scrollTop,
-      below: scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight,
-    }),
-    scrollToEnd() {
-      scroller.scrollTop = scroller.scrollHeight;
-    },
-    scrollToSeq(seq) {
-      const all = [...shown.values()].map((view) => view.element);
-      all.findLast((one) => Number(one.dataset["seq"]) <= seq)?.scrollIntoView();
-    },
-    seenSeq() {
-      const seqs = anchors().map(({ element: one }) => Number(one.dataset["seq"]));
-      // Messages to the session have no event number.
-      return seqs.find((seq) => seq > 0) ?? 1;
-    },
-    focus() {
-      const last = list.lastElementChild;
-      if (last instanceof HTMLElement) last.focus();
-    },
-  };
 }
 
 /** Includes what the block shows besides its events: the state of a child, the title of an approval. */

@@ -2,19 +2,7 @@
 import { button, element } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 
-export interface Foldable {
-  element: HTMLElement;
-  /** The line; it is a button. */
-  line: HTMLButtonElement;
-  /** Makes the body again, where it is unfolded. */
-  refresh(): void;
-}
-
-export function foldable(
-  key: string,
-  context: PageContext,
-  fill: (body: HTMLElement) => void,
-): Foldable {
+export function foldable(key: string, context: PageContext, fill: (body: HTMLElement) => void) {
   const { unfolded, onResize } = context;
   const body = element("div", { class: "body" });
   const line = button("fold", "", () => {
@@ -36,7 +24,8 @@ export function foldable(
   return {
     element: root,
     line,
-    refresh() {
+    /** Makes the body again, where it is unfolded. */
+    refresh(): void {
       if (unfolded.has(key)) fill(body);
     },
   };

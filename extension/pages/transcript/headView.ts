@@ -5,15 +5,10 @@ import { button, element, setHidden, setText } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 import { stateSign } from "./stateSign.ts";
 
-export interface HeadView {
-  element: HTMLElement;
-  update(head: HeadFacts): void;
-}
-
 /** Further children are only counted. */
 const mostChildren = 12;
 
-export function headView({ post }: Pick<PageContext, "post">): HeadView {
+export function headView({ post }: Pick<PageContext, "post">) {
   const path = element("nav", { class: "path", "aria-label": "Sessions above" });
   const state = element("span", { class: "state" });
   const title = element("h1");
@@ -73,7 +68,7 @@ export function headView({ post }: Pick<PageContext, "post">): HeadView {
 
   return {
     element: root,
-    update(head) {
+    update(head: HeadFacts): void {
       setText(title, visibleText(head.title));
       title.title = visibleText(head.title);
       const word = `${head.sign} ${head.state}`;

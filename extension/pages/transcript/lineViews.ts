@@ -23,8 +23,8 @@ export function lineOf(block: LineBlock, context: PageContext): (Node | string)[
       // The tray shows the title of an open approval.
       const isOpen = block.state === "requested";
       const what = title === undefined || isOpen ? "" : `: ${visibleText(title)}`;
-      const sign = stateSign(approvalSigns[block.state] ?? "approval");
-      return [sign, `${approvalWords[block.state] ?? visibleText(block.state)}${what}`];
+      const [sign, word] = approvalStates[block.state] ?? ["approval", visibleText(block.state)];
+      return [stateSign(sign), `${word}${what}`];
     }
     case "child": {
       const child = context.child(block.sessionId);
@@ -49,8 +49,8 @@ export function lineOf(block: LineBlock, context: PageContext): (Node | string)[
       ];
     case "wait": {
       const until = block.until === undefined ? "" : ` · ${shortDuration(block.until - block.at)}`;
-      const sign = stateSign(waitSigns[block.reason] ?? "background");
-      return [sign, `${waitWords[block.reason] ?? visibleText(block.reason)}${until}`];
+      const [sign, word] = waitReasons[block.reason] ?? ["background", visibleText(block.reason)];
+      return [stateSign(sign), `${word}${until}`];
     }
     case "run":
       return [element("span", { class: "rule" }), `Another run, ${clock(block.at)}`];
@@ -59,34 +59,21 @@ export function lineOf(block: LineBlock, context: PageContext): (Node | string)[
 
 const noteMarks = { info: "i", warning: "!", error: "✗" };
 
-const approvalWords: Record<string, string> = {
-  requested: "Asks for your approval",
-  allowOnce: "Allowed once",
-  allowAlways: "Allowed always",
-  denyOnce: "Denied",
-  denyAlways: "Denied always",
-  expired: "Nobody answered in time",
+type SignAndWord = readonly [sign: ShownState, word: string];
+
+const approvalStates: Readonly<Record<string, SignAndWord>> = {
+  requested: ["approval", "Asks for your approval"],
+  allowOnce: ["completed", "Allowed once"],
+  allowAlways: ["completed", "Allowed always"],
+  denyOnce: ["cancelled", "Denied"],
+  denyAlways: ["cancelled", "Denied always"],
+  expired: ["timeout", "Nobody answered in time"],
 };
 
-/** The signs of approvals that are not open any more. */
-const approvalSigns: Record<string, ShownState> = {
-  allowOnce: "completed",
-  allowAlways: "completed",
-  denyOnce: "cancelled",
-  denyAlways: "cancelled",
-  expired: "timeout",
-};
-
-const waitSigns: Record<string, ShownState> = {
-  children: "children",
-  input: "input",
-  background: "background",
-};
-
-const waitWords: Record<string, string> = {
-  children: "Waits for its sub-agents",
-  input: "Waits for a message",
-  background: "Waits for a background process",
+const waitReasons: Readonly<Record<string, SignAndWord>> = {
+  children: ["children", "Waits for its sub-agents"],
+  input: ["input", "Waits for a message"],
+  background: ["background", "Waits for a background process"],
 };
 
 const planMarks = { completed: "✓", in_progress: "", pending: "" };

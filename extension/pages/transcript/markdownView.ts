@@ -5,18 +5,13 @@ import { element } from "../elements/dom.ts";
 import { fileLink, linkedText, webLink } from "./linkedText.ts";
 import type { PageContext } from "./pageContext.ts";
 
-export interface MarkdownView {
-  element: HTMLElement;
-  update(text: string): void;
-}
-
 /** While a text grows, only its last part is made again, so that selections stay. */
-export function markdownView(context: PageContext): MarkdownView {
+export function markdownView(context: PageContext) {
   const root = element("div", { class: "markdown" });
   let shown: string[] = [];
   return {
     element: root,
-    update(text) {
+    update(text: string): void {
       const tokens = tokensOf(visibleText(text));
       const same = tokens.findIndex(({ raw }, place) => raw !== shown[place]);
       const from = same < 0 ? tokens.length : same;

@@ -12,7 +12,7 @@ import type {
 import { approvalTray } from "./approvalTray.ts";
 import { composer } from "./composer.ts";
 import { EventLoader } from "./eventLoader.ts";
-import { createFeed } from "./feed.ts";
+import { Feed } from "./feed.ts";
 import { emptyText, endingOf, headView } from "./headView.ts";
 import type { PageContext } from "./pageContext.ts";
 
@@ -34,7 +34,7 @@ export class SessionPage {
   readonly #approvals = new Map<string, Approval>();
   readonly #loader: EventLoader;
   readonly #head;
-  readonly #feed;
+  readonly #feed: Feed;
   readonly #tray;
   readonly #composer;
   readonly #resizes: ResizeObserver;
@@ -68,7 +68,7 @@ export class SessionPage {
       onChange: () => this.#drawSoon(),
       reader: () => this.#reader(),
     });
-    this.#feed = createFeed({
+    this.#feed = new Feed({
       context,
       onScroll: () => this.#scrolled(),
       jumpToEnd: () => this.#jumpToEnd(),
