@@ -68,7 +68,6 @@ export function addApprovalCommands(
   ];
 }
 
-/** The ids of the clicked row and of those that are selected with it, or of a clicked document. */
 function clickedIds(clicked: unknown, selected: unknown): string[] | undefined {
   const rows = Array.isArray(selected) ? selected.filter((one) => typeof one === "string") : [];
   if (rows.length > 0) return rows;

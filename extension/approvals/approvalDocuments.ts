@@ -133,7 +133,6 @@ export function createApprovalDocuments(
 const longestTitle = 80;
 const biggestFile = 4 * 1024 * 1024;
 
-/** The command itself; the rest of the tool's input follows as comments. */
 function commandText(command: string, more: Record<string, unknown>): string {
   const facts = Object.entries(more).map(
     ([name, value]) => `# ${name}: ${jsonOf(value).replaceAll("\n", "\n# ")}`,
@@ -152,7 +151,6 @@ async function textOfFile(path: string): Promise<string | undefined> {
   }
 }
 
-/** The approval of a tab with one document or diff. */
 function approvalIdOf({ input }: Tab): string | undefined {
   if (input instanceof TabInputTextDiff) return approvalIdIn(input.modified);
   return input instanceof TabInputText ? approvalIdIn(input.uri) : undefined;

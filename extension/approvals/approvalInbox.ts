@@ -10,7 +10,6 @@ type Answer = Omit<ParamsOf<"approval/respond">, "approvalId">;
 
 export interface ApprovalInbox {
   readonly open: OpenApprovals;
-  /** Opens what an approval asks for, in an editor. */
   show(approval: Approval): Promise<void>;
   /** Resolves also when the answer comes too late; rejects when it could not be sent. */
   answer(approvalId: string, answer: Answer): Promise<void>;

@@ -14,13 +14,10 @@ export interface ApprovalRow {
   purpose: string;
   /** Further lines of the tooltip, plain text. */
   facts: string[];
-  /** The exact command, where the action is one. */
   command?: string;
-  /** What a screen reader says. */
   accessibleLabel: string;
 }
 
-/** What tools of each kind do. */
 const toolKinds: Readonly<Record<string, { icon: string; purpose: string }>> = {
   edit: { icon: "edit", purpose: "change a file" },
   delete: { icon: "trash", purpose: "delete a file" },
@@ -61,7 +58,6 @@ export function approvalRow(approval: Approval): ApprovalRow {
   };
 }
 
-/** One sentence for a notification. */
 export function approvalSentence(approval: Approval): string {
   const { label, description, purpose } = approvalRow(approval);
   return `“${description}” wants to ${purpose}: ${shortened(label, longestTitle)}`;

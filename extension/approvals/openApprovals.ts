@@ -3,13 +3,11 @@ import type { Approval } from "../../protocol/approvals.ts";
 import { Listeners } from "../base/listeners.ts";
 
 export interface ApprovalChange {
-  /** Approvals that were not known before. */
   added: readonly Approval[];
   removed: readonly Approval[];
 }
 
 export class OpenApprovals {
-  /** The oldest first. */
   #open = new Map<string, Approval>();
   readonly #listeners = new Listeners<ApprovalChange>();
 
@@ -19,7 +17,6 @@ export class OpenApprovals {
     return this.#open.size;
   }
 
-  /** The oldest first. */
   all(): readonly Approval[] {
     return [...this.#open.values()];
   }

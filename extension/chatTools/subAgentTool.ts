@@ -13,7 +13,6 @@ export interface Confirmation {
 export interface SubAgentTool {
   name: string;
   input: z.ZodType;
-  /** What is shown while the tool works. */
   progress(input: unknown): string;
   /** Absent for a tool that only reads. */
   confirmation?(input: unknown): Confirmation;

@@ -8,7 +8,6 @@ import { stateWord } from "../sessions/sessionWords.ts";
 export interface Confirmation {
   message: string;
   detail: string;
-  /** Text of the button that confirms. */
   button: string;
   /** Text of the other button, where the editor's “Cancel” could be taken for the action. */
   dismiss?: string;
@@ -22,7 +21,6 @@ export function topmost(sessions: readonly Session[], model: SessionModel): Sess
   return sessions.filter((session) => !model.above(session).some(({ id }) => ids.has(id)));
 }
 
-/** The sub-agents in the subtrees that have not ended. */
 export function openIn(sessions: readonly Session[], model: SessionModel): Session[] {
   return subtreesOf(sessions, model).filter(
     (session) => session.kind === "child" && !isTerminal(session),

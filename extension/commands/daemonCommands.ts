@@ -10,7 +10,6 @@ import { diagnosisText } from "./documentTexts.ts";
 import type { SessionDocuments } from "./sessionDocuments.ts";
 
 export interface FrontProgram {
-  /** Path of the front's bundle. */
   front: string;
   args: () => readonly string[];
 }

@@ -6,7 +6,6 @@ import type { OfferedModel } from "../../protocol/models.ts";
 export interface ModelChoices {
   /** The model in the settings. It cannot be used now, for instance because its key is missing. */
   preset: string | undefined;
-  /** The model that was chosen last in this workspace. */
   last: string | undefined;
   /** The models that the editor lends; their ids lack `vscode/`. */
   offered: readonly OfferedModel[];
@@ -16,7 +15,6 @@ export interface ModelChoices {
 
 interface ModelItem extends QuickPickItem {
   model?: string;
-  /** A command that leads to other choices, with its arguments. */
   command?: readonly [name: string, ...given: string[]];
 }
 

@@ -16,7 +16,6 @@ import { oneLine } from "../base/text.ts";
 export type DocumentKind = "result" | "events" | "cost" | "diagnosis";
 
 export interface SessionDocuments extends Disposable {
-  /** Opens a document with its present text. */
   open(kind: DocumentKind, title: string, sessionId?: string): Promise<void>;
 }
 

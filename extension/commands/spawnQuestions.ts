@@ -10,13 +10,13 @@ import {
 import type { AgentInfo } from "../../protocol/daemon.ts";
 import type { Limits } from "../../protocol/session.ts";
 import { joined, oneLine } from "../base/text.ts";
+import { showInputBox } from "../editor/inputBox.ts";
 import { limitsExample, parseLimits } from "./limitsText.ts";
 import { askForModel, needsModel, type ModelChoices } from "./modelQuestion.ts";
 import { aboutText, type SpawnAbout } from "./spawnPrompt.ts";
 
 export interface SpawnQuestions {
   agents: readonly AgentInfo[];
-  /** Faults in the configuration. */
   faults: readonly string[];
   about: SpawnAbout;
   parentTitle?: string;
@@ -125,48 +125,38 @@ function promptBox(
   asked: { typed: string; limits: string },
 ): Promise<"done" | "limits" | "earlier" | "back" | undefined> {
   const { about, earlier } = questions;
-  const box = window.createInputBox();
   const earlierButton = { iconPath: new ThemeIcon("history"), tooltip: "Earlier prompts" };
   const limitsButton = { iconPath: new ThemeIcon("dashboard"), tooltip: "Limits" };
-  box.title = titleOf(questions, agent);
   const asks = agent === "shell" ? "A shell command." : "What should it do?";
-  box.placeholder =
-    about.kind === "selection" ? `${asks} Empty: the selection is the prompt.` : asks;
   const facts = [
     aboutText(about) && `about ${aboutText(about)}`,
     asked.limits && `at most ${asked.limits}`,
   ];
-  box.prompt = joined(facts, ", ");
-  box.value = asked.typed;
-  box.ignoreFocusOut = true;
-  box.buttons = [
-    QuickInputButtons.Back,
-    ...(earlier.length > 0 ? [earlierButton] : []),
-    limitsButton,
-  ];
-  return new Promise((resolve) => {
+  return showInputBox((box, close) => {
     const leave = (next: "done" | "limits" | "earlier" | "back") => {
       asked.typed = box.value.trim();
-      resolve(next);
-      box.hide();
+      close(next);
     };
+    box.title = titleOf(questions, agent);
+    box.placeholder =
+      about.kind === "selection" ? `${asks} Empty: the selection is the prompt.` : asks;
+    box.prompt = joined(facts, ", ");
+    box.value = asked.typed;
+    box.ignoreFocusOut = true;
+    box.buttons = [
+      QuickInputButtons.Back,
+      ...(earlier.length > 0 ? [earlierButton] : []),
+      limitsButton,
+    ];
     box.onDidAccept(() => {
-      if (box.value.trim() === "" && about.kind !== "selection") {
-        box.validationMessage = "Say what it should do.";
-        return;
-      }
-      leave("done");
+      if (box.value.trim() !== "" || about.kind === "selection") leave("done");
+      else box.validationMessage = "Say what it should do.";
     });
     box.onDidChangeValue(() => (box.validationMessage = undefined));
     box.onDidTriggerButton((button) => {
       if (button === limitsButton) leave("limits");
       else leave(button === earlierButton ? "earlier" : "back");
     });
-    box.onDidHide(() => {
-      resolve(undefined);
-      box.dispose();
-    });
-    box.show();
   });
 }
 

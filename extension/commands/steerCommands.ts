@@ -1,9 +1,10 @@
 /** Commands that change or await runs: cancel, pause, resume, run again, send a message, wait. */
-import { CancellationError, ProgressLocation, QuickInputButtons, ThemeIcon, window } from "vscode";
+import { CancellationError, ProgressLocation, ThemeIcon, window } from "vscode";
 import type { ResultOf } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
 import { isLive } from "../../protocol/states.ts";
 import { oneLine, plural } from "../base/text.ts";
+import { showInputBox } from "../editor/inputBox.ts";
 import { ableOf, commandAdder, forAll, isConfirmed, type CommandServices } from "./commandSet.ts";
 import { confirmCancel, openIn, topmost } from "./confirmations.ts";
 import { runAgain } from "./runAgain.ts";
@@ -82,31 +83,21 @@ function askForMessage(
     sessions.length === 1 && first
       ? oneLine(first.title, 60)
       : plural(sessions.length, "sub-agent");
-  const box = window.createInputBox();
-  box.title = `Message to ${to}`;
-  box.placeholder = "Enter sends it";
   const interruptButton = {
     iconPath: new ThemeIcon("debug-stop"),
     tooltip: "Interrupt what it does now, and send",
   };
-  const isAnyLive = sessions.some(({ status }) => status === "running" || status === "suspended");
-  box.buttons = isAnyLive ? [interruptButton] : [];
-  return new Promise((resolve) => {
-    const done = (interrupt: boolean) => {
+  const isAnyLive = sessions.some((session) => isLive(session));
+  return showInputBox((box, close) => {
+    const send = (interrupt: boolean) => {
       const text = box.value.trim();
-      if (text === "") return;
-      resolve({ text, interrupt });
-      box.hide();
+      if (text !== "") close({ text, interrupt });
     };
-    box.onDidAccept(() => done(false));
-    box.onDidTriggerButton((button) => {
-      if (button !== QuickInputButtons.Back) done(true);
-    });
-    box.onDidHide(() => {
-      resolve(undefined);
-      box.dispose();
-    });
-    box.show();
+    box.title = `Message to ${to}`;
+    box.placeholder = "Enter sends it";
+    box.buttons = isAnyLive ? [interruptButton] : [];
+    box.onDidAccept(() => send(false));
+    box.onDidTriggerButton(() => send(true));
   });
 }
 

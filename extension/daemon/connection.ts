@@ -21,12 +21,10 @@ export interface Connection {
   readonly client: LanguageClient;
   /** Resolves when the connection has ended without `stop`. */
   readonly lost: Promise<void>;
-  /** Ends the connection; never rejects. */
   stop(): Promise<void>;
 }
 
 interface Options {
-  /** Path of the front's bundle. */
   front: string;
   /** Arguments besides `--stdio`, such as `--state-dir`. */
   args: readonly string[];

@@ -90,7 +90,6 @@ export class DaemonClient {
     return result;
   }
 
-  /** Notifies the daemon, if it is connected. */
   notify<M extends keyof ClientNotifications>(
     method: M,
     params: z.infer<ClientNotifications[M]["params"]>,

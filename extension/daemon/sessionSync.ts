@@ -58,12 +58,10 @@ export class SessionSync {
     return this.#isUpToDate;
   }
 
-  /** Whether there are older sessions that are not in the model. */
   get hasOlder(): boolean {
     return this.#cursor !== undefined;
   }
 
-  /** Adds the next page of older sessions to the model. */
   async loadOlder(): Promise<void> {
     const cursor = this.#cursor;
     if (cursor === undefined) return;

@@ -7,7 +7,6 @@ export function workspacePaths(): string[] {
 }
 
 interface NewFile {
-  /** Title of the dialog. */
   dialog: string;
   /** What the file is about; its proposed name is made from this. */
   about: string;

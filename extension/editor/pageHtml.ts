@@ -2,7 +2,6 @@
 
 export interface PageParts {
   title: string;
-  /** The session that the page shows. */
   sessionId: string;
   cspSource: string;
   nonce: string;

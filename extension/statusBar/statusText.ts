@@ -16,7 +16,6 @@ export interface StatusFacts {
 export interface StatusText {
   /** With icons, for the status bar; empty when there is nothing to say. */
   text: string;
-  /** Lines of the tooltip. */
   lines: string[];
   accessibleLabel: string;
 }

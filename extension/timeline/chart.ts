@@ -10,7 +10,6 @@ import { isThin, signAt, signColor, spanStyle } from "./signs.ts";
 import { elapsed, exactDuration, type Item } from "./words.ts";
 
 export interface ChartView {
-  /** Pixels. */
   width: number;
   /** The visible part, in shown milliseconds of the scale. */
   from: number;
@@ -63,7 +62,6 @@ export function axisOf(steps: readonly Step[], view: ChartView): SvgElement {
   );
 }
 
-/** Lanes one below the other, the first one at the top. */
 export function lanesOf(lanes: readonly Lane[], view: ChartView): SvgElement {
   return group(
     ...gridOf(view, lanes.length * laneHeight),

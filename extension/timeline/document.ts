@@ -19,7 +19,6 @@ import {
 } from "./words.ts";
 
 export interface DocumentView {
-  /** Pixels of the whole picture. */
   width: number;
   now: number;
   idleTime: "shown" | "skipped";
@@ -136,7 +135,6 @@ function labelOf(lane: Lane, place: number, now: number, palette: Palette): SvgE
   );
 }
 
-/** The meaning of the spans that the picture has. */
 function legendOf(lanes: readonly Lane[], palette: Palette): SvgElement[] {
   let x = 0;
   return kindsOf(lanes).map((kind) => {

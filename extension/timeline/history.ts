@@ -30,11 +30,9 @@ export interface RunHistory {
   startedAt?: number;
   endedAt?: number;
   status?: TerminalStatus;
-  /** The reason for its end. */
   why?: string;
   firstEventAt?: number;
   lastEventAt?: number;
-  /** The last heartbeat. */
   aliveAt?: number;
   /** The core died during the run: only the time when that was found is known. */
   isLost?: boolean;
@@ -72,7 +70,6 @@ export const noHistory: SessionHistory = {
   spent: { tokens: 0, costUsd: 0 },
 };
 
-/** Tool calls that are kept of one session. */
 export const mostTools = 5_000;
 export const longestText = 160;
 /** The reason of a run whose core has died. */

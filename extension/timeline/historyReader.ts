@@ -79,7 +79,6 @@ export class HistoryReader {
     return readUpTo < Math.min(lastSeq, mostEvents);
   }
 
-  /** Returns whether there may be more events. */
   async #readPage(sessionId: string): Promise<boolean> {
     const after = this.#histories.get(sessionId)?.readUpTo ?? 0;
     const page = await this.#options.events({ sessionId, after, limit: pageSize });

@@ -4,7 +4,6 @@ import type { Lane } from "./lanes.ts";
 
 export type IdleTime = "shown" | "skipped";
 
-/** Extension → page. */
 export interface LanesMessage {
   type: "lanes";
   title: string;
@@ -17,7 +16,6 @@ export interface LanesMessage {
   changed: LaneChange[];
 }
 
-/** Page → extension. */
 export type PageMessage =
   | { type: "ready" }
   | { type: "visible"; sessionIds: string[] }

@@ -9,7 +9,6 @@ export const panelType = "offshoot.timeline";
 
 export interface TimelinePanel {
   reveal(): void;
-  /** Whether the page shows idle time. */
   idleTime(): IdleTime;
   /** The feed of the page, which knows what the page has shown. */
   feed: TreeFeed;

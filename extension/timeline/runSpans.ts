@@ -6,7 +6,6 @@ import type { Period, RunHistory, Spent } from "./history.ts";
 export type SpanKind =
   "queued" | "paused" | "running" | "stalled" | WaitingFor["kind"] | "retry" | "unknown";
 
-/** Times in epoch milliseconds. */
 export interface Span extends Period {
   kind: SpanKind;
   /** The sides that are not known exactly: the run lasted longer than is shown. */

@@ -21,7 +21,6 @@ export interface Gap {
 export interface TimeScale {
   /** The start of the picture in epoch milliseconds: elapsed times are counted from it. */
   start: number;
-  /** The whole in shown milliseconds. */
   length: number;
   /** Converts epoch milliseconds to shown milliseconds; a time in a break becomes the break. */
   shown(at: number): number;
@@ -98,7 +97,6 @@ export function parallelOf(lanes: readonly Lane[], now: number): Step[] {
   return steps;
 }
 
-/** The scale without the gaps. */
 export function timeScale({ from, to }: Extent, gaps: readonly Gap[]): TimeScale {
   const breaks: TimeScale["breaks"] = [];
   let left = 0;

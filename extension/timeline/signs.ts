@@ -37,7 +37,6 @@ export function signAt(sign: SignName, x: number, y: number, size: number, palet
   });
 }
 
-/** How a span is filled, and how its edge is drawn. */
 export function spanStyle(kind: SpanKind, palette: Palette): Record<string, string | number> {
   const color = signColor(kind, palette);
   const edge = { stroke: color, "stroke-width": 1 };

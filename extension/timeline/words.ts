@@ -33,22 +33,14 @@ export function exactDuration(milliseconds: number): string {
 /** A time on the axis, as exact as the step between two: `0`, `1.25s`, `2m 30s`, `1h 05m`. */
 export function elapsed(milliseconds: number, stepMs: number): string {
   if (milliseconds === 0) return "0";
-  if (milliseconds < 60_000) {
-    if (milliseconds < 1_000 && stepMs < 1_000) return `${milliseconds}ms`;
-    return `${Number((milliseconds / 1_000).toFixed(3))}s`;
-  }
-  const seconds = Math.floor(milliseconds / 1_000);
-  const [s, m, h] = [seconds % 60, Math.floor(seconds / 60) % 60, Math.floor(seconds / 3_600) % 24];
-  const d = Math.floor(seconds / 86_400);
-  const fraction =
-    milliseconds % 1_000 === 0 ? "" : `.${String(milliseconds % 1_000).padStart(3, "0")}`;
-  const parts = [
-    ...(d > 0 ? [`${d}d`] : []),
-    ...(h > 0 ? [`${h}h`] : []),
-    ...(m > 0 ? [`${m}m`] : []),
-    ...(s > 0 || fraction !== "" ? [`${s}${fraction.replace(/0+$/, "")}s`] : []),
-  ];
-  return parts.join(" ");
+  if (milliseconds < 1_000 && stepMs < 1_000) return `${milliseconds}ms`;
+  let rest = milliseconds;
+  const shown = Object.entries({ d: 86_400_000, h: 3_600_000, m: 60_000 }).map(([unit, ms]) => {
+    const count = Math.floor(rest / ms);
+    rest -= count * ms;
+    return count > 0 ? `${count}${unit}` : "";
+  });
+  return joined([...shown, rest > 0 ? `${Number((rest / 1_000).toFixed(3))}s` : ""], " ");
 }
 
 const halfDayMs = 12 * 3_600_000;
@@ -189,7 +181,6 @@ export function timesOf({ spans }: Lane, now: number): string[] {
     .map(([kind, ms]) => `${spanWords[kind]} ${exactDuration(ms)}`);
 }
 
-/** Describes a whole lane. */
 export function describeLane(lane: Lane, now: number): Description {
   const { sign, title, word, agent, why, own, tree, tools, omittedTools, read } = lane;
   const ownText = spentText(own);

@@ -11,14 +11,11 @@ export interface BlockBase {
   /** Number of its first event; 0 for a message that was sent to the session. */
   seq: number;
   at: number;
-  /** The texts that are shown only in part. */
   cuts: Cut[];
 }
 
 export interface Cut {
-  /** Number of the event with the whole text. */
   seq: number;
-  /** Characters of the whole text. */
   length: number;
   /** Which text of the block it is, where it has several. */
   part?: "input" | "output";
@@ -27,7 +24,6 @@ export interface Cut {
 export interface TextBlock extends BlockBase {
   kind: "message" | "thought";
   text: string;
-  /** More text may come. */
   isOpen: boolean;
 }
 
@@ -48,7 +44,6 @@ export interface ToolBlock extends BlockBase {
   /** The output of the running call; only the end of it where it is long. */
   output: string;
   isOutputCut: boolean;
-  /** The result of the completed call. */
   result: unknown;
   /** `lost`: the run ended without a result of the call. */
   status: "running" | "completed" | "failed" | "denied" | "cancelled" | "lost";
@@ -73,7 +68,6 @@ export type Block =
   | (BlockBase & { kind: "wait"; reason: string; until?: number })
   | (BlockBase & { kind: "run"; runId: string });
 
-/** What is being built. */
 export interface Fold {
   /** Ordered by the first event of each. */
   blocks: Block[];
@@ -81,7 +75,6 @@ export interface Fold {
   /** The pieces since the last whole message: several where thoughts stand between them. */
   openTexts: TextBlock[];
   runId: string;
-  /** Whether the last event was a thought. */
   isThinking: boolean;
 }
 

@@ -2,7 +2,7 @@
 import { ProgressLocation, window, workspace } from "vscode";
 import type { Caller } from "../daemon/daemonClient.ts";
 import { askForFile } from "../editor/folders.ts";
-import { createSessionReader } from "./sessionReader.ts";
+import { SessionReader } from "./sessionReader.ts";
 import { transcriptMarkdown } from "./wholeTranscript.ts";
 import { writeFile } from "./writeFile.ts";
 
@@ -18,7 +18,7 @@ export async function exportTranscript(client: Caller, sessionId: string): Promi
     cancellable: true,
   };
   const isWhole = await window.withProgress(options, (_progress, token) => {
-    const reader = createSessionReader(client, sessionId);
+    const reader = new SessionReader(client, sessionId);
     const texts = transcriptMarkdown(session, reader);
     return writeFile(uri.fsPath, texts, () => token.isCancellationRequested);
   });

@@ -20,7 +20,6 @@ interface Given {
 }
 
 export function headFacts({ session, usage, model, isGone, now }: Given): HeadFacts {
-  const abilities = isGone ? [] : abilitiesOf(session, nothingBelow);
   const facts = [
     session.agent,
     session.model ?? "",
@@ -38,11 +37,7 @@ export function headFacts({ session, usage, model, isGone, now }: Given): HeadFa
     path: model.above(session).map(linkOf).toReversed(),
     children: model.children(session.id).map(linkOf),
     isOpen: !isGone && !isTerminal(session),
-    canCancel: abilities.includes("cancel"),
-    canPause: abilities.includes("pause"),
-    canResume: abilities.includes("resume"),
-    canRunAgain: abilities.includes("retry"),
-    canSend: abilities.includes("send"),
+    abilities: isGone ? [] : abilitiesOf(session, nothingBelow),
     isRoot: session.kind === "root",
     isGone,
   };

@@ -13,7 +13,7 @@ import type { DaemonClient } from "../daemon/daemonClient.ts";
 import type { SessionModel } from "../sessions/sessionModel.ts";
 import { headFacts } from "./headFacts.ts";
 import type { FromPage, HeadCommand, ToPage } from "./pageMessages.ts";
-import { createSessionReader, type SessionReader } from "./sessionReader.ts";
+import { SessionReader } from "./sessionReader.ts";
 import { cutText, mapTexts } from "./shownEvents.ts";
 
 /** What only the editor can do. */
@@ -66,7 +66,7 @@ export class PageHost {
 
   constructor(options: Options) {
     this.#options = options;
-    this.#reader = createSessionReader(options.client, options.sessionId);
+    this.#reader = new SessionReader(options.client, options.sessionId);
     this.#listening = this.#listen();
     // The head says how long the run has taken.
     this.#ticking = setInterval(() => {

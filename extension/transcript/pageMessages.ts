@@ -2,6 +2,7 @@
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Approval, ApprovalDecision } from "../../protocol/approvals.ts";
 import type { SessionStatus } from "../../protocol/session.ts";
+import type { Ability } from "../sessions/abilities.ts";
 import type { ShownState } from "../sessions/stateSigns.ts";
 
 /** An event as the page gets it, with its longest texts cut. */
@@ -10,7 +11,6 @@ export interface ShownEvent extends StoredEvent {
   wholeLength?: number;
 }
 
-/** A message that was sent to the session. */
 export interface SentMessage {
   n: number;
   at: number;
@@ -24,7 +24,6 @@ export interface SessionLink {
   sign: ShownState;
 }
 
-/** What the head of the page shows. */
 export interface HeadFacts {
   title: string;
   status: SessionStatus;
@@ -39,30 +38,20 @@ export interface HeadFacts {
   /** From the root to the parent. */
   path: SessionLink[];
   children: SessionLink[];
-  /** The session has not ended. */
   isOpen: boolean;
-  canCancel: boolean;
-  canPause: boolean;
-  canResume: boolean;
-  canRunAgain: boolean;
-  /** False for a session that an outside agent started. */
-  canSend: boolean;
+  /** What can be done with the session itself. */
+  abilities: readonly Ability[];
   /** A root holds sub-agents and has no runs. */
   isRoot: boolean;
   isGone: boolean;
 }
 
-export type ToPage =
-  | ToSessionPage
-  /** The page shows this session from now on. */
-  | { type: "become"; sessionId: string };
+export type ToPage = ToSessionPage | { type: "become"; sessionId: string };
 
 export type ToSessionPage =
   | { type: "head"; head: HeadFacts }
-  /** All messages, oldest first. */
   | { type: "messages"; messages: SentMessage[] }
   | { type: "approvals"; approvals: Approval[] }
-  /** The number of the last event. */
   | { type: "news"; lastSeq: number }
   /** Answers `read`; with fewer events where they are large. */
   | { type: "events"; asked: number; events: ShownEvent[]; lastSeq: number }
@@ -79,7 +68,6 @@ export type FromPage =
   /** The answer has the same number `asked`. */
   | { type: "read"; asked: number; after: number; limit: number }
   | { type: "send"; text: string }
-  /** A button of the head was pressed. */
   | { type: "do"; command: HeadCommand }
   /** The reader has begun to write: the page is no preview any more. */
   | { type: "keep" }
@@ -90,7 +78,6 @@ export type FromPage =
   | { type: "openSession"; sessionId: string }
   | { type: "openFile"; path: string; line?: number; column?: number }
   | { type: "openLink"; url: string }
-  /** Opens one event with its whole text. */
   | { type: "openEvent"; seq: number };
 
 /** A message with its session: a panel may show one session after another. */

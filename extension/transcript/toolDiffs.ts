@@ -17,7 +17,6 @@ export function toolDiffs(does: string, input: unknown, result: unknown): ToolDi
   return done.length > 0 ? done : requestedDiffs(does, fieldsOf(input) ?? {});
 }
 
-/** How many lines are added and removed. */
 export function diffCounts(diffs: readonly ToolDiff[]): { added: number; removed: number } {
   const lines = diffs.flatMap(({ diff }) => diffLines(diff));
   const count = (kind: DiffLine["kind"]) => lines.filter((line) => line.kind === kind).length;

@@ -12,7 +12,6 @@ import { PageHost, type EditorActions } from "./pageHost.ts";
 import type { PageMessage, PageState, ToPage } from "./pageMessages.ts";
 import { openWholeEvent, provideWholeEvents } from "./wholeEvents.ts";
 
-/** The selected rows in the view of the sub-agents. */
 interface Selection {
   readonly tree: { readonly selection: readonly string[] };
   /** The one selected row; undefined for none and for several. */
@@ -111,7 +110,6 @@ class Transcripts {
     loadPage(panel, this.#services.context, "transcript", sessionId);
   }
 
-  /** The session of the transcript with the keyboard focus. */
   activeId(): string | undefined {
     return [...this.#pages].find(([, { panel }]) => panel.active)?.[0];
   }

@@ -4,7 +4,7 @@
  */
 import { Uri, window, workspace, type Disposable, type ViewColumn } from "vscode";
 import type { Services } from "../editor/services.ts";
-import { createSessionReader } from "./sessionReader.ts";
+import { SessionReader } from "./sessionReader.ts";
 import { textOfEvent } from "./wholeText.ts";
 
 const scheme = "offshoot-event";
@@ -14,7 +14,7 @@ export function provideWholeEvents({ client, start }: Services): Disposable {
     async provideTextDocumentContent({ path }) {
       const [, sessionId = "", seq] = path.split("/");
       await start();
-      const stored = await createSessionReader(client, sessionId).wholeEvent(Number(seq));
+      const stored = await new SessionReader(client, sessionId).wholeEvent(Number(seq));
       return stored === undefined ? "This is not kept any more." : textOfEvent(stored.event);
     },
   });

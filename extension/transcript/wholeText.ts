@@ -1,7 +1,6 @@
 /** Values of events as text. Pure. */
 import type { AgentEvent } from "../../protocol/events.ts";
 
-/** The whole text of an event. */
 export function textOfEvent(event: AgentEvent): string {
   switch (event.type) {
     case "message":

@@ -1,6 +1,7 @@
 /** The commands that choose what the view shows, and in which order. */
 import { window, type QuickPickItem } from "vscode";
 import { registerCommand } from "../editor/commands.ts";
+import { showInputBox } from "../editor/inputBox.ts";
 import type { Services } from "../editor/services.ts";
 import type { OptionsStore } from "./optionsStore.ts";
 import { scopes, sortOrders, stateGroups } from "./treeOptions.ts";
@@ -18,26 +19,16 @@ export function addFilterCommands(
     services.context.subscriptions.push(registerCommand(services, name, action));
 
   /** The rows follow while a person types; Escape restores the text before. */
-  function filterByText(): Promise<void> {
+  async function filterByText(): Promise<void> {
     const before = options.current.text;
-    const box = window.createInputBox();
-    box.title = "Show sub-agents with this text";
-    box.placeholder = "in title, agent, model, folder or id";
-    box.value = before;
-    return new Promise((resolve) => {
-      let isAccepted = false;
+    const accepted = await showInputBox<true>((box, close) => {
+      box.title = "Show sub-agents with this text";
+      box.placeholder = "in title, agent, model, folder or id";
+      box.value = before;
       box.onDidChangeValue((text) => options.change({ text: text.trim() }));
-      box.onDidAccept(() => {
-        isAccepted = true;
-        box.hide();
-      });
-      box.onDidHide(() => {
-        if (!isAccepted && options.current.text !== before) options.change({ text: before });
-        box.dispose();
-        resolve();
-      });
-      box.show();
+      box.onDidAccept(() => close(true));
     });
+    if (!accepted && options.current.text !== before) options.change({ text: before });
   }
 
   async function filterByState(): Promise<void> {

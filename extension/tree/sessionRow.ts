@@ -26,7 +26,6 @@ export interface SessionRow {
   icon: string;
   /** Id of a theme colour; absent: the default. */
   color?: string;
-  /** What a screen reader says. */
   accessibleLabel: string;
   /** For `when` clauses of menus: `session.running;cancel;send;` or `root;cancel;`. */
   contextValue: string;
@@ -36,9 +35,7 @@ export interface SessionRow {
 export interface RowFacts {
   /** Epoch milliseconds. */
   now: number;
-  /** How many rows are right below it. */
   childCount: number;
-  /** The states of the sessions below it. */
   below: Below;
   /** Formats a time of the day, such as 14:03. */
   timeOfDay: (at: number) => string;

@@ -8,9 +8,7 @@ import { costText, stateWord } from "../sessions/sessionWords.ts";
 
 export interface TooltipFacts {
   now: number;
-  /** The first message of the session, where it could be read. */
   prompt: string | undefined;
-  /** Whether there are sessions below it. */
   hasChildren: boolean;
 }
 

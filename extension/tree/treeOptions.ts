@@ -19,7 +19,6 @@ export const defaultOptions: TreeOptions = {
   states: [],
 };
 
-/** Groups of states, as people think of them. */
 export const stateGroups = {
   needsYou: "Needs you",
   live: "Running or waiting",

@@ -22,7 +22,6 @@ export interface Clock {
 interface Options {
   model: SessionModel;
   visible: VisibleSessions;
-  /** Whether there are older sessions that are not in the model. */
   hasOlder: () => boolean;
   clock: Clock;
 }
@@ -70,10 +69,8 @@ export class TreeRows {
 
   /** Called with the ids of rows to read again, with everything below them; undefined: all rows. */
   readonly onDidChange = this.#changed.add;
-  /** Called when the editor has read a row. */
   readonly onDidRead = this.#read.add;
 
-  /** Ids of the rows at the top, or below one. */
   children(parentId: string | undefined): readonly string[] {
     const list = this.#listNow(parentId);
     this.#lists.set(parentId, list);
@@ -116,7 +113,6 @@ export class TreeRows {
     this.#cancelTick ??= clock.later(() => this.#tick(), tickMs);
   }
 
-  /** Another scope, filter or order was chosen. */
   changeAll(): void {
     this.#options.visible.changed();
     this.#isAllDirty = true;

@@ -8,7 +8,6 @@ import { isFiltered, matches, sorted, type TreeOptions } from "./treeOptions.ts"
 interface Options {
   model: SessionModel;
   options: () => TreeOptions;
-  /** Paths of the workspace's folders. */
   folders: () => readonly string[];
   realPaths: RealPaths;
   /** Whether this window has spawned the session. */
@@ -44,7 +43,6 @@ export class VisibleSessions {
     return Math.max(0, this.#list(parentId).length - this.#mostOf(parentId));
   }
 
-  /** The row above; undefined at the top. */
   parent(sessionId: string): string | undefined {
     const { model } = this.#given;
     const parentId = model.get(sessionId)?.parentId ?? undefined;
@@ -52,7 +50,6 @@ export class VisibleSessions {
     return isBelowRoot && !this.#list(undefined).includes(parentId) ? undefined : parentId;
   }
 
-  /** Counts what is below a session, filtered or not. */
   below(sessionId: string): Below {
     const known = this.#belows.get(sessionId);
     if (known !== undefined) return known;

@@ -65,7 +65,6 @@ function draw(): void {
   if (isMoving) tick = setTimeout(drawSoon, Math.min(Math.max(pixelMs, leastTickMs), mostTickMs));
 }
 
-/** Keeps the state for the next time that the page is loaded. */
 function keepState(): void {
   hasChanged = false;
   editor.setState({

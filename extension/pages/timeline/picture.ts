@@ -74,7 +74,6 @@ export class Picture {
     this.#gaps = gapsOf(this.#lanes, this.extent, this.#now());
   }
 
-  /** Draws the picture as it is now. */
   draw(): ChartView {
     const { extent, palette } = this;
     const scale = timeScale(extent, this.idleTime === "skipped" ? this.#gaps : []);
@@ -96,7 +95,6 @@ export class Picture {
     return view;
   }
 
-  /** The view that was drawn last. */
   view(): ChartView {
     return this.#lastView ?? this.draw();
   }

@@ -25,7 +25,6 @@ export function itemAt(lane: Lane, x: number, y: number, view: ChartView): Item 
   return span === undefined ? undefined : { type: "span", span };
 }
 
-/** All items, ordered by time. */
 export function itemsOf(lane: Lane): Item[] {
   const items: Item[] = [
     ...lane.spans.map((span) => ({ type: "span", span }) as const),
@@ -36,7 +35,6 @@ export function itemsOf(lane: Lane): Item[] {
   return items.sort((a, b) => timeOf(a) - timeOf(b));
 }
 
-/** The start of an item, in epoch milliseconds. */
 export function timeOf(item: Item): number {
   switch (item.type) {
     case "span":

@@ -11,7 +11,6 @@ export interface VisibleRows {
   lanes: readonly Lane[];
   /** Place of the first one among all lanes. */
   first: number;
-  /** The number of all lanes. */
   of: number;
   selected: string | undefined;
   /** The highest cost of a lane: the length of the bars is relative to it. */

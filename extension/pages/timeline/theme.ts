@@ -33,7 +33,6 @@ export function themePalette(): Palette {
   return resolved;
 }
 
-/** Calls back when the person has chosen another theme. */
 export function onThemeChange(changed: () => void): void {
   const observer = new MutationObserver(changed);
   observer.observe(document.body, { attributeFilter: ["class"] });

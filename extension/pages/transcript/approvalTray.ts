@@ -80,7 +80,6 @@ function approvalCard(approval: Approval, context: PageContext): HTMLElement {
   );
 }
 
-/** A button that opens a field for the reason. */
 function denial(deny: (message: string) => void): { toggle: HTMLElement; form: HTMLElement } {
   const field = element("input", { "aria-label": "Why not, and what to do instead" });
   field.type = "text";

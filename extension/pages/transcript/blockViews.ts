@@ -129,7 +129,6 @@ function showCut(target: HTMLElement, { cuts }: Block, { post }: PageContext): v
   target.replaceChildren(...links);
 }
 
-/** The size of a text in which nearly every character is one byte. */
 function sizeText(characters: number): string {
   return characters < 999_500
     ? `${Math.max(1, Math.round(characters / 1_000))} kB`

@@ -6,7 +6,6 @@ import type { PageContext } from "./pageContext.ts";
 interface Options {
   post: PageContext["post"];
   onChange: () => void;
-  /** Moves the focus back to the blocks. */
   leave: () => void;
 }
 
@@ -51,7 +50,7 @@ export function composer({ post, onChange, leave }: Options) {
   return {
     element: root,
     update(head: HeadFacts): void {
-      setHidden(row, !head.canSend);
+      setHidden(row, !head.abilities.includes("send"));
       field.placeholder = placeholderOf(head);
     },
     draft: () => field.value,

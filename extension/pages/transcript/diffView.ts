@@ -5,7 +5,6 @@ import { element } from "../elements/dom.ts";
 import { fileLink } from "./linkedText.ts";
 import type { PageContext } from "./pageContext.ts";
 
-/** Further lines are only counted. */
 const mostLines = 2_000;
 
 const signs = { added: "+", removed: "−", same: " ", place: "" };

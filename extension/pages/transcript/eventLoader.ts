@@ -16,7 +16,6 @@ import type { FromPage, ToPage } from "../../transcript/pageMessages.ts";
 
 interface Options {
   post: (message: FromPage) => void;
-  /** Called when the window has changed. */
   onChange: () => void;
   /** Whether the reader stays at the end, and near which ends of the window the reader is. */
   reader: () => { isFollowing: boolean; nearEnd: boolean; nearStart: boolean };
@@ -40,7 +39,6 @@ export class EventLoader {
     return this.#window;
   }
 
-  /** The session has events up to this number. */
   setLastSeq(lastSeq: number): void {
     if (this.#window === undefined) return this.#replace(windowAtEnd(lastSeq));
     this.#window = { ...this.#window, lastSeq: Math.max(this.#window.lastSeq, lastSeq) };

@@ -67,7 +67,6 @@ export class Feed {
     this.#ending.replaceChildren(...(node === undefined ? [] : [node]));
   }
 
-  /** Pixels above and below the visible part. */
   room(): { above: number; below: number } {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     return { above: scrollTop, below: scrollHeight - scrollTop - clientHeight };
@@ -82,7 +81,6 @@ export class Feed {
     all.findLast((one) => Number(one.dataset["seq"]) <= seq)?.scrollIntoView();
   }
 
-  /** Number of the first visible event. */
   seenSeq(): number {
     const seqs = this.#anchors().map((anchor) => Number(anchor.element.dataset["seq"]));
     // Messages to the session have no event number.

@@ -5,7 +5,6 @@ import { button, element, setHidden, setText } from "../elements/dom.ts";
 import type { PageContext } from "./pageContext.ts";
 import { stateSign } from "./stateSign.ts";
 
-/** Further children are only counted. */
 const mostChildren = 12;
 
 export function headView({ post }: Pick<PageContext, "post">) {
@@ -17,25 +16,18 @@ export function headView({ post }: Pick<PageContext, "post">) {
   const children = element("nav", { class: "children", "aria-label": "Its sub-agents" });
   const act = (text: string, command: HeadCommand) =>
     button("secondary", text, () => post({ type: "do", command }));
-  const cancel = act("Cancel", "cancel");
-  const pause = act("Pause", "pause");
-  const resume = act("Resume", "resume");
-  const again = act("Run Again", "retry");
+  const actions = {
+    retry: act("Run Again", "retry"),
+    pause: act("Pause", "pause"),
+    resume: act("Resume", "resume"),
+    cancel: act("Cancel", "cancel"),
+  };
   const save = act("Export", "exportTranscript");
   save.title = "Save all of it as a Markdown file";
-  const root = element(
-    "header",
-    {},
-    path,
-    element(
-      "div",
-      { class: "titleRow" },
-      title,
-      element("div", { class: "actions" }, again, pause, resume, cancel, save),
-    ),
-    element("div", { class: "factRow" }, state, facts, detail),
-    children,
-  );
+  const buttons = element("div", { class: "actions" }, ...Object.values(actions), save);
+  const titleRow = element("div", { class: "titleRow" }, title, buttons);
+  const factRow = element("div", { class: "factRow" }, state, facts, detail);
+  const root = element("header", {}, path, titleRow, factRow, children);
   let links = "";
 
   function showLinks(head: HeadFacts): void {
@@ -78,10 +70,9 @@ export function headView({ post }: Pick<PageContext, "post">) {
       }
       setText(facts, visibleText(head.facts.join(" · ")));
       setText(detail, visibleText(head.isOpen ? head.detail : ""));
-      setHidden(cancel, !head.canCancel);
-      setHidden(pause, !head.canPause);
-      setHidden(resume, !head.canResume);
-      setHidden(again, !head.canRunAgain);
+      for (const ability of ["retry", "pause", "resume", "cancel"] as const) {
+        setHidden(actions[ability], !head.abilities.includes(ability));
+      }
       setHidden(save, head.isGone);
       showLinks(head);
     },

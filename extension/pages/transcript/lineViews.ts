@@ -13,7 +13,6 @@ export type LineBlock = Exclude<
   { kind: "message" | "thought" | "tool" | "output" | "sent" }
 >;
 
-/** The content of the line, and what is below it. */
 export function lineOf(block: LineBlock, context: PageContext): (Node | string)[] {
   switch (block.kind) {
     case "plan":

@@ -12,7 +12,6 @@ import type { PageContext } from "./pageContext.ts";
 import { shortDuration } from "./times.ts";
 import { valueView } from "./valueView.ts";
 
-/** Shorter times are not shown. */
 const leastShownMs = 100;
 
 const marks: Record<ToolBlock["status"], string> = {

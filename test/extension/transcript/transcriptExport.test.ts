@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createSessionReader } from "../../../extension/transcript/sessionReader.ts";
+import { SessionReader } from "../../../extension/transcript/sessionReader.ts";
 import { transcriptMarkdown } from "../../../extension/transcript/wholeTranscript.ts";
 import { writeFile } from "../../../extension/transcript/writeFile.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../../support/daemon.ts";
@@ -24,7 +24,7 @@ describe("the whole of a transcript", () => {
   async function exported(sessionId: string): Promise<string> {
     const { session } = await client.call("session/get", { sessionId });
     const texts: string[] = [];
-    for await (const text of transcriptMarkdown(session, createSessionReader(client, sessionId))) {
+    for await (const text of transcriptMarkdown(session, new SessionReader(client, sessionId))) {
       texts.push(text);
     }
     return texts.join("");
@@ -90,7 +90,7 @@ describe("the whole of a transcript", () => {
       result: "x",
     });
     ok((await exported(id)).includes(long));
-    const reader = createSessionReader(client, id);
+    const reader = new SessionReader(client, id);
     const { events } = await reader.events(0, 1000);
     const cut = events.find(({ event, wholeLength }) => event.type === "message" && wholeLength);
     ok(cut !== undefined && JSON.stringify(cut).length < 100_000);
