@@ -83,7 +83,7 @@ function waitTool(tools: Tools): SubAgentTool {
         .array(Id)
         .max(100)
         .optional()
-        .describe("else all that were spawned here and whose end you were not told yet"),
+        .describe("default: all that were spawned here and whose end was not reported yet"),
       until: z
         .enum(["all", "any", "firstError"])
         .optional()
@@ -93,7 +93,7 @@ function waitTool(tools: Tools): SubAgentTool {
         .min(0)
         .max(3600)
         .optional()
-        .describe(`then the states so far are answered; ${defaultWaitSeconds}`),
+        .describe(`after this time the states so far are returned; default ${defaultWaitSeconds}`),
     }),
     progress: ({ ids }) => {
       const number = ids?.length ?? unreported.size;
