@@ -6,7 +6,7 @@ import { isTerminal } from "../../protocol/states.ts";
 import { duration, moneyText } from "../base/numbers.ts";
 import { oneLine } from "../base/text.ts";
 import { reasonText } from "../sessions/outcomeWords.ts";
-import { stateWord } from "../sessions/sessionWords.ts";
+import { runMs, stateWord } from "../sessions/sessionWords.ts";
 
 const longestEvent = 2_000;
 
@@ -79,8 +79,8 @@ function usageCells(usage: Usage, time: string): string[] {
 }
 
 function timeOf(session: Session, now: number): string {
-  if (!("startedAt" in session) || session.startedAt === undefined) return "–";
-  return duration((isTerminal(session) ? session.endedAt : now) - session.startedAt);
+  const ms = runMs(session, now);
+  return ms === undefined ? "–" : duration(ms);
 }
 
 /** One line of `offshoot doctor --json`. */

@@ -50,15 +50,14 @@ function modelItems({ preset, last, offered, canLend }: ModelChoices): ModelItem
     description: `vscode/${id}`,
     model: `vscode/${id}`,
   }));
-  const named = [
-    ...(preset === undefined ? [] : [{ label: preset, description: "from the settings" }]),
-    ...(last === undefined || last === preset || last === rehearsalItem.model
-      ? []
-      : [{ label: last, description: "as the last time" }]),
-  ];
-  const items = named
-    .map((item) => ({ ...item, model: item.label }))
-    .filter(({ model }) => lent.every((one) => one.model !== model));
+  const named = new Map([
+    [last, "as the last time"],
+    [preset, "from the settings"],
+  ]);
+  const items = [...named].flatMap(([model, description]) => {
+    const isKnown = [rehearsalItem, ...lent].some((one) => one.model === model);
+    return model === undefined || isKnown ? [] : [{ label: model, description, model }];
+  });
   // The model that was chosen last is first, also where the editor lends it.
   const sorted = [...items, ...lent].toSorted(
     (one, other) => Number(other.model === last) - Number(one.model === last),

@@ -2,22 +2,13 @@
  * Read-only documents about sessions and the daemon. Their text is made when the editor asks for it,
  * so that documents that stay open over a reload of the window get it, too.
  */
-import {
-  EventEmitter,
-  Uri,
-  window,
-  workspace,
-  type Disposable,
-  type TextDocumentContentProvider,
-} from "vscode";
+import { EventEmitter, Uri, window, workspace, type TextDocumentContentProvider } from "vscode";
 import { messageOf } from "../base/errors.ts";
 import { oneLine } from "../base/text.ts";
 
 export type DocumentKind = "result" | "events" | "cost" | "diagnosis";
 
-export interface SessionDocuments extends Disposable {
-  open(kind: DocumentKind, title: string, sessionId?: string): Promise<void>;
-}
+export type SessionDocuments = ReturnType<typeof createSessionDocuments>;
 
 const scheme = "offshoot-session";
 const endings = { result: "md", events: "log", cost: "txt", diagnosis: "txt" } as const;
@@ -25,7 +16,7 @@ const endings = { result: "md", events: "log", cost: "txt", diagnosis: "txt" } a
 /** `write` makes the text of a document; the message of an error becomes the text. */
 export function createSessionDocuments(
   write: (kind: DocumentKind, sessionId: string) => Promise<string>,
-): SessionDocuments {
+) {
   const changed = new EventEmitter<Uri>();
   const provider: TextDocumentContentProvider = {
     onDidChange: changed.event,
@@ -40,7 +31,8 @@ export function createSessionDocuments(
   };
   const registered = workspace.registerTextDocumentContentProvider(scheme, provider);
   return {
-    async open(kind, title, sessionId = "") {
+    /** Opens a document with its present text. */
+    async open(kind: DocumentKind, title: string, sessionId = ""): Promise<void> {
       // A title is written by an agent and must not become a path.
       const name =
         oneLine(title, 60)
@@ -53,7 +45,7 @@ export function createSessionDocuments(
       const document = await workspace.openTextDocument(uri);
       await window.showTextDocument(document, { preview: true });
     },
-    dispose() {
+    dispose(): void {
       registered.dispose();
       changed.dispose();
     },

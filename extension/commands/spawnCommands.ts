@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { relative } from "node:path";
 import { commands, Uri, window, workspace, type WorkspaceFolder } from "vscode";
-import type { Limits, Session } from "../../protocol/session.ts";
+import type { Session } from "../../protocol/session.ts";
 import { isBelow } from "../base/paths.ts";
 import { registerCommand } from "../editor/commands.ts";
 import { editorModels } from "../models/lendModels.ts";
@@ -116,16 +116,8 @@ export function addSpawnCommands(services: CommandServices): void {
   context.subscriptions.push(registerCommand(services, "spawnWithFiles", spawnWithFiles));
 }
 
-interface Asked {
-  agent: string;
-  model?: string;
-  typed: string;
-  prompt: string;
-  limits: Limits;
-}
-
 /** Asks for the agent, for its model where it has none, and for the prompt, which leads back, too. */
-async function askAll(questions: SpawnQuestions): Promise<Asked | undefined> {
+async function askAll(questions: SpawnQuestions) {
   for (;;) {
     const agent = await askForAgent(questions);
     if (agent === undefined) return undefined;
@@ -137,7 +129,7 @@ async function askAll(questions: SpawnQuestions): Promise<Asked | undefined> {
     if (answer === "back") continue;
     const { typed, limits } = answer;
     const prompt = composePrompt(typed, questions.about, { takesCommands: name === "shell" });
-    return { agent: name, ...(model !== undefined && { model }), typed, prompt, limits };
+    return { agent: name, model, typed, prompt, limits };
   }
 }
 

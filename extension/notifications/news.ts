@@ -70,16 +70,8 @@ export function newsOfCompletion(
 
 /** Whether the setting lets the news through. */
 export function passesLevel(level: NotificationLevel, { about, needsPerson }: News): boolean {
-  switch (level) {
-    case "all":
-      return true;
-    case "needsMe":
-      return needsPerson;
-    case "failures":
-      return about === "failed";
-    case "none":
-      return false;
-  }
+  if (level === "needsMe") return needsPerson;
+  return level === "all" || (level === "failures" && about === "failed");
 }
 
 /** One notification, of one piece of news or of several of the same kind. */

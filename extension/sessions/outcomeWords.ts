@@ -1,6 +1,6 @@
 /** The words for how a run ended: each fact once, in the fewest words. Pure. */
 import type { RunError, TerminalStatus } from "../../protocol/session.ts";
-import { oneLine } from "../base/text.ts";
+import { joined, oneLine } from "../base/text.ts";
 
 /** A session that has ended, or the completion of a run. */
 export interface Outcome {
@@ -15,22 +15,13 @@ const longestReason = 200;
 
 /** `cancelled by user`, `exited with code 3`, `interrupted: the daemon ended`; empty for success. */
 export function outcomeText(outcome: Outcome): string {
+  const { status } = outcome;
   const why = whyEnded(outcome);
-  switch (outcome.status) {
-    case "completed":
-      return why;
-    // The icon says that it is an error.
-    case "error":
-      return why === "" ? "failed" : why;
-    case "cancelled":
-      return /^(by|before) /.test(why) ? `cancelled ${why}` : together("cancelled", why);
-    case "timeout":
-      return together("timed out", why);
-    case "interrupted":
-      return together("interrupted", why);
-    case "skipped":
-      return together("skipped", why);
-  }
+  if (status === "completed") return why;
+  // The icon says that it is an error.
+  if (status === "error") return why === "" ? "failed" : why;
+  if (status === "cancelled" && /^(by|before) /.test(why)) return `cancelled ${why}`;
+  return joined([status === "timeout" ? "timed out" : status, why], ": ");
 }
 
 /** The reason for the end, without the state; may be empty. */
@@ -75,8 +66,4 @@ const cancelWords: Readonly<Record<string, string>> = {
 function idleText(said: string): string {
   const [, seconds] = /idle timeout after (\d+) seconds/.exec(said) ?? [];
   return seconds === undefined ? "" : `no event for ${seconds}s`;
-}
-
-function together(state: string, why: string): string {
-  return why === "" ? state : `${state}: ${why}`;
 }

@@ -12,24 +12,12 @@ export function stateWord(session: Session): string {
 
 /** The state, without the note that an outside agent started the session. */
 export function plainStateWord(session: Session): string {
-  switch (session.status) {
-    case "queued":
-      return session.position === undefined ? "queued" : `queued, place ${session.position}`;
-    case "running":
-      return session.stalled ? "stalled" : "running";
-    case "suspended":
-      return waitingWord(session.waitingFor);
-    case "created":
-      return "not started";
-    case "paused":
-    case "completed":
-    case "cancelled":
-    case "error":
-    case "timeout":
-    case "interrupted":
-    case "skipped":
-      return session.status;
-  }
+  const { status } = session;
+  if (status === "queued" && session.position !== undefined)
+    return `queued, place ${session.position}`;
+  if (status === "running" && session.stalled) return "stalled";
+  if (status === "suspended") return waitingWord(session.waitingFor);
+  return status === "created" ? "not started" : status;
 }
 
 /** What a session waits for; of a retry also when it begins, by the clock of the reader. */
@@ -64,12 +52,17 @@ export function needsMessage(session: Session): boolean {
   return session.status === "suspended" && session.waitingFor.kind === "input";
 }
 
+/** How long the last run has taken, in milliseconds; undefined where it has not started. */
+export function runMs(session: Session, now: number): number | undefined {
+  if (!("startedAt" in session) || session.startedAt === undefined) return undefined;
+  return (isTerminal(session) ? session.endedAt : now) - session.startedAt;
+}
+
 /** How long the run has taken: exact after its end, rounded while it is live. */
 export function timeTaken(session: Session, now: number): string {
-  if (isTerminal(session)) {
-    return session.startedAt === undefined ? "" : duration(session.endedAt - session.startedAt);
-  }
-  return "startedAt" in session ? roughDuration(now - session.startedAt) : "";
+  const ms = runMs(session, now);
+  if (ms === undefined) return "";
+  return isTerminal(session) ? duration(ms) : roughDuration(ms);
 }
 
 /** What the session does just now, in one line; empty where the state says it. */

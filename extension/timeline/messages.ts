@@ -33,41 +33,22 @@ export interface PageState {
   scrollTop?: number;
 }
 
-/** The fields of a lane that have changed; of its tool calls those from `toolsFrom` on. */
-export type LaneChange = Partial<Lane> & { sessionId: string; toolsFrom?: number };
+/** A lane with its tool calls from `toolsFrom` on: of thousands, only the last ones change. */
+export type LaneChange = Lane & { toolsFrom?: number };
 
 /** The change from one state of a lane to the next; undefined where there is none. */
 export function changeOf(before: Lane | undefined, after: Lane): LaneChange | undefined {
   if (before === undefined) return after;
-  const { tools, ...rest } = after;
-  const fields = (Object.keys(rest) as (keyof typeof rest)[]).filter(
-    (key) => JSON.stringify(rest[key]) !== JSON.stringify(before[key]),
-  );
-  const gone = (Object.keys(before) as (keyof Lane)[]).filter((key) => !(key in after));
-  const toolsFrom = tools.findIndex((tool, place) => {
-    const known = before.tools[place];
-    return known?.from !== tool.from || known.to !== tool.to || known.status !== tool.status;
-  });
-  const hasTools = toolsFrom >= 0 || tools.length < before.tools.length;
-  if (fields.length + gone.length === 0 && !hasTools) return undefined;
-  // A change cannot remove a field, which is rare: then the whole lane is sent.
-  if (gone.length > 0) return { ...after, toolsFrom: 0 };
-  const from = toolsFrom < 0 ? tools.length : toolsFrom;
-  return {
-    ...Object.fromEntries(fields.map((key) => [key, rest[key]])),
-    sessionId: after.sessionId,
-    ...(hasTools && { toolsFrom: from, tools: tools.slice(from) }),
-  };
+  const { tools: known, ...fieldsBefore } = before;
+  const { tools, ...fields } = after;
+  const place = tools.findIndex((tool, n) => JSON.stringify(tool) !== JSON.stringify(known[n]));
+  const toolsFrom = place < 0 ? tools.length : place;
+  const isSame = toolsFrom === tools.length && tools.length === known.length;
+  if (isSame && JSON.stringify(fields) === JSON.stringify(fieldsBefore)) return undefined;
+  return { ...fields, toolsFrom, tools: tools.slice(toolsFrom) };
 }
 
-/** The lane after a change; the change of an unknown lane has all fields. */
 export function changedLane(before: Lane | undefined, change: LaneChange): Lane {
   const { toolsFrom = 0, tools, ...fields } = change;
-  const kept = before?.tools.slice(0, tools === undefined ? undefined : toolsFrom) ?? [];
-  const isWhole = "spans" in fields && "title" in fields && "read" in fields;
-  return {
-    ...(isWhole && toolsFrom === 0 ? undefined : before),
-    ...fields,
-    tools: [...kept, ...(tools ?? [])],
-  } as Lane;
+  return { ...fields, tools: [...(before?.tools.slice(0, toolsFrom) ?? []), ...tools] };
 }

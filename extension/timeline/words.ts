@@ -36,9 +36,9 @@ export function elapsed(milliseconds: number, stepMs: number): string {
   if (milliseconds < 1_000 && stepMs < 1_000) return `${milliseconds}ms`;
   let rest = milliseconds;
   const shown = Object.entries({ d: 86_400_000, h: 3_600_000, m: 60_000 }).map(([unit, ms]) => {
-    const count = Math.floor(rest / ms);
-    rest -= count * ms;
-    return count > 0 ? `${count}${unit}` : "";
+    const whole = Math.floor(rest / ms);
+    rest -= whole * ms;
+    return whole > 0 ? `${whole}${unit}` : "";
   });
   return joined([...shown, rest > 0 ? `${Number((rest / 1_000).toFixed(3))}s` : ""], " ");
 }

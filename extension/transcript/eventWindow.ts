@@ -41,17 +41,17 @@ export function isAtEnd(window: EventWindow): boolean {
   return lastOf(window) >= window.lastSeq;
 }
 
+type EventRange = { after: number; limit: number };
+
 /** The next events to read; undefined at the end. */
-export function rangeLater(window: EventWindow): { after: number; limit: number } | undefined {
+export function rangeLater(window: EventWindow): EventRange | undefined {
   if (isAtEnd(window)) return undefined;
   const after = lastOf(window);
   return { after, limit: pageLength - (after % pageLength) + pageLength };
 }
 
 /** The previous events to read; undefined at the start. */
-export function rangeEarlier({
-  before,
-}: EventWindow): { after: number; limit: number } | undefined {
+export function rangeEarlier({ before }: EventWindow): EventRange | undefined {
   if (before === 0) return undefined;
   return { after: Math.max(0, before - pageLength), limit: Math.min(pageLength, before) };
 }

@@ -1,11 +1,11 @@
 /** The facts in the head of a transcript. Pure. */
 import type { Session, Usage } from "../../protocol/session.ts";
-import { isLive, isTerminal } from "../../protocol/states.ts";
+import { isTerminal } from "../../protocol/states.ts";
 import { duration } from "../base/numbers.ts";
 import type { SessionModel } from "../sessions/sessionModel.ts";
 import { abilitiesOf, nothingBelow } from "../sessions/abilities.ts";
 import { outcomeText } from "../sessions/outcomeWords.ts";
-import { activityOf, costText, stateWord } from "../sessions/sessionWords.ts";
+import { activityOf, costText, runMs, stateWord } from "../sessions/sessionWords.ts";
 import { shownState } from "../sessions/stateSigns.ts";
 import type { HeadFacts, SessionLink } from "./pageMessages.ts";
 
@@ -49,10 +49,8 @@ function stateOf(session: Session): string {
 
 /** In seconds, unlike in the rows of the tree: a person watches only this session. */
 function timeOf(session: Session, now: number): string {
-  if (isTerminal(session)) {
-    return session.startedAt === undefined ? "" : duration(session.endedAt - session.startedAt);
-  }
-  return isLive(session) ? duration(now - session.startedAt) : "";
+  const ms = runMs(session, now);
+  return ms === undefined ? "" : duration(ms);
 }
 
 function detailOf(session: Session): string {

@@ -2,29 +2,9 @@
 import type { AgentEvent } from "../../protocol/events.ts";
 
 export function textOfEvent(event: AgentEvent): string {
-  switch (event.type) {
-    case "message":
-    case "message.delta":
-    case "reasoning.delta":
-    case "output":
-    case "tool.output":
-    case "note":
-      return event.text;
-    case "tool.started":
-      return textOfValue(event.input);
-    case "tool.completed":
-      return textOfValue(event.output);
-    case "turn.started":
-    case "turn.completed":
-    case "plan":
-    case "usage":
-    case "budget":
-    case "approval":
-    case "child":
-    case "retry":
-    case "status":
-      return textOfValue(event);
-  }
+  if ("text" in event) return event.text;
+  if (event.type === "tool.started") return textOfValue(event.input);
+  return textOfValue(event.type === "tool.completed" ? event.output : event);
 }
 
 /** The input or result of a tool: texts as they are, also in content blocks; otherwise as JSON. */

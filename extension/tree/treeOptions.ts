@@ -1,5 +1,5 @@
 /** What a person can choose to see: which sessions, in which order. Pure. */
-import type { Session } from "../../protocol/session.ts";
+import type { Session, SessionStatus } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
 import { needsPerson } from "../sessions/sessionWords.ts";
 
@@ -48,27 +48,22 @@ export function isFiltered({ text, states }: TreeOptions): boolean {
   return text !== "" || states.length > 0;
 }
 
+const groupOfStatus: Readonly<Record<SessionStatus, StateGroup>> = {
+  created: "queued",
+  queued: "queued",
+  running: "live",
+  suspended: "live",
+  paused: "paused",
+  completed: "completed",
+  cancelled: "stopped",
+  skipped: "stopped",
+  error: "failed",
+  timeout: "failed",
+  interrupted: "failed",
+};
+
 function stateGroupOf(session: Session): StateGroup {
-  if (needsPerson(session)) return "needsYou";
-  switch (session.status) {
-    case "running":
-    case "suspended":
-      return "live";
-    case "created":
-    case "queued":
-      return "queued";
-    case "paused":
-      return "paused";
-    case "completed":
-      return "completed";
-    case "cancelled":
-    case "skipped":
-      return "stopped";
-    case "error":
-    case "timeout":
-    case "interrupted":
-      return "failed";
-  }
+  return needsPerson(session) ? "needsYou" : groupOfStatus[session.status];
 }
 
 /** Whether a session passes the filter. */

@@ -34,21 +34,24 @@ export function addControls(options: Options): void {
     return clockTime(at, { visibleMs: to - from, wholeMs: extent.to - extent.from });
   };
 
+  function change(): void {
+    hideTooltip(layout.tooltip);
+    onChange();
+  }
+
   function zoom(factor: number, middle?: number): void {
     const { from, to, scale } = picture.view();
     const here = middle ?? (current === undefined ? (from + to) / 2 : scale.shown(timeOf(current)));
     const centre = here >= from && here <= to ? here : (from + to) / 2;
     picture.range = zoomed({ from, to }, factor, centre, scale.length);
-    hideTooltip(layout.tooltip);
-    onChange();
+    change();
   }
 
   function move(pixels: number): void {
     const { from, to, width, scale } = picture.view();
     if (picture.range === undefined) return;
     picture.range = moved({ from, to }, (pixels / width) * (to - from), scale.length);
-    hideTooltip(layout.tooltip);
-    onChange();
+    change();
   }
 
   function fit(): void {
@@ -77,8 +80,7 @@ export function addControls(options: Options): void {
     if (top < scrollTop) layout.scroll.scrollTop = top;
     const below = top + laneHeight - clientHeight;
     if (below > scrollTop) layout.scroll.scrollTop = below;
-    hideTooltip(layout.tooltip);
-    onChange();
+    change();
   }
 
   /** Selects the next or the previous item of the selected lane, and describes it. */

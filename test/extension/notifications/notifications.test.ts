@@ -1,8 +1,8 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal } from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { OpenApprovals } from "../../../extension/approvals/openApprovals.ts";
-import { createClaims, claimDelayMs } from "../../../extension/notifications/claims.ts";
+import { notificationLevel, notificationLevels } from "../../../extension/editor/settings.ts";
+import { claimDelayMs, createClaims } from "../../../extension/notifications/claims.ts";
 import {
   passesLevel,
   newsOfApproval,
@@ -11,14 +11,6 @@ import {
   noticesOf,
   type News,
 } from "../../../extension/notifications/news.ts";
-import { statusFacts, statusText } from "../../../extension/statusBar/statusText.ts";
-import {
-  clientSettings,
-  notificationLevel,
-  notificationLevels,
-  stateFolder,
-} from "../../../extension/editor/settings.ts";
-import { Config } from "../../../protocol/config.ts";
 import type { Completion } from "../../../protocol/messages.ts";
 import { noUsage, type Session } from "../../../protocol/session.ts";
 import { checkLeaks } from "../../support/leaks.ts";
@@ -49,102 +41,6 @@ function session(id: string, more: object = {}): Session {
 
 const live = { runId: "r", attempt: 1, startedAt: 1, lastHeartbeatAt: 1, lastProgressAt: 1 };
 const running = { ...live, status: "running", stalled: false };
-const ended = { runId: "r", attempt: 1, endedAt: 0, stored: true };
-const costing = (costUsd: number) => ({ usage: { ...noUsage, costUsd } });
-
-function settings(values: Record<string, unknown>) {
-  return { get: (name: string) => values[name] };
-}
-
-describe("the settings that the daemon gets", () => {
-  checkLeaks();
-
-  it("are those that somebody has set, and are a configuration", () => {
-    const agents = [{ name: "mine", runner: { kind: "model" } }];
-    const given = clientSettings(
-      settings({
-        agents,
-        defaultAgent: "mine",
-        defaultModel: "vscode/copilot/gpt-4.1",
-        limits: { maxCostUsd: 2 },
-        "permissions.mode": "plan",
-        notifications: "all",
-      }),
-    );
-    deepEqual(given, {
-      agents,
-      defaultAgent: "mine",
-      defaultModel: "vscode/copilot/gpt-4.1",
-      limits: { maxCostUsd: 2 },
-      permissions: { mode: "plan" },
-    });
-    ok(Config.safeParse(given).success);
-  });
-
-  it("are none where nothing is set, as the editor says it", () => {
-    const empty = {
-      agents: [],
-      defaultAgent: "",
-      defaultModel: "",
-      limits: {},
-      "permissions.mode": "",
-    };
-    deepEqual(clientSettings(settings(empty)), {});
-    deepEqual(clientSettings(settings({})), {});
-    deepEqual(clientSettings(settings({ limits: null })), {});
-  });
-
-  it("name the state folder, also below one's home", () => {
-    equal(stateFolder(settings({ stateFolder: "~/x" }), "/home/me"), "/home/me/x");
-    equal(stateFolder(settings({ stateFolder: " /s " }), "/home/me"), "/s");
-    equal(stateFolder(settings({ stateFolder: "/a~/b" }), "/home/me"), "/a~/b");
-    equal(stateFolder(settings({ stateFolder: "" }), "/home/me"), undefined);
-  });
-});
-
-describe("the status bar", () => {
-  checkLeaks();
-  const midnight = 1_000;
-
-  it("counts what runs, what waits for a person, and what today has cost", () => {
-    const approvals = new OpenApprovals();
-    const waiting = { ...live, status: "suspended", stalled: false, suspendedAt: 5 };
-    const sessions = [
-      session("root", { kind: "root", treeUsage: { ...noUsage, costUsd: 99 }, ...costing(99) }),
-      session("a", { ...running, ...costing(1), updatedAt: 1_500 }),
-      session("b", { ...waiting, waitingFor: { kind: "input", ids: [] } }),
-      session("c", { ...waiting, waitingFor: { kind: "children", ids: ["a"] } }),
-      session("d", {
-        ...ended,
-        status: "completed",
-        endedAt: 1_200,
-        updatedAt: 1_200,
-        ...costing(0.5),
-      }),
-      // It was only renamed today.
-      session("e", {
-        ...ended,
-        status: "completed",
-        endedAt: 900,
-        updatedAt: 1_400,
-        ...costing(7),
-      }),
-      session("f", { status: "queued", runId: "r", attempt: 1, queuedAt: 5 }),
-    ];
-    const facts = statusFacts(sessions, approvals.size, midnight);
-    deepEqual(facts, { running: 1, queued: 1, needingYou: 1, costToday: 1.5 });
-    const { text, accessibleLabel } = statusText(facts);
-    equal(text, "$(type-hierarchy-sub) $(loading~spin) 1  $(bell-dot) 1  $1.50");
-    match(accessibleLabel, /1 sub-agent running, 1 queued, 1 waiting for you, \$1.50 spent/);
-  });
-
-  it("says nothing where there is nothing to say", () => {
-    const facts = statusFacts([session("a")], 0, midnight);
-    equal(statusText(facts).text, "");
-    equal(statusText({ ...facts, costToday: 0.001 }).text, "");
-    equal(statusText({ ...facts, queued: 2 }).text, "$(type-hierarchy-sub) $(clock) 2");
-  });
-});
 
 function completion(more: Partial<Completion> = {}): Completion {
   const run = { parentSessionId: "root", childSessionId: "a", runId: "r", attempt: 1 };
@@ -205,7 +101,7 @@ describe("news for a notification", () => {
       ["own failure", "failure of a child's child"],
       [],
     ]);
-    equal(notificationLevel(settings({ notifications: "nonsense" })), "needsMe");
+    equal(notificationLevel({ get: () => "nonsense" }), "needsMe");
   });
 
   it("are one notification each while they are few, and one for all of a kind beyond", () => {

@@ -307,12 +307,7 @@ describe("the lanes of the timeline", () => {
     equal(changeOf(before, structuredClone(before)), undefined);
     const after = { ...before, word: "stalled", tools: [tool(1), tool(2), tool(3)] };
     const change = changeOf(before, after);
-    deepEqual(change, {
-      sessionId: before.sessionId,
-      word: "stalled",
-      toolsFrom: 2,
-      tools: [tool(3)],
-    });
+    deepEqual([change?.word, change?.toolsFrom, change?.tools], ["stalled", 2, [tool(3)]]);
     deepEqual(change && changedLane(before, change), after);
     const forgot = { ...after, tools: [] };
     const fewer = changeOf(after, forgot);
