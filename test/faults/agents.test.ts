@@ -103,7 +103,7 @@ describe("while agents work, after kill -9", () => {
         if (random() < 0.3) own[Math.floor(random() * own.length)]?.loseFront();
       }
       await waitFor(work.isOver, "the load to be answered", {
-        timeoutMs: 40_000,
+        timeoutMs: 90_000,
         describe: () => [...load.unsettled].map((id) => watches[0]?.shown(id) ?? id),
       });
       const held = await atRest(watches);

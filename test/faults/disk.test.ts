@@ -91,7 +91,7 @@ describe(`a full disk under live runs${needsRoot}`, () => {
   }
 
   async function completionsOf(sessionIds: string[]) {
-    const answer = await editor.insist("session/wait", { sessionIds, timeoutMs: 8_000 });
+    const answer = await editor.insist("session/wait", { sessionIds, timeoutMs: 60_000 });
     deepEqual(answer.pending, []);
     return answer.completions;
   }

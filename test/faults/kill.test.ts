@@ -86,7 +86,7 @@ describe("after kill -9", () => {
     }
     load.stop();
     await waitFor(() => load.isOver(), "the load to be answered", {
-      timeoutMs: 40_000,
+      timeoutMs: 90_000,
       describe: () => load.unsettled,
     });
     const held = await atRest();
