@@ -4,6 +4,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkLeaks } from "../support/leaks.ts";
 import { repository } from "../support/repository.ts";
+import { extensionRooms } from "./extensionRooms.ts";
 import { circlesOf, daemonRooms, faultsOfRooms } from "./rooms.ts";
 import { importsOf, withoutComments, type Import } from "./sourceRules.ts";
 
@@ -22,6 +23,12 @@ describe("the rooms", () => {
     const inside = importsIn("daemon").filter(({ to }) => to.startsWith("daemon/"));
     assert.ok(inside.length > 500, "hardly any import was found");
     assert.deepEqual(faultsOfRooms(inside, daemonRooms), []);
+  });
+
+  it("of the extension import what their table allows, and need each of its lines", () => {
+    const inside = importsIn("extension").filter(({ to }) => to.startsWith("extension/"));
+    assert.ok(inside.length > 300, "hardly any import was found");
+    assert.deepEqual(faultsOfRooms(inside, extensionRooms), []);
   });
 
   it("have no circles, types included", () => {

@@ -1,10 +1,12 @@
 import type { Import } from "./sourceRules.ts";
 
+type Rooms = Readonly<Record<string, readonly string[]>>;
+
 /**
  * The rooms of the daemon and what each may import besides `protocol`, lowest first: a room imports
  * only rooms that stand above it in this list. `types of X` allows types alone, a path one file.
  */
-export const daemonRooms: Readonly<Record<string, readonly string[]>> = {
+export const daemonRooms: Rooms = {
   base: [],
   wire: [],
   processes: ["base"],
@@ -15,39 +17,22 @@ export const daemonRooms: Readonly<Record<string, readonly string[]>> = {
   agent: ["agent/contract", "processes", "base"],
   runners: ["sessions", "processes", "agent/contract", "base"],
   profiles: [
-    "types of runners",
-    "runners/knownAgents.ts",
-    "agent/contract",
-    "types of sessions",
-  ].concat(["config", "base"]),
+    ...["types of runners", "runners/knownAgents.ts", "types of sessions", "agent/contract"],
+    ...["config", "base"],
+  ],
   permissions: ["types of runners", "sessions", "types of store", "base"],
   runs: [
-    "permissions",
-    "profiles",
-    "types of runners",
-    "types of store",
-    "sessions",
-    "processes",
-  ].concat(["config", "base"]),
+    ...["permissions", "profiles", "types of runners", "types of store", "sessions", "processes"],
+    ...["config", "base"],
+  ],
   server: [
-    "runs",
-    "permissions",
-    "profiles",
-    "types of runners",
-    "store",
-    "sessions",
-    "wire",
-  ].concat(["config", "base"]),
+    ...["runs", "permissions", "profiles", "types of runners", "store", "sessions", "wire"],
+    ...["config", "base"],
+  ],
   core: [
-    "server",
-    "runs",
-    "permissions",
-    "profiles",
-    "runners",
-    "store",
-    "sessions",
-    "wire",
-  ].concat(["processes", "config", "base"]),
+    ...["server", "runs", "permissions", "profiles", "runners", "store", "sessions", "processes"],
+    ...["config", "base"],
+  ],
   client: ["wire", "processes", "base"],
   front: ["client", "wire", "processes", "base"],
   mcp: ["client", "base"],
@@ -56,17 +41,14 @@ export const daemonRooms: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The room of a file: its folder below `daemon/`, `.` for a file beside the rooms. */
-export function roomOf(path: string, rooms: Readonly<Record<string, readonly string[]>>): string {
+export function roomOf(path: string, rooms: Rooms): string {
   const folders = path.split("/").slice(1, -1);
   const names = folders.map((_, place) => folders.slice(0, place + 1).join("/"));
   return names.findLast((name) => Object.hasOwn(rooms, name)) ?? folders[0] ?? ".";
 }
 
 /** A sentence for each import that no line allows, and for each line that nothing needs. */
-export function faultsOfRooms(
-  imports: readonly Import[],
-  rooms: Readonly<Record<string, readonly string[]>>,
-): string[] {
+export function faultsOfRooms(imports: readonly Import[], rooms: Rooms): string[] {
   const used = new Set<string>();
   const missing = imports.flatMap(({ from, to, isType }) => {
     const [room, target] = [roomOf(from, rooms), roomOf(to, rooms)];
