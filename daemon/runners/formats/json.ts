@@ -6,6 +6,17 @@ export function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Undefined where the text is not a JSON object. */
+export function parseJson(text: string): Json | undefined {
+  if (!/^\s*\{/.test(text)) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJson(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The object under a name, an empty one where there is none. */
 export function objectIn(json: Json, name: string): Json {
   const value = json[name];

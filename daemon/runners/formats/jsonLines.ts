@@ -1,46 +1,42 @@
-/** Cuts a program's output into lines and separates lines of JSON from others. */
-import { isJson, type Json } from "./json.ts";
+/** Cuts output into lines and separates lines of JSON from others. */
+import { parseJson, type Json } from "./json.ts";
 
-/** In bytes. A longer line is dropped, because it would be in memory several times. */
-export const maxLineBytes = 8 * 1024 * 1024;
-
-/** In bytes: how much of such a line is shown. */
+/** In bytes: how much of a line that is too long is shown. */
 const shownBytes = 200;
 
 const lineEnd = 0x0a;
 
 /**
- * Calls `object` with objects, `other` with other lines, line end included, and `tooLong` with the
- * beginning of a line that is too long. Empty lines are dropped.
+ * Calls `object` with objects and `other` with other lines, line end included. A line of more than
+ * `mostBytes` is dropped: `tooLong` is called with its beginning. Empty lines are dropped.
  */
 export function jsonLines(taker: {
+  mostBytes: number;
   object(json: Json): void;
   other(text: string): void;
-  tooLong(beginning: string, bytes: number): void;
+  tooLong(beginning: string): void;
 }): { write(chunk: Uint8Array): void; flush(): void } {
   let pieces: Uint8Array[] = [];
   let bytes = 0;
 
   const take = (piece: Uint8Array) => {
+    const wasTooLong = bytes > taker.mostBytes;
     bytes += piece.length;
-    // Only the first pieces of a line that is too long are kept, for its beginning.
-    if (bytes <= maxLineBytes) pieces.push(piece);
-    else if (pieces.length > 1) pieces = pieces.slice(0, 1);
-    else if (pieces.length === 0) pieces = [piece.slice(0, shownBytes)];
+    if (wasTooLong) return;
+    pieces.push(piece);
+    if (bytes <= taker.mostBytes) return;
+    const beginning = Buffer.concat(pieces, Math.min(bytes, shownBytes));
+    pieces = [];
+    taker.tooLong(beginning.toString());
   };
 
   const finish = (end: "\n" | "") => {
-    const line = Buffer.concat(pieces);
-    const length = bytes;
+    const isTooLong = bytes > taker.mostBytes;
+    const text = Buffer.concat(pieces).toString("utf8");
     pieces = [];
     bytes = 0;
-    if (length > maxLineBytes) {
-      taker.tooLong(line.toString("utf8", 0, shownBytes), length);
-      return;
-    }
-    const text = line.toString("utf8");
-    if (text.trim() === "") return;
-    const json = parsed(text);
+    if (isTooLong || text.trim() === "") return;
+    const json = parseJson(text);
     if (json) taker.object(json);
     else taker.other(text + end);
   };
@@ -59,14 +55,4 @@ export function jsonLines(taker: {
       if (bytes > 0) finish("");
     },
   };
-}
-
-function parsed(text: string): Json | undefined {
-  if (!/^\s*\{/.test(text)) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJson(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

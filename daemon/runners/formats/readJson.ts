@@ -13,12 +13,15 @@ import { codexJson } from "./codexJson.ts";
 import type { Exit, Format, FormatName, FormatParts, ProgramInput } from "./format.ts";
 import { geminiStreamJson } from "./geminiStreamJson.ts";
 import type { Json } from "./json.ts";
-import { jsonLines, maxLineBytes } from "./jsonLines.ts";
+import { jsonLines } from "./jsonLines.ts";
 import { createNarration } from "./narration.ts";
 import { opencodeJson } from "./opencodeJson.ts";
 import { piJson } from "./piJson.ts";
 import { qwenStreamJson } from "./qwenStreamJson.ts";
 import { describeExit, exitFacts, kept, type Reading } from "./reading.ts";
+
+/** In bytes. A longer line is dropped, because it would be in memory several times. */
+const maxLineBytes = 8 * 1024 * 1024;
 
 /** Every format and its reader. */
 export const jsonFormats: { readonly [Name in FormatName]: (parts: FormatParts) => Format } = {
@@ -66,10 +69,11 @@ export function readJson(parts: {
 
   const other = outputLines((text) => context.emit({ type: "output", stream: "stdout", text }));
   const lines = jsonLines({
+    mostBytes: maxLineBytes,
     object: takeLine,
     other: (text) => other.write(Buffer.from(text)),
-    tooLong: (beginning, bytes) => {
-      const text = `A line of ${bytes} bytes was left out, ${maxLineBytes} at most are read: ${beginning}…`;
+    tooLong: (beginning) => {
+      const text = `A line of more than ${maxLineBytes} bytes was dropped: ${beginning}…`;
       context.emit({ type: "note", level: "warning", text });
     },
   });
