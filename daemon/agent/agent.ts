@@ -24,11 +24,11 @@ import { ownMethods } from "./contract/ownMethods.ts";
 import { createMcpPool } from "./mcp.ts";
 import { gatheredOutput } from "./output.ts";
 import { modes } from "./permissions.ts";
-import type { OpenedSession } from "./openSession.ts";
 import type { Mode } from "./permissions.ts";
 import { createRedaction } from "../base/redaction.ts";
 import { invalidParams } from "./requestErrors.ts";
 import { messageOf } from "../base/errors.ts";
+import type { AgentSession } from "./session.ts";
 
 export interface AgentParts {
   stdin: Readable;
@@ -46,7 +46,7 @@ export async function runAgent(parts: AgentParts): Promise<number> {
   const redaction = createRedaction(environment);
   const pool = createMcpPool(version);
   const editorLink = createEditorLink();
-  const sessions = new Map<string, OpenedSession>();
+  const sessions = new Map<string, AgentSession>();
   let capabilities: ClientCapabilities | null | undefined;
 
   const open = async (request: {
@@ -65,7 +65,7 @@ export async function runAgent(parts: AgentParts): Promise<number> {
       capabilities: () => capabilities,
     });
     sessions.set(request.sessionId, session);
-    return { modes: { currentModeId: session.mode(), availableModes: [...modes] } };
+    return { modes: { currentModeId: session.mode, availableModes: [...modes] } };
   };
 
   const known = (sessionId: string) => {

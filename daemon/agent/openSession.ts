@@ -9,31 +9,21 @@ import type {
   ClientCapabilities,
   LoadSessionRequest,
   NewSessionRequest,
-  PromptRequest,
-  PromptResponse,
 } from "@agentclientprotocol/sdk";
 import type { ModelMessage } from "ai";
 import envPaths from "env-paths";
-import { messagesOf, textOfPrompt } from "./conversation.ts";
+import { messagesOf } from "./conversation.ts";
 import type { McpPool } from "./mcp.ts";
-import { PromptMeta, SessionMeta, isSessionId } from "./contract/meta.ts";
+import { SessionMeta, isSessionId } from "./contract/meta.ts";
 import { readMeta } from "./readMeta.ts";
 import type { AskEditor } from "./model/editorModel.ts";
 import { keyNamesOf } from "./contract/providers.ts";
 import type { Redaction } from "../base/redaction.ts";
 import { replayConversation } from "./replay.ts";
-import { invalidParams, toRequestError } from "./requestErrors.ts";
-import { createAgentSession } from "./session.ts";
-import type { AgentSession } from "./session.ts";
+import { invalidParams } from "./requestErrors.ts";
+import { AgentSession } from "./session.ts";
 import { createSessionFile } from "./sessionFile.ts";
 import { createSessionClient } from "./updates.ts";
-
-export interface OpenedSession extends Omit<AgentSession, "prompt" | "inject" | "pause"> {
-  /**
-   * Answers a prompt, or a message or a pause for the running prompt. Rejects with a RequestError.
-   */
-  answer(params: PromptRequest): Promise<PromptResponse>;
-}
 
 /** Rejects with a RequestError that says what is wrong with the request. */
 export async function openSession(parts: {
@@ -47,7 +37,7 @@ export async function openSession(parts: {
   askEditor: AskEditor;
   redaction: Redaction;
   environment: NodeJS.ProcessEnv;
-}): Promise<OpenedSession> {
+}): Promise<AgentSession> {
   const { sessionId, params, isLoaded, pool, redaction, environment } = parts;
   if (!isSessionId(sessionId)) throw RequestError.sessionNotFound(sessionId);
   if (!isAbsolute(params.cwd)) throw invalidParams("cwd must be an absolute path");
@@ -66,7 +56,7 @@ export async function openSession(parts: {
     modelName = meta.model ?? (record.model || modelName);
     replayConversation(messages, client);
   }
-  const session = await createAgentSession({
+  return await AgentSession.open({
     cwd: params.cwd,
     meta,
     modelName,
@@ -86,30 +76,6 @@ export async function openSession(parts: {
     environment,
     now: () => Date.now(),
   });
-  return {
-    mode: () => session.mode(),
-    setMode: session.setMode,
-    cancel: session.cancel,
-    close: session.close,
-    answer: (request) => answerPrompt(session, request),
-  };
-}
-
-async function answerPrompt(session: AgentSession, params: PromptRequest): Promise<PromptResponse> {
-  const meta = readMeta(PromptMeta, params._meta);
-  const text = textOfPrompt(params.prompt);
-  if (meta.pause === true) {
-    return { stopReason: "end_turn", _meta: { offshoot: { pausing: session.pause() } } };
-  }
-  if (meta.inject === true) {
-    const injected = session.inject(text);
-    return { stopReason: "end_turn", _meta: { offshoot: { injected } } };
-  }
-  try {
-    return await session.prompt(text);
-  } catch (error) {
-    throw toRequestError(error, {});
-  }
 }
 
 function defaultFolder(): string {

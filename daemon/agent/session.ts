@@ -4,21 +4,24 @@ import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { RequestError } from "@agentclientprotocol/sdk";
-import type { PromptResponse } from "@agentclientprotocol/sdk";
+import type { PromptRequest, PromptResponse } from "@agentclientprotocol/sdk";
 import type { ModelMessage } from "ai";
-import type { CallWorld } from "./calls.ts";
 import { createCommands } from "./commands.ts";
+import type { Commands } from "./commands.ts";
 import { createConfinement } from "../base/confinement.ts";
-import { addPrompt } from "./conversation.ts";
+import type { Confinement } from "../base/confinement.ts";
+import { addPrompt, textOfPrompt } from "./conversation.ts";
 import { instructionsFor } from "./instructions.ts";
 import { runPrompt } from "./loop.ts";
 import type { PromptEnd } from "./loop.ts";
 import type { McpLease } from "./mcp.ts";
+import { PromptMeta } from "./contract/meta.ts";
+import { readMeta } from "./readMeta.ts";
 import type { SessionMeta } from "./contract/meta.ts";
 import { createModel } from "./model/createModel.ts";
 import type { AskEditor } from "./model/editorModel.ts";
 import type { Model } from "./model/model.ts";
-import type { Mode } from "./permissions.ts";
+import type { Mode, Rule } from "./permissions.ts";
 import type { Redaction } from "../base/redaction.ts";
 import { toRequestError } from "./requestErrors.ts";
 import { TypedError } from "./contract/runErrors.ts";
@@ -28,24 +31,7 @@ import { findSkills } from "./tools/planTools.ts";
 import type { Tool } from "./tools/tool.ts";
 import type { SessionClient } from "./updates.ts";
 import { createUsageCount } from "./usage.ts";
-
-export interface AgentSession {
-  mode(): Mode;
-  setMode(mode: Mode): void;
-  /** Works on a prompt, one at a time. Rejects with a RequestError. */
-  prompt(text: string): Promise<PromptResponse>;
-  /** Gives a message to the running prompt; false where none runs. */
-  inject(text: string): boolean;
-  /**
-   * Ends the running prompt before its next turn, with `paused` in its answer; false where none
-   * runs.
-   */
-  pause(): boolean;
-  /** Ends the running prompt, with `cancelled` as its answer. */
-  cancel(): void;
-  /** Cancels the running prompt and ends every process of the session. */
-  close(): Promise<void>;
-}
+import type { UsageCount } from "./usage.ts";
 
 export interface SessionParts {
   cwd: string;
@@ -73,144 +59,191 @@ interface RunningPrompt {
 
 const defaultMaxTurns = 200;
 
-export async function createAgentSession(parts: SessionParts): Promise<AgentSession> {
-  const { cwd, meta, messages, client, redaction } = parts;
-  const facts = await stat(cwd).catch(() => undefined);
-  if (!facts?.isDirectory()) {
-    const data = { code: "cwd_not_found", retryable: false };
-    throw RequestError.invalidParams(data, `the folder ${cwd} does not exist`);
-  }
-  const confinement = await createConfinement(cwd, parts.scratchDir);
-  const mcp = parts.acquireMcp();
-  const commands = createCommands(meta.environment ?? redaction.environmentWithoutKeys());
-  const usage = createUsageCount(client);
-  const rules = [...(meta.permissions?.rules ?? [])];
-  const skillFolders = [cwd, homedir()].flatMap((folder) =>
-    [".agents/skills", ".claude/skills"].map((path) => join(folder, path)),
-  );
-  const toolWorld = {
-    confinement,
-    commands,
-    environment: parts.environment,
-    allowLocalFetch: meta.allowLocalFetch ?? false,
-    showPlan: (entries) => client.update({ sessionUpdate: "plan", entries }),
-  } satisfies Parameters<typeof builtInTools>[0];
-  let mode: Mode = meta.permissions?.mode ?? "ask";
-  let running: RunningPrompt | undefined;
-  let isSaved = true;
+export class AgentSession {
+  readonly #parts: SessionParts;
+  readonly #commands: Commands;
+  readonly #mcp: McpLease;
+  readonly #usage: UsageCount;
+  readonly #tools: Parameters<typeof builtInTools>[0];
+  /** The client's rules, then those that answers added. */
+  readonly #rules: Rule[];
+  #mode: Mode;
+  #running: RunningPrompt | undefined;
+  #isSaved = true;
 
-  const collectTools = async () => {
-    const found = meta.skills ?? findSkills(skillFolders);
-    const [skills, remote] = await Promise.all([found, mcp.tools()]);
-    for (const fault of remote.faults) client.notice("warning", fault);
-    const all = [...builtInTools(toolWorld, skills), ...remote.tools];
-    return new Map(all.filter(isWanted(meta.tools)).map((tool) => [tool.name, tool]));
-  };
-
-  const work = async (text: string, mine: RunningPrompt, signal: AbortSignal) => {
-    const save = async () => {
-      const { modelName: model } = parts;
-      const saved = parts.file.save(redaction.redactValue({ model, cwd, messages }));
-      isSaved = await saved.then(
-        () => true,
-        (error: unknown) => {
-          // A full disk does not end the prompt; the next turn saves again.
-          if (isSaved) client.notice("warning", `${notSaved}: ${messageOf(error)}`);
-          return false;
-        },
-      );
+  private constructor(parts: SessionParts, confinement: Confinement) {
+    const { meta, client, redaction } = parts;
+    this.#parts = parts;
+    this.#mcp = parts.acquireMcp();
+    this.#commands = createCommands(meta.environment ?? redaction.environmentWithoutKeys());
+    this.#usage = createUsageCount(client);
+    this.#tools = {
+      confinement,
+      commands: this.#commands,
+      environment: parts.environment,
+      allowLocalFetch: meta.allowLocalFetch ?? false,
+      showPlan: (entries) => client.update({ sessionUpdate: "plan", entries }),
     };
+    this.#rules = [...(meta.permissions?.rules ?? [])];
+    this.#mode = meta.permissions?.mode ?? "ask";
+  }
+
+  /** Rejects with a RequestError where the folder does not exist. */
+  static async open(parts: SessionParts): Promise<AgentSession> {
+    const facts = await stat(parts.cwd).catch(() => undefined);
+    if (!facts?.isDirectory()) {
+      const data = { code: "cwd_not_found", retryable: false };
+      throw RequestError.invalidParams(data, `the folder ${parts.cwd} does not exist`);
+    }
+    return new AgentSession(parts, await createConfinement(parts.cwd, parts.scratchDir));
+  }
+
+  get mode(): Mode {
+    return this.#mode;
+  }
+
+  setMode(mode: Mode): void {
+    this.#mode = mode;
+  }
+
+  /**
+   * Answers a prompt, or a message or a pause for the running prompt. Rejects with a RequestError.
+   */
+  async answer(params: PromptRequest): Promise<PromptResponse> {
+    const { inject, pause } = readMeta(PromptMeta, params._meta);
+    const text = textOfPrompt(params.prompt);
+    const running = this.#running;
+    if (pause === true) {
+      if (running !== undefined) running.isPausing = true;
+      return answered({ pausing: running !== undefined });
+    }
+    if (inject === true) {
+      const injected = running !== undefined && !running.cancel.signal.aborted;
+      if (injected) running.injected.push(text);
+      return answered({ injected });
+    }
+    if (running === undefined) return await this.#prompt(text);
+    const data = { code: "invalid_request", retryable: false };
+    throw RequestError.invalidRequest(data, "a prompt of this session is running");
+  }
+
+  /** Ends the running prompt, with `cancelled` as its answer. */
+  cancel(): void {
+    this.#running?.cancel.abort(new DOMException("cancelled", "AbortError"));
+  }
+
+  /** Cancels the running prompt and ends every process of the session. */
+  async close(): Promise<void> {
+    this.cancel();
+    await this.#running?.done;
+    await Promise.all([this.#commands.close(), this.#mcp.release()]);
+  }
+
+  async #prompt(text: string): Promise<PromptResponse> {
+    const { meta, redaction } = this.#parts;
+    const cancel = new AbortController();
+    const injected: string[] = [];
+    const bounds = totalTime(meta.limits?.timeoutMs);
+    const running: RunningPrompt = {
+      cancel,
+      injected,
+      isPausing: false,
+      done: Promise.resolve(),
+    };
+    const work = this.#work(text, running, AbortSignal.any([cancel.signal, bounds.signal]));
+    running.done = work.catch(() => undefined);
+    this.#running = running;
+    let end: PromptEnd;
+    const unread = () => (injected.length === 0 ? {} : { unread: [...injected] });
+    try {
+      end = await work;
+    } catch (error) {
+      if (!cancel.signal.aborted) {
+        const failure = bounds.signal.aborted ? bounds.signal.reason : cleaned(error, redaction);
+        throw toRequestError(failure, { usage: this.#usage.takePrompt(), ...unread() });
+      }
+      end = { stopReason: "cancelled" };
+    } finally {
+      bounds.end();
+      this.#running = undefined;
+    }
+    const { stopReason, code, paused } = end;
+    const why = { ...(code && { code }), ...(paused && { paused }) };
+    const more = { usage: this.#usage.takePrompt(), ...unread(), ...why };
+    return { stopReason, _meta: { offshoot: more } };
+  }
+
+  async #work(text: string, running: RunningPrompt, signal: AbortSignal): Promise<PromptEnd> {
+    const { cwd, meta, messages, client, redaction, scratchDir } = this.#parts;
     // An empty prompt continues the conversation unchanged, as after a pause.
     if (text !== "") addPrompt(text, messages);
-    await save();
-    const model = createModel({ ...parts, name: parts.modelName });
-    const granted: Model = {
+    await this.#save();
+    const model = this.#model();
+    const tools = await unlessAborted(this.#collectTools(), signal);
+    const mode = this.#mode;
+    const { prompt, instructions: project } = meta;
+    const { platform } = process;
+    const toolNames = [...tools.keys()];
+    return await runPrompt({
+      model,
+      instructions: instructionsFor({ cwd, platform, toolNames, mode, prompt, project }),
+      messages,
+      world: {
+        ...{ tools, client, redaction, scratchDir },
+        mode: () => this.#mode,
+        rules: this.#rules,
+      },
+      maxTurns: meta.limits?.maxTurns ?? defaultMaxTurns,
+      maxTokens: meta.limits?.maxTokens ?? Infinity,
+      usage: this.#usage,
+      signal,
+      shallPause: () => running.isPausing,
+      takeInjected: () => running.injected.splice(0),
+      save: () => this.#save(),
+    });
+  }
+
+  /** Where the client grants turns, each begins with its answer. */
+  #model(): Model {
+    const model = createModel({ ...this.#parts, name: this.#parts.modelName });
+    const { meta, client } = this.#parts;
+    if (meta.grantsTurns !== true) return model;
+    return {
       ...model,
       async turn(request) {
         await client.beginTurn(request.signal);
         return await model.turn(request);
       },
     };
-    const world: CallWorld = {
-      tools: await unlessAborted(collectTools(), signal),
-      mode: () => mode,
-      rules,
-      client,
-      redaction,
-      scratchDir: parts.scratchDir,
-    };
-    const toolNames = [...world.tools.keys()];
-    const { prompt, instructions: project } = meta;
-    const { platform } = process;
-    return await runPrompt({
-      model: meta.grantsTurns === true ? granted : model,
-      instructions: instructionsFor({ cwd, platform, toolNames, mode, prompt, project }),
-      messages,
-      world,
-      maxTurns: meta.limits?.maxTurns ?? defaultMaxTurns,
-      maxTokens: meta.limits?.maxTokens ?? Infinity,
-      usage,
-      signal,
-      shallPause: () => mine.isPausing,
-      takeInjected: () => mine.injected.splice(0),
-      save,
-    });
-  };
+  }
 
-  return {
-    mode: () => mode,
-    setMode(wanted) {
-      mode = wanted;
-    },
-    async prompt(text) {
-      if (running !== undefined) {
-        const data = { code: "invalid_request", retryable: false };
-        throw RequestError.invalidRequest(data, "a prompt of this session is running");
-      }
-      const cancel = new AbortController();
-      const injected: string[] = [];
-      const mine: RunningPrompt = { cancel, injected, isPausing: false, done: Promise.resolve() };
-      const bounds = totalTime(meta.limits?.timeoutMs);
-      const signal = AbortSignal.any([cancel.signal, bounds.signal]);
-      const run = work(text, mine, signal);
-      mine.done = run.catch(() => undefined);
-      running = mine;
-      let end: PromptEnd;
-      const unread = () => (injected.length === 0 ? {} : { unread: [...injected] });
-      try {
-        end = await run;
-      } catch (error) {
-        if (!cancel.signal.aborted) {
-          const failure = bounds.signal.aborted ? bounds.signal.reason : cleaned(error, redaction);
-          throw toRequestError(failure, { usage: usage.takePrompt(), ...unread() });
-        }
-        end = { stopReason: "cancelled" };
-      } finally {
-        bounds.end();
-        running = undefined;
-      }
-      const { stopReason, code, paused } = end;
-      const why = { ...(code && { code }), ...(paused && { paused }) };
-      const more = { usage: usage.takePrompt(), ...unread(), ...why };
-      return { stopReason, _meta: { offshoot: more } };
-    },
-    inject(text) {
-      if (running === undefined || running.cancel.signal.aborted) return false;
-      running.injected.push(text);
-      return true;
-    },
-    pause() {
-      if (running === undefined) return false;
-      running.isPausing = true;
-      return true;
-    },
-    cancel: () => running?.cancel.abort(new DOMException("cancelled", "AbortError")),
-    async close() {
-      running?.cancel.abort(new DOMException("closed", "AbortError"));
-      await running?.done;
-      await Promise.all([commands.close(), mcp.release()]);
-    },
-  };
+  async #collectTools(): Promise<Map<string, Tool>> {
+    const { cwd, meta, client } = this.#parts;
+    const skillFolders = [cwd, homedir()].flatMap((folder) =>
+      [".agents/skills", ".claude/skills"].map((path) => join(folder, path)),
+    );
+    const found = meta.skills ?? findSkills(skillFolders);
+    const [skills, remote] = await Promise.all([found, this.#mcp.tools()]);
+    for (const fault of remote.faults) client.notice("warning", fault);
+    const all = [...builtInTools(this.#tools, skills), ...remote.tools];
+    return new Map(all.filter(isWanted(meta.tools)).map((tool) => [tool.name, tool]));
+  }
+
+  async #save(): Promise<void> {
+    const { cwd, messages, modelName: model, redaction, file, client } = this.#parts;
+    try {
+      await file.save(redaction.redactValue({ model, cwd, messages }));
+      this.#isSaved = true;
+    } catch (error) {
+      // A full disk does not end the prompt; the next turn saves again.
+      if (this.#isSaved) client.notice("warning", `${notSaved}: ${messageOf(error)}`);
+      this.#isSaved = false;
+    }
+  }
+}
+
+function answered(facts: object): PromptResponse {
+  return { stopReason: "end_turn", _meta: { offshoot: facts } };
 }
 
 const notSaved =
