@@ -142,10 +142,10 @@ function readErrors(
   stderr: Readable,
   context: RunContext,
   log: Log,
-  heard: (text: string) => void,
+  onText: (text: string) => void,
 ): { closed: Promise<void>; stop(): void } {
   const lines = outputLines((text) => {
-    heard(text);
+    onText(text);
     context.emit({ type: "output", stream: "stderr", text });
   });
   let isStopped = false;

@@ -11,7 +11,7 @@ export interface Messages {
   /** Called when a prompt of the session was sent. */
   promptSent(): void;
   /** Called when the agent says something: an outside agent has read its prompt by then. */
-  heard(): void;
+  agentSpoke(): void;
   /** Called when the prompt was answered; `meta` is the answer's `_meta.offshoot`. */
   promptEnded(meta: Json): Promise<void>;
   /** Returns the next prompt of the run. Without one, no more messages are taken. */
@@ -86,7 +86,7 @@ export function createMessages(parts: {
       isPrompting = true;
       if (shallPause) pause();
     },
-    heard() {
+    agentSpoke() {
       if (!isOwn && isPrompting) readGiven(0);
     },
     async promptEnded(meta) {

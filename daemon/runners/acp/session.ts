@@ -78,7 +78,7 @@ interface Talk {
   replay: { begin(): void; end(): void };
   usage: () => TurnUsage | undefined;
   /** Called when the agent says something. */
-  onWord: (heard: () => void) => void;
+  onWord: (listener: () => void) => void;
   close: (outcome: RunOutcome) => void;
 }
 
@@ -90,7 +90,7 @@ async function createTalk(
 ): Promise<Talk> {
   let usage: TurnUsage | undefined;
   let isReplay = false;
-  let heard = () => {};
+  let spoke = () => {};
   let detach = () => {};
   const ready = () => context.ready();
   const updates: Updates = createUpdates({
@@ -111,7 +111,7 @@ async function createTalk(
   const side: SessionSide = {
     update(update) {
       if (isReplay) return;
-      heard();
+      spoke();
       updates.take(update);
     },
     answer: (method, params) => client.answer(updates, method, params),
@@ -126,7 +126,7 @@ async function createTalk(
     },
     replay: { begin: () => void (isReplay = true), end: () => void (isReplay = false) },
     usage: () => usage,
-    onWord: (listener) => void (heard = listener),
+    onWord: (listener) => void (spoke = listener),
     close(outcome) {
       detach();
       subAgents.end(outcome);
@@ -159,7 +159,7 @@ async function converse(talk: Talk): Promise<TurnEnd> {
   const prompt = isNew ? context.prompt : (context.sincePause ?? context.prompt);
   const isFirst = isNew && profile.prompt !== undefined && profile.runner.kind === "acp";
   const messages = createMessages({ connection, context, sessionId });
-  talk.onWord(() => messages.heard());
+  talk.onWord(() => messages.agentSpoke());
   try {
     let text: string | undefined = isFirst ? `${profile.prompt}\n\n${prompt}` : prompt;
     for (;;) {

@@ -10,7 +10,7 @@ type Conversation = NonNullable<Format["conversation"]> & {
   /** Takes a line; false when the line is not part of the conversation. */
   takes(json: Json): boolean;
   /** Called when the model begins a message: the program has read all earlier messages by then. */
-  heard(): void;
+  markRead(): void;
   /** Whether the program was sent a message that it has not read. */
   hasUnread(): boolean;
 };
@@ -92,7 +92,7 @@ export function claudeConversation(parts: Required<FormatParts>): Conversation {
 
   return {
     open: (prompt) => void say(prompt),
-    heard() {
+    markRead() {
       for (const read of unread) read();
       unread = [];
     },

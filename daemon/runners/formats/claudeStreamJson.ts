@@ -10,7 +10,13 @@ import type { RunOutcome } from "../../sessions/endings.ts";
 import type { Format, FormatParts } from "./format.ts";
 import { contentOf, isJson, listIn, numberIn, objectIn, textIn, type Json } from "./json.ts";
 import { parentOf, type Voice } from "./narration.ts";
-import { createUsageLedger, minus, sinceEarlierRuns, type Spent } from "./usageLedger.ts";
+import {
+  createUsageLedger,
+  minus,
+  sinceEarlierRuns,
+  type Spent,
+  type UsageLedger,
+} from "./usageLedger.ts";
 
 /** The differences between Claude Code and programs with the same format. */
 export interface ClaudeDialect {
@@ -43,48 +49,59 @@ const silentSubtypes = new Set([
   "files_persisted",
 ]);
 
-export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format {
-  const { context, narration, stdin } = parts;
-  const { run } = narration;
-  const ledger = createUsageLedger(context);
-  const calls = new Map<Voice, { id: string; counted: Spent; isAnswered: boolean }>();
-  const trouble: ClaudeTrouble = {};
-  const conversation = stdin && claudeConversation({ context, narration, stdin });
-  let sinceEarlier: ((total: Spent) => Spent) | undefined;
-  let verdict: RunOutcome | undefined;
-  let model: string | undefined;
+export class ClaudeFormat implements Format {
+  readonly conversation?: ReturnType<typeof claudeConversation>;
+  readonly #parts: FormatParts;
+  readonly #dialect: ClaudeDialect;
+  readonly #ledger: UsageLedger;
+  readonly #calls = new Map<Voice, { id: string; counted: Spent; isAnswered: boolean }>();
+  readonly #trouble: ClaudeTrouble = {};
+  #sinceEarlier: ((total: Spent) => Spent) | undefined;
+  #verdict: RunOutcome | undefined;
+  #model: string | undefined;
 
-  /** Counts a call. A message comes in several lines, each with the call's usage so far. */
-  const countCall = (voice: Voice, message: Json) => {
-    const id = textIn(message, "id") ?? calls.get(voice)?.id ?? "";
-    const last = calls.get(voice);
-    const isNew = last?.id !== id;
-    if (isNew && voice === run) conversation?.heard();
-    const spent = dialect.usageOfMessage(objectIn(message, "usage"));
-    if (isNew && (dialect.messagesAreCalls || last?.isAnswered !== false)) {
-      voice.addUsage({ turns: 1 });
+  constructor(parts: FormatParts, dialect: ClaudeDialect) {
+    const { context, narration, stdin } = parts;
+    this.#parts = parts;
+    this.#dialect = dialect;
+    this.#ledger = createUsageLedger(context);
+    if (stdin) this.conversation = claudeConversation({ context, narration, stdin });
+  }
+
+  line(json: Json): void {
+    const { narration } = this.#parts;
+    const { run } = narration;
+    const voice = narration.of(parentOf(json));
+    const type = textIn(json, "type") ?? "";
+    if (type === "assistant") this.#assistant(voice, json);
+    else if (type === "user") this.#user(voice, json);
+    else if (type === "stream_event") this.#streamEvent(voice, objectIn(json, "event"));
+    else if (type === "result") this.#result(json);
+    else if (type === "system") this.#system(json);
+    else if (type === "rate_limit_event") {
+      if (objectIn(json, "rate_limit_info")["status"] !== "rejected") return;
+      this.#trouble.isOverQuota = true;
+      run.emit({ type: "note", level: "warning", text: "The usage limit of the plan is reached." });
+    } else if (this.conversation?.takes(json) !== true && !silentTypes.has(type)) {
+      narration.unknown(json);
     }
-    ledger.add(voice, isNew ? spent : minus(spent, last.counted));
-    const counted = isNew ? spent : greater(spent, last.counted);
-    calls.set(voice, { id, counted, isAnswered: false });
-  };
+  }
 
-  const streamEvent = (voice: Voice, event: Json) => {
-    const delta = objectIn(event, "delta");
-    if (event["type"] === "message_start") countCall(voice, objectIn(event, "message"));
-    else if (event["type"] === "message_delta" && isJson(event["usage"])) countCall(voice, event);
-    else if (delta["type"] === "text_delta") voice.delta(textIn(delta, "text") ?? "");
-    else if (delta["type"] === "thinking_delta")
-      voice.reasoningDelta(textIn(delta, "thinking") ?? "");
-  };
+  verdict(): RunOutcome | undefined {
+    return this.#verdict;
+  }
 
-  const assistant = (voice: Voice, json: Json) => {
+  isOver(): boolean {
+    return this.#verdict !== undefined;
+  }
+
+  #assistant(voice: Voice, json: Json): void {
     const message = objectIn(json, "message");
     // The program continues after its result line, with a turn for a message that had waited.
-    if (voice === run) verdict = undefined;
-    trouble.apiError = textIn(json, "error") ?? trouble.apiError;
+    if (voice === this.#parts.narration.run) this.#verdict = undefined;
+    this.#trouble.apiError = textIn(json, "error") ?? this.#trouble.apiError;
     // A text of the program itself is not a call of the model.
-    if (textIn(message, "model") !== "<synthetic>") countCall(voice, message);
+    if (textIn(message, "model") !== "<synthetic>") this.#countCall(voice, message);
     for (const block of listIn(message, "content")) {
       if (block["type"] === "text") voice.message(textIn(block, "text") ?? "");
       else if (block["type"] === "thinking") voice.reasoning(textIn(block, "thinking") ?? "");
@@ -94,10 +111,11 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
         if (id !== undefined) voice.toolStarted({ id, name, input: block["input"] ?? {} });
       }
     }
-  };
+  }
 
-  const user = (voice: Voice, json: Json) => {
-    const last = calls.get(voice);
+  #user(voice: Voice, json: Json): void {
+    const { narration } = this.#parts;
+    const last = this.#calls.get(voice);
     if (last) last.isAnswered = true;
     const isLaunched = objectIn(json, "tool_use_result")["status"] === "async_launched";
     for (const block of listIn(objectIn(json, "message"), "content")) {
@@ -107,19 +125,46 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
       const status = block["is_error"] === true ? "failed" : "completed";
       narration.toolCompleted(id, { status, output: contentOf(block["content"]) });
     }
-  };
+  }
 
-  const system = (json: Json) => {
+  #streamEvent(voice: Voice, event: Json): void {
+    const delta = objectIn(event, "delta");
+    if (event["type"] === "message_start") this.#countCall(voice, objectIn(event, "message"));
+    else if (event["type"] === "message_delta" && isJson(event["usage"]))
+      this.#countCall(voice, event);
+    else if (delta["type"] === "text_delta") voice.delta(textIn(delta, "text") ?? "");
+    else if (delta["type"] === "thinking_delta")
+      voice.reasoningDelta(textIn(delta, "thinking") ?? "");
+  }
+
+  /** Counts a call. A message comes in several lines, each with the call's usage so far. */
+  #countCall(voice: Voice, message: Json): void {
+    const id = textIn(message, "id") ?? this.#calls.get(voice)?.id ?? "";
+    const last = this.#calls.get(voice);
+    const isNew = last?.id !== id;
+    if (isNew && voice === this.#parts.narration.run) this.conversation?.markRead();
+    const spent = this.#dialect.usageOfMessage(objectIn(message, "usage"));
+    if (isNew && (this.#dialect.messagesAreCalls || last?.isAnswered !== false)) {
+      voice.addUsage({ turns: 1 });
+    }
+    this.#ledger.add(voice, isNew ? spent : minus(spent, last.counted));
+    const counted = isNew ? spent : greater(spent, last.counted);
+    this.#calls.set(voice, { id, counted, isAnswered: false });
+  }
+
+  #system(json: Json): void {
+    const { context, narration } = this.#parts;
+    const { run } = narration;
     const toolUseId = textIn(json, "tool_use_id");
     const subtype = textIn(json, "subtype") ?? "";
     switch (subtype) {
       case "init": {
         const sessionId = textIn(json, "session_id");
-        verdict = undefined;
+        this.#verdict = undefined;
         if (sessionId !== undefined) context.remember("sessionId", sessionId);
-        sinceEarlier ??= sinceEarlierRuns(context, sessionId);
-        model = textIn(json, "model") ?? model;
-        if (model !== undefined) context.describe({ model });
+        this.#sinceEarlier ??= sinceEarlierRuns(context, sessionId);
+        this.#model = textIn(json, "model") ?? this.#model;
+        if (this.#model !== undefined) context.describe({ model: this.#model });
         return run.emit({ type: "turn.started" });
       }
       case "api_retry":
@@ -151,52 +196,29 @@ export function claudeFormat(parts: FormatParts, dialect: ClaudeDialect): Format
       default:
         if (!silentSubtypes.has(subtype)) narration.unknown(json);
     }
-  };
+  }
 
-  const result = (json: Json) => {
+  #result(json: Json): void {
+    const { run } = this.#parts.narration;
     run.flush();
-    const ofSession = dialect.usageOfSession?.(json);
-    ledger.settle({
-      ...dialect.usageOfProgram(objectIn(json, "usage")),
-      ...(ofSession && (sinceEarlier?.(ofSession) ?? ofSession)),
+    const ofSession = this.#dialect.usageOfSession?.(json);
+    this.#ledger.settle({
+      ...this.#dialect.usageOfProgram(objectIn(json, "usage")),
+      ...(ofSession && (this.#sinceEarlier?.(ofSession) ?? ofSession)),
     });
     const finishReason = textIn(json, "stop_reason", "subtype") ?? "unknown";
     run.emit({ type: "turn.completed", finishReason });
-    verdict = claudeVerdict.ofResult(json, trouble, run.lastText());
+    this.#verdict = claudeVerdict.ofResult(json, this.#trouble, run.lastText());
     // Messages that the program has read but not worked on begin another turn.
-    if ((numberIn(json, "queued_turn_count") ?? 0) > 0) verdict = undefined;
+    if ((numberIn(json, "queued_turn_count") ?? 0) > 0) this.#verdict = undefined;
     // A message that the program has yet to read begins another turn too, while its input is open.
-    else if (conversation?.hasUnread() !== true) stdin?.close();
-  };
-
-  const line = (json: Json) => {
-    const voice = narration.of(parentOf(json));
-    const type = textIn(json, "type") ?? "";
-    if (type === "assistant") assistant(voice, json);
-    else if (type === "user") user(voice, json);
-    else if (type === "stream_event") streamEvent(voice, objectIn(json, "event"));
-    else if (type === "result") result(json);
-    else if (type === "system") system(json);
-    else if (type === "rate_limit_event") {
-      const info = objectIn(json, "rate_limit_info");
-      if (info["status"] !== "rejected") return;
-      trouble.isOverQuota = true;
-      run.emit({ type: "note", level: "warning", text: "The usage limit of the plan is reached." });
-    } else if (conversation?.takes(json) !== true && !silentTypes.has(type))
-      narration.unknown(json);
-  };
-
-  return {
-    line,
-    verdict: () => verdict,
-    isOver: () => verdict !== undefined,
-    ...(conversation && { conversation }),
-  };
+    else if (this.conversation?.hasUnread() !== true) this.#parts.stdin?.close();
+  }
 }
 
 /** Claude Code counts cached input separately. */
 export function claudeStreamJson(parts: FormatParts): Format {
-  return claudeFormat(parts, {
+  return new ClaudeFormat(parts, {
     messagesAreCalls: true,
     usageOfMessage: spentOf,
     usageOfProgram: spentOf,
