@@ -25,6 +25,7 @@ import { createMcpPool } from "./mcp.ts";
 import { gatheredOutput } from "./output.ts";
 import { modes } from "./permissions.ts";
 import type { Mode } from "./permissions.ts";
+import { createProcesses } from "../processes/processes.ts";
 import { createRedaction } from "../base/redaction.ts";
 import { invalidParams } from "./requestErrors.ts";
 import { messageOf } from "../base/errors.ts";
@@ -44,7 +45,9 @@ export interface AgentParts {
 export async function runAgent(parts: AgentParts): Promise<number> {
   const { stdin, stdout, stderr, environment, version } = parts;
   const redaction = createRedaction(environment);
-  const pool = createMcpPool(version);
+  const warn = (_facts: object, sentence: string) => void stderr.write(`${sentence}\n`);
+  const processes = createProcesses({ log: { warn, info: () => undefined } });
+  const pool = createMcpPool(version, processes);
   const editorLink = createEditorLink();
   const sessions = new Map<string, AgentSession>();
   let capabilities: ClientCapabilities | null | undefined;
@@ -61,6 +64,7 @@ export async function runAgent(parts: AgentParts): Promise<number> {
       pool,
       askEditor: editorLink.askerOf(request.client, request.sessionId),
       redaction,
+      processes,
       environment,
       capabilities: () => capabilities,
     });

@@ -7,6 +7,7 @@ import { createCollector } from "./outputCollector.ts";
 import type { OutputCollector } from "./outputCollector.ts";
 import { startGroup } from "../processes/processGroup.ts";
 import type { ProcessGroup } from "../processes/processGroup.ts";
+import type { Processes } from "../processes/processes.ts";
 
 export interface Commands {
   /**
@@ -54,13 +55,16 @@ interface Running {
 /** How long output that is still in the pipe is read after the command has exited. */
 const drainMs = 200;
 
-export function createCommands(environment: Record<string, string>): Commands {
+export function createCommands(
+  environment: Record<string, string>,
+  processes: Processes,
+): Commands {
   const groups = new Set<ProcessGroup>();
   const background = new Map<string, Running & { state: BackgroundState["state"] }>();
   let lastHandle = 0;
 
   const begin = ({ command, cwd, onOutput }: CommandTask): Running => {
-    const group = startGroup({ line: { command }, cwd, environment });
+    const group = startGroup({ line: { command }, cwd, environment }, processes);
     groups.add(group);
     const output = createCollector();
     for (const stream of [group.child.stdout, group.child.stderr]) {

@@ -6,6 +6,7 @@ import type { McpServer } from "@agentclientprotocol/sdk";
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { createHash } from "node:crypto";
+import type { Processes } from "../processes/processes.ts";
 import { messageOf } from "../base/errors.ts";
 import { mcpTool } from "./tools/mcpTool.ts";
 import type { Tool } from "./tools/tool.ts";
@@ -58,7 +59,7 @@ const connectMs = 30_000;
 const ownServer = "offshoot";
 
 /** `version` is the version of the package. */
-export function createMcpPool(version: string): McpPool {
+export function createMcpPool(version: string, processes: Processes): McpPool {
   const shared = new Map<string, Shared>();
   /**
    * Offshoot's own server offers every session the same tools, and many sessions never use them.
@@ -70,7 +71,7 @@ export function createMcpPool(version: string): McpPool {
   const connect = async (server: McpServer, wanted: McpWish, entry: Shared): Promise<Connected> => {
     const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
     const client = new Client({ name: "offshoot", version });
-    const { transport, readFault } = await openTransport(server, wanted);
+    const { transport, readFault } = await openTransport(server, { ...wanted, processes });
     try {
       await client.connect(transport, { timeout: connectMs, signal: entry.end.signal });
       const listed = await listTools(client);
@@ -181,7 +182,7 @@ function toolsOf(
 
 async function openTransport(
   server: McpServer,
-  { cwd, environment }: McpWish,
+  { cwd, environment, processes }: McpWish & { processes: Processes },
 ): Promise<{ transport: Transport; readFault(): string }> {
   if ("url" in server) {
     if (server.type !== "http") throw new Error(`the transport ${server.type} is not supported`);
@@ -200,6 +201,7 @@ async function openTransport(
     args,
     cwd,
     environment: { ...environment, ...own },
+    processes,
   });
   const readFault = () => (lastWords() === "" ? "" : `; it said: ${lastWords().trim()}`);
   return { transport, readFault };

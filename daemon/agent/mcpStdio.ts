@@ -8,6 +8,7 @@ import { ReadBuffer, serializeMessage } from "@modelcontextprotocol/sdk/shared/s
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { startGroup } from "../processes/processGroup.ts";
 import type { ProcessGroup } from "../processes/processGroup.ts";
+import type { Processes } from "../processes/processes.ts";
 
 /**
  * A server that reads the end of its input exits by itself within this time; others get a signal.
@@ -26,8 +27,9 @@ export function createStdioTransport(task: {
   args: readonly string[];
   cwd: string;
   environment: Record<string, string>;
+  processes: Processes;
 }): StdioTransport {
-  const { program, args, cwd, environment } = task;
+  const { program, args, cwd, environment, processes } = task;
   const buffer = new ReadBuffer();
   let group: ProcessGroup | undefined;
   let ending: Promise<void> | undefined;
@@ -68,7 +70,8 @@ export function createStdioTransport(task: {
 
   const transport: Transport = {
     async start() {
-      group = startGroup({ line: { program, args }, input: "pipe", cwd, environment });
+      const line = { program, args };
+      group = startGroup({ line, input: "pipe", cwd, environment }, processes);
       const { child } = group;
       child.stdin?.on("error", (error) => transport.onerror?.(error));
       child.stdout.on("data", take);

@@ -19,6 +19,7 @@ import { readMeta } from "./readMeta.ts";
 import type { AskEditor } from "./model/editorModel.ts";
 import { keyNamesOf } from "./contract/providers.ts";
 import type { Redaction } from "../base/redaction.ts";
+import type { Processes } from "../processes/processes.ts";
 import { replayConversation } from "./replay.ts";
 import { invalidParams } from "./requestErrors.ts";
 import { AgentSession } from "./session.ts";
@@ -36,9 +37,10 @@ export async function openSession(parts: {
   pool: McpPool;
   askEditor: AskEditor;
   redaction: Redaction;
+  processes: Processes;
   environment: NodeJS.ProcessEnv;
 }): Promise<AgentSession> {
-  const { sessionId, params, isLoaded, pool, redaction, environment } = parts;
+  const { sessionId, params, isLoaded, pool, redaction, processes, environment } = parts;
   if (!isSessionId(sessionId)) throw RequestError.sessionNotFound(sessionId);
   if (!isAbsolute(params.cwd)) throw invalidParams("cwd must be an absolute path");
   const meta = readMeta(SessionMeta, params._meta);
@@ -73,6 +75,7 @@ export async function openSession(parts: {
       }),
     askEditor: parts.askEditor,
     redaction,
+    processes,
     environment,
     now: () => Date.now(),
   });

@@ -23,6 +23,7 @@ import type { AskEditor } from "./model/editorModel.ts";
 import type { Model } from "./model/model.ts";
 import type { Mode, Rule } from "./permissions.ts";
 import type { Redaction } from "../base/redaction.ts";
+import type { Processes } from "../processes/processes.ts";
 import { toRequestError } from "./requestErrors.ts";
 import { TypedError } from "./contract/runErrors.ts";
 import type { SessionFile } from "./sessionFile.ts";
@@ -45,6 +46,7 @@ export interface SessionParts {
   acquireMcp: () => McpLease;
   askEditor: AskEditor;
   redaction: Redaction;
+  processes: Processes;
   environment: NodeJS.ProcessEnv;
   now: () => number;
 }
@@ -75,7 +77,8 @@ export class AgentSession {
     const { meta, client, redaction } = parts;
     this.#parts = parts;
     this.#mcp = parts.acquireMcp();
-    this.#commands = createCommands(meta.environment ?? redaction.environmentWithoutKeys());
+    const environment = meta.environment ?? redaction.environmentWithoutKeys();
+    this.#commands = createCommands(environment, parts.processes);
     this.#usage = createUsageCount(client);
     this.#tools = {
       confinement,

@@ -367,6 +367,11 @@ const tailBytes = 8 * 1024;
 function environmentOfCore(folder: StateFolder): NodeJS.ProcessEnv {
   const own = process.env["OFFSHOOT_STATE_DIR"];
   if (own === undefined || resolve(own) !== folder.dir) return process.env;
-  const { OFFSHOOT_RUN: _run, OFFSHOOT_SESSION: _session, ...rest } = process.env;
+  const {
+    OFFSHOOT_RUN: _run,
+    OFFSHOOT_SESSION: _session,
+    OFFSHOOT_COMMAND: _command,
+    ...rest
+  } = process.env;
   return rest;
 }

@@ -29,6 +29,7 @@ export interface ProcessEntry extends ProcessRecord {
   /** The marks in its environment, where there are any and they can be read. */
   readonly runId: string | undefined;
   readonly stateDir: string | undefined;
+  readonly commandId: string | undefined;
 }
 
 /** Selects processes: all of these, and every descendant of them. */
@@ -37,6 +38,8 @@ export interface Wanted {
   readonly runId?: string;
   /** Every process with the mark of any run of the core with this state folder. */
   readonly stateDir?: string;
+  /** Every process with the mark of this command of the built-in agent. */
+  readonly commandId?: string;
   /** These processes, with the sessions and groups that they lead or led. */
   readonly records?: readonly ProcessRecord[];
 }
@@ -70,6 +73,7 @@ export function processTable(
 ): ProcessTable {
   const byPid = new Map(entries.map((entry) => [entry.pid, entry]));
   const byRun = Map.groupBy(entries, (entry) => entry.runId);
+  const byCommand = Map.groupBy(entries, (entry) => entry.commandId);
   const byParent = Map.groupBy(entries, (entry) => entry.parentPid);
   const bySession = Map.groupBy(entries, (entry) => entry.sessionId);
   const byGroup = Map.groupBy(entries, (entry) => entry.groupId);
@@ -87,6 +91,9 @@ export function processTable(
       const found = new Set<ProcessEntry>();
       const reached: ProcessEntry[] = [];
       if (wanted.runId !== undefined) reached.push(...(byRun.get(wanted.runId) ?? []));
+      if (wanted.commandId !== undefined) {
+        reached.push(...(byCommand.get(wanted.commandId) ?? []));
+      }
       if (wanted.stateDir !== undefined) {
         reached.push(
           ...entries.filter((entry) => entry.runId && entry.stateDir === wanted.stateDir),
@@ -204,7 +211,8 @@ function linuxSource(): ProcessSource {
           own = { where, ...marksInEnvironment(environment) };
         }
         marks.set(pid, own);
-        entries.set(pid, { ...entry, runId: own.runId, stateDir: own.stateDir });
+        const { runId, stateDir, commandId } = own;
+        entries.set(pid, { ...entry, runId, stateDir, commandId });
       }
     }
     marksByPid = marks;
@@ -236,6 +244,7 @@ function linuxSource(): ProcessSource {
 interface Marks {
   runId?: string | undefined;
   stateDir?: string | undefined;
+  commandId?: string | undefined;
 }
 
 /** From the bytes of an environment, each taken as one character: NAME=value, ended by NUL. */
@@ -248,7 +257,8 @@ function marksInEnvironment(bytes: string): Marks {
     return Buffer.from(bytes.slice(start, end < 0 ? undefined : end), "latin1").toString();
   };
   const runId = value("OFFSHOOT_RUN");
-  return runId === undefined ? {} : { runId, stateDir: value("OFFSHOOT_STATE_DIR") };
+  const commandId = value("OFFSHOOT_COMMAND");
+  return { runId, commandId, stateDir: runId && value("OFFSHOOT_STATE_DIR") };
 }
 
 const run = promisify(execFile);
@@ -293,6 +303,7 @@ function entryOfPs(line: string): ProcessEntry[] {
       ended: state.startsWith("Z"),
       runId: / OFFSHOOT_RUN=(\S+)/.exec(command)?.[1],
       stateDir: / OFFSHOOT_STATE_DIR=(.*?)(?= [A-Za-z_]\w*=|$)/.exec(command)?.[1],
+      commandId: / OFFSHOOT_COMMAND=(\S+)/.exec(command)?.[1],
     },
   ];
 }
@@ -323,6 +334,7 @@ function windowsSource(): ProcessSource {
             ended: false,
             runId: undefined,
             stateDir: undefined,
+            commandId: undefined,
           },
         ];
       });

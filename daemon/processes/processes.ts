@@ -57,7 +57,10 @@ const maxStops = 6;
 const maxKills = 4;
 const killTakesMs = 500;
 
-export function createProcesses(parts: { log: Log; source?: ProcessSource }): Processes {
+export function createProcesses(parts: {
+  log: Pick<Log, "info" | "warn">;
+  source?: ProcessSource;
+}): Processes {
   const { log, source = processSource() } = parts;
   const look = sharedLook(source);
 

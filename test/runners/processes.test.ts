@@ -176,16 +176,14 @@ describe("processes", () => {
       PATH: process.env["PATH"],
       OFFSHOOT_RUN: "for-ps",
       OFFSHOOT_STATE_DIR: "/a b",
+      OFFSHOOT_COMMAND: "a-command",
       Z: "1",
     };
     const { child, record } = begin("sleep", ["1000"], { env });
-    const shape = ({ parentPid, groupId, ended, runId, stateDir }: ProcessEntry) => ({
-      parentPid,
-      groupId,
-      ended,
-      runId,
-      stateDir,
-    });
+    const shape = (entry: ProcessEntry) => {
+      const { parentPid, groupId, ended, runId, stateDir, commandId } = entry;
+      return { parentPid, groupId, ended, runId, stateDir, commandId };
+    };
     const seen: unknown[] = [];
     for (const source of [processSource("linux"), processSource("freebsd")]) {
       const entry = (await source.scan()).find(({ pid }) => pid === record.pid);
@@ -200,6 +198,7 @@ describe("processes", () => {
       ended: false,
       runId: "for-ps",
       stateDir: "/a b",
+      commandId: "a-command",
     });
     assert.deepEqual(seen[1], seen[0]);
     const exited = once(child, "exit");
@@ -226,6 +225,7 @@ describe("a table of processes", () => {
       ended: false,
       runId: undefined,
       stateDir: undefined,
+      commandId: undefined,
       ...more,
     }) satisfies ProcessEntry;
   const ours = 10;
@@ -257,10 +257,14 @@ describe("a table of processes", () => {
       entry(30, ours, 30, { runId: "r2", stateDir: "/s" }),
       entry(40, 1, 40, { runId: "r2", stateDir: "/other" }),
       entry(50, 1, 50, { stateDir: "/s" }),
+      entry(60, 1, 60, { runId: "r3", commandId: "c1" }),
+      entry(61, 60, 61),
+      entry(62, 1, 62, { runId: "r3", commandId: "c2" }),
     ];
     check(tree, { runId: "r1" }, [20, 21, 22, 23, 24]);
     check(tree, { records: [{ pid: 20, startTime: "20" }] }, [20, 21, 22, 23]);
     check(tree, { stateDir: "/s" }, [20, 21, 22, 23, 24, 30]);
+    check(tree, { commandId: "c1" }, [60, 61]);
     check(tree, { records: core }, []);
     check(tree, {}, []);
   });
