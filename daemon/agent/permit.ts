@@ -2,8 +2,9 @@
 import type { RequestPermissionResponse } from "@agentclientprotocol/sdk";
 import { PermissionMeta } from "./contract/meta.ts";
 import type { ToolCall } from "./model/model.ts";
-import { decide, ruleFor } from "./permissions.ts";
-import type { Action, Mode, Rule } from "./permissions.ts";
+import { ruleFor } from "./permissions.ts";
+import type { Mode, Rule } from "./permissions.ts";
+import { decide, type Action } from "../base/rulePatterns.ts";
 import { messageOf } from "../base/errors.ts";
 import type { PreparedCall, Tool } from "./tools/tool.ts";
 import { permissionOptions } from "./updates.ts";
@@ -39,8 +40,9 @@ export async function permit(
   signal: AbortSignal,
 ): Promise<{ prepared: PreparedCall } | { refusal: Refusal }> {
   const { tool, prepared } = ready;
-  const action: Action = { tool: tool.name, kind: tool.kind, subject: prepared.subject };
-  const decision = prepared.needsNoPermission ? "allow" : decide(world.mode(), world.rules, action);
+  const action: Action = { toolName: tool.name, kind: tool.kind, subject: prepared.subject };
+  const permissions = { mode: world.mode(), rules: world.rules };
+  const decision = prepared.needsNoPermission ? "allow" : decide(permissions, action);
   if (decision === "allow") return { prepared };
   if (decision === "deny") {
     const isPlan = world.mode() === "plan";

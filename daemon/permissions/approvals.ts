@@ -11,7 +11,7 @@ import type { ApprovalRules } from "./standingRules.ts";
 import type { Caller } from "../sessions/caller.ts";
 import type { News } from "../sessions/news.ts";
 import { InvalidParams } from "../base/invalidParams.ts";
-import type { Decision } from "./rules.ts";
+import type { Decision } from "../base/rulePatterns.ts";
 import type { ApprovalAnswer, ApprovalQuestion } from "../runners/runner.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";
 import type { Store } from "../store/sessionStore.ts";

@@ -1,20 +1,12 @@
-/**
- * Whether an agent may do something without asking: pure. Rules decide, the last one that matches
- * wins; without one the mode does. A child never gets more than its parent.
- */
+/** Whether an agent may act without asking: pure. A child never gets more than its parent. */
 import type { AgentProfile, PermissionMode, Permissions } from "../../protocol/config.ts";
-import { matches } from "../base/rulePatterns.ts";
-import type { ApprovalQuestion, ToolKind } from "../runners/runner.ts";
+import { decide, type Decision } from "../base/rulePatterns.ts";
+import type { ApprovalQuestion } from "../runners/runner.ts";
 import type { StoredSession } from "../sessions/records.ts";
-
-export type Decision = "allow" | "ask" | "deny";
-
-const changesNothing: ReadonlySet<ToolKind> = new Set(["read", "search", "think"]);
-const edits: ReadonlySet<ToolKind> = new Set(["edit", "delete", "move"]);
 
 /** What the strictest of the sets says; each stands for one session on the way from the root. */
 export function permit(sets: readonly Permissions[], question: ApprovalQuestion): Decision {
-  const decisions = sets.map((set) => decideOne(set, question));
+  const decisions = sets.map((set) => decide(set, question));
   if (decisions.includes("deny")) return "deny";
   return decisions.includes("ask") ? "ask" : "allow";
 }
@@ -56,27 +48,4 @@ const strictestFirst: readonly PermissionMode[] = ["plan", "ask", "acceptEdits",
 export function strictestMode(sets: readonly Permissions[]): PermissionMode {
   const modes = sets.map(({ mode = "ask" }) => mode);
   return strictestFirst.find((mode) => modes.includes(mode)) ?? "ask";
-}
-
-function decideOne(
-  { mode = "ask", rules = [] }: Permissions,
-  question: ApprovalQuestion,
-): Decision {
-  const rule = rules.findLast(
-    ({ tool, pattern, decision }) =>
-      (tool === "*" || tool === question.toolName || tool === question.kind) &&
-      (pattern === undefined || matches(question, pattern, decision)),
-  );
-  if (rule !== undefined) return rule.decision;
-  if (changesNothing.has(question.kind)) return "allow";
-  switch (mode) {
-    case "ask":
-      return "ask";
-    case "acceptEdits":
-      return edits.has(question.kind) ? "allow" : "ask";
-    case "auto":
-      return "allow";
-    case "plan":
-      return "deny";
-  }
 }

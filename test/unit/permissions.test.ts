@@ -24,6 +24,12 @@ describe("permissions", () => {
     );
   });
 
+  it("of the mode plan are to read, whatever a rule allows", () => {
+    const set: Permissions = { mode: "plan", rules: [{ tool: "*", decision: "allow" }] };
+    equal(permit([set], question("read")), "allow");
+    equal(permit([set], question("execute")), "deny");
+  });
+
   it("let the last matching rule win, by tool, kind and pattern", () => {
     const set: Permissions = {
       rules: [
