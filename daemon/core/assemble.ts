@@ -26,7 +26,7 @@ import { RunServices } from "../runs/runServices.ts";
 import { Scheduler } from "../runs/scheduler.ts";
 import { createSpawning, type Spawning } from "../runs/spawn.ts";
 import type { News } from "../sessions/news.ts";
-import { createSessionTree, type SessionTree } from "../sessions/sessionTree.ts";
+import { SessionTree } from "../sessions/sessionTree.ts";
 import type { Store } from "../store/sessionStore.ts";
 import type { Stored } from "./recover.ts";
 
@@ -77,7 +77,7 @@ export function assemble(seams: Seams): Assembly {
   const intake = new Intake();
   const queue = new RunQueue(intake);
   const loaded = stored.sessions;
-  const tree = createSessionTree({ store, places: queue, now, notify, loaded });
+  const tree = new SessionTree({ store, places: queue, now, notify, loaded });
   const engine = buildEngine({
     ...{ tree, store, queue, intake, settings, notify, clock, random, log },
     lastCompletion: stored.lastCompletion,
@@ -90,7 +90,7 @@ export function assemble(seams: Seams): Assembly {
     runners: Object.keys(runners),
     apiKeys: seams.apiKeys,
     editorModels: seams.editorModels,
-    find: tree.find,
+    find: (sessionId) => tree.find(sessionId),
     onFault: (fault) => log.warn({ fault }, "a file of an agent cannot be used"),
   });
 

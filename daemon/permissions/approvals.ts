@@ -107,14 +107,14 @@ export function createApprovals(parts: Parts): Approvals {
     }
     if (open.size === 0) stopLooking();
     const rootId = rootIdOf(asked.approval.sessionId);
-    const told = () => {
+    const decided = () => {
       notify({ method: "approval/resolved", params: { approvalId: id, decision, by }, rootId });
       if (rule !== undefined) notify({ method: "approval/rulesChanged", params: {} });
     };
     const approvalRules = rule === undefined ? [] : [rule];
     await store.write(
       { endedApprovals: [id], approvalRules, durability: "durable" },
-      { told, ifFailing: "keep" },
+      { decided, ifFailing: "keep" },
     );
   }
 
@@ -190,7 +190,7 @@ export function createApprovals(parts: Parts): Approvals {
         open.set(id, { approval, decide, waitedMs: 0, stoodStillMs: 0, answer });
         if (open.size === 1) watch();
         asked(id);
-        const told = () =>
+        const decided = () =>
           notify({
             method: "approval/requested",
             params: { approval: withDeadline({ approval, stoodStillMs: 0 }) },
@@ -199,7 +199,7 @@ export function createApprovals(parts: Parts): Approvals {
         // While the store fails, people are asked all the same.
         void store.write(
           { approvals: [approval], metadata: { lastApproval: last }, durability: "durable" },
-          { told, ifFailing: "keep" },
+          { decided, ifFailing: "keep" },
         );
       });
     },

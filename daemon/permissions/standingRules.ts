@@ -81,10 +81,10 @@ export function createApprovalRules({ tree, store, notify, now, loaded }: Parts)
   async function forget(ruleIds: readonly string[]): Promise<boolean> {
     if (ruleIds.length === 0) return true;
     for (const id of ruleIds) rules.delete(id);
-    const told = () => notify({ method: "approval/rulesChanged", params: {} });
+    const decided = () => notify({ method: "approval/rulesChanged", params: {} });
     return await store.write(
       { removedApprovalRules: [...ruleIds], durability: "durable" },
-      { told, ifFailing: "keep" },
+      { decided, ifFailing: "keep" },
     );
   }
 

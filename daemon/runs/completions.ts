@@ -11,7 +11,8 @@ import { completionOf } from "../sessions/completion.ts";
 import type { Ending } from "../sessions/endings.ts";
 import type { News } from "../sessions/news.ts";
 import type { StoredSession } from "../sessions/records.ts";
-import type { Change, SessionTree } from "../sessions/sessionTree.ts";
+import type { Change } from "../sessions/change.ts";
+import type { SessionTree } from "../sessions/sessionTree.ts";
 import { transition } from "../sessions/transition.ts";
 
 export interface EndOptions {

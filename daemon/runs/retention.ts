@@ -44,7 +44,7 @@ export function createRetention(parts: Parts): Retention {
   async function remove(sessionIds: readonly string[]): Promise<number> {
     let removed = 0;
     await cancels.endForDeletion(sessionIds, async (ids) => {
-      const records = ids.map(tree.get);
+      const records = ids.map((id) => tree.get(id));
       try {
         await tree.remove(ids);
       } catch (error) {

@@ -16,7 +16,7 @@ import { cutToParent, limitExceeded, stricter } from "../sessions/limits.ts";
 import type { Engine } from "./engine.ts";
 import type { SessionEnvironments } from "./environments.ts";
 import { newChild, rootRecord, titleOf } from "../sessions/newSession.ts";
-import { storeUnavailable } from "../sessions/sessionTree.ts";
+import { storeUnavailable } from "../sessions/storeUnavailable.ts";
 import { leaveToSpawn } from "../permissions/spawnPermission.ts";
 import type { Setup, StoredSession, TrustedWorkspace } from "../sessions/records.ts";
 import { transition } from "../sessions/transition.ts";

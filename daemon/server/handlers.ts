@@ -18,6 +18,7 @@ import { enqueueRun, sendMessage } from "../runs/messages.ts";
 import { pauseSession, resumeSession } from "../runs/pause.ts";
 import { waitForRuns } from "../runs/runWaits.ts";
 import { call, commands, type CoreHandlers } from "./requests.ts";
+import { listSessions, sessionsOf } from "../sessions/queries.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";
 import type { StoredSession } from "../sessions/records.ts";
 import { transition } from "../sessions/transition.ts";
@@ -95,7 +96,11 @@ export function createHandlers(parts: Parts): CoreHandlers {
       // An id of a session; one that was removed meanwhile is as good.
       if (cursor !== undefined && !/^[\da-f-]{36}$/.test(cursor)) throw notOurCursor();
       const folder = cwd === undefined ? undefined : absolutePath(cwd, "cwd");
-      return tree.list({ ...filter, ...(cursor && { cursor }), ...(folder && { cwd: folder }) });
+      return listSessions(tree, {
+        ...filter,
+        ...(cursor && { cursor }),
+        ...(folder && { cwd: folder }),
+      });
     },
     "session/messages": async ({ sessionId, cursor, limit = pageSize }) => {
       tree.get(sessionId);
@@ -143,7 +148,7 @@ export function createHandlers(parts: Parts): CoreHandlers {
       if (afterCompletion !== undefined) {
         client.outbound.replayCompletions(afterCompletion, completions.sent, subscription);
       }
-      return { ...snapshotOf(tree.showAll(wanted)), completionSeq: completions.stored };
+      return { ...snapshotOf(sessionsOf(tree, wanted)), completionSeq: completions.stored };
     },
     "tree/unsubscribe": (_params, { client }) => {
       client.tree = undefined;

@@ -124,8 +124,8 @@ export interface WriteOptions {
    * Called once, in the order of the calls to `write` over all mutations: with true after the
    * commit that holds this one, with false when the store could not take it (now).
    */
-  told?: (stored: boolean) => void;
-  /** Called once when a mutation that was told as not stored is on disk after all. */
+  decided?: (stored: boolean) => void;
+  /** Called once when a mutation that was answered as not stored is on disk after all. */
   storedLater?: () => void;
 }
 

@@ -163,7 +163,7 @@ export function openGroupCommit(parts: GroupCommitParts): GroupCommit {
   function answer(entry: Entry, isStored: boolean): void {
     if (entry.answered) return;
     entry.answered = true;
-    call(() => entry.options.told?.(isStored));
+    call(() => entry.options.decided?.(isStored));
     entry.answer.resolve(isStored);
   }
 

@@ -149,7 +149,7 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
     };
     const isStored = await group.write(mutation, {
       ifFailing: "giveUp",
-      told: (stored) => stored && gone(sessionIds),
+      decided: (stored) => stored && gone(sessionIds),
     });
     if (!isStored) {
       // On a full disk this may be what frees it, so it must not wait behind what does not fit.

@@ -29,7 +29,7 @@ describe("an adopted child", () => {
   });
 
   function childrenOf(sessionId: string): Session[] {
-    return parts.tree.list({ parentId: sessionId }).sessions.toReversed();
+    return [...parts.tree.childrenOf(sessionId)].map((id) => parts.tree.show(id));
   }
 
   it("is shown as a child session with its own words, takes no slot, and ends with its tool call", async () => {

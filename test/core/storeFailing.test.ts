@@ -95,7 +95,7 @@ describe("while the store takes nothing", () => {
           if (isMessage !== true) return await store.write(write, options);
           held += 1;
           await refused.promise;
-          options?.told?.(false);
+          options?.decided?.(false);
           return false;
         },
       }),

@@ -32,7 +32,7 @@ describe("group commit", () => {
       const told: number[] = [];
       const writes = Array.from({ length: 5000 }, (_, n) =>
         group.write(put(String(n % 7), n, n % 3 === 0 ? "durable" : "lazy"), {
-          told(stored) {
+          decided(stored) {
             assert.equal(stored, true);
             told.push(n);
           },
@@ -116,7 +116,9 @@ describe("group commit", () => {
       const told: [string, boolean][] = [];
       const keys = ["a", "b", "poison", "c", "poison too", "d"];
       const answers = await Promise.all(
-        keys.map((key) => group.write(put(key, 1), { told: (stored) => told.push([key, stored]) })),
+        keys.map((key) =>
+          group.write(put(key, 1), { decided: (stored) => told.push([key, stored]) }),
+        ),
       );
       const expected = [true, true, false, true, false, true];
       assert.deepEqual(answers, expected);
@@ -140,7 +142,7 @@ describe("group commit", () => {
       const { group, logged } = parts;
       const inside: Promise<boolean>[] = [];
       const thrown = group.write(put("a", 1), {
-        told() {
+        decided() {
           inside.push(group.write(put("b", 1)));
           throw new Error("a fault of the caller");
         },
@@ -157,7 +159,7 @@ describe("group commit", () => {
       const told: string[] = [];
       const write = (key: string, value: unknown) =>
         group.write(put(key, value), {
-          told: (stored) => told.push(`${key} ${stored ? "stored" : "kept"}`),
+          decided: (stored) => told.push(`${key} ${stored ? "stored" : "kept"}`),
           storedLater: () => told.push(`${key} stored later`),
         });
       await write("a", 0);
@@ -208,7 +210,7 @@ describe("group commit", () => {
       const refusable = (key: string, value: unknown) =>
         group.write(put(key, value), {
           ifFailing: "giveUp",
-          told: (stored) => told.push(`${key} ${stored}`),
+          decided: (stored) => told.push(`${key} ${stored}`),
           storedLater: () => told.push(`${key} later`),
         });
       await fillDisk(parts);

@@ -29,7 +29,7 @@ async function writeForEver(id: string): Promise<never> {
         durability: n % 3 === 0 ? "durable" : "lazy",
       },
       // The whole line is in the pipe before anything else happens, so that a kill cannot take it.
-      { told: (stored) => stored && writeSync(1, `${id} ${n}\n`) },
+      { decided: (stored) => stored && writeSync(1, `${id} ${n}\n`) },
     );
   }
 }
