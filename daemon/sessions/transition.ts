@@ -1,24 +1,18 @@
 /**
  * How a session moves from state to state: pure, and the only place that knows which moves exist.
- * Whatever moves a session calls `transition`, stores the answer, and only then tells anybody.
+ * Whatever moves a session calls `transition`, stores the answer, and only then notifies anybody.
  */
 import { OffshootError } from "../../protocol/errors.ts";
 import {
-  isLive,
+  sessionStatuses,
   type LiveSession,
-  type RunError,
   type Session,
+  type SessionIn,
   type SessionStatus,
-  type TerminalStatus,
   type WaitingFor,
 } from "../../protocol/session.ts";
-
-export interface Ending {
-  status: TerminalStatus;
-  result?: string | undefined;
-  error?: RunError | undefined;
-  reason?: string | undefined;
-}
+import { terminalStatuses } from "../../protocol/states.ts";
+import type { Ending } from "./endings.ts";
 
 export type Move =
   | { type: "enqueue"; runId: string }
@@ -32,76 +26,97 @@ export type Move =
   | { type: "requeue" }
   | ({ type: "end" } & Ending)
   | { type: "stored" }
-  | { type: "update"; fields: Partial<Pick<Session, "title" | "usage" | "treeUsage" | "limits">> };
+  | { type: "update"; fields: Partial<Pick<Session, "title" | "usage" | "treeUsage">> };
+
+/** A run of the session is queued, held or under way. */
+const open = ["queued", "running", "suspended", "paused"] as const;
+
+/**
+ * The moves: the states that each leads from and to, and the word of its refusal. The chart in
+ * ARCHITECTURE.md is written from this table.
+ */
+export const sessionMoves = {
+  enqueue: { from: ["created", ...terminalStatuses], to: "queued", word: "queued" },
+  start: { from: ["queued"], to: "running", word: "started" },
+  restart: { from: ["running"], to: "running", word: "restarted" },
+  // A suspended session may come to wait for something else.
+  suspend: { from: ["running", "suspended"], to: "suspended", word: "suspended" },
+  wake: { from: ["suspended"], to: "running", word: "woken" },
+  stall: { from: ["running"], to: "running", word: "called stalled" },
+  pause: { from: ["queued", "running", "suspended"], to: "paused", word: "paused" },
+  resume: { from: ["paused"], to: "queued", word: "resumed" },
+  requeue: { from: ["running", "suspended"], to: "queued", word: "queued again" },
+  end: { from: open, to: terminalStatuses, word: "ended" },
+  stored: { from: terminalStatuses, to: "same", word: "marked as stored" },
+  update: { from: sessionStatuses, to: "same", word: "updated" },
+} as const satisfies Record<
+  Move["type"],
+  {
+    from: readonly SessionStatus[];
+    to: SessionStatus | "same" | readonly SessionStatus[];
+    word: string;
+  }
+>;
+
+/** A session in one of the states that a move leads from. */
+type Before<Type extends Move["type"]> = SessionIn<(typeof sessionMoves)[Type]["from"][number]>;
 
 /** The session after the move, one version on. An illegal move throws 1003 `invalidState`. */
 export function transition(session: Session, move: Move, now: number): Session {
+  const { from, word } = sessionMoves[move.type];
+  if (!(from as readonly SessionStatus[]).includes(session.status)) return refuse(session, word);
   const next = { ...common(session), version: session.version + 1, updatedAt: now };
   switch (move.type) {
     case "enqueue":
-      if (isOpen(session)) return refuse(session, "queued");
       return { ...next, status: "queued", runId: move.runId, attempt: 1, queuedAt: now };
-    case "start":
-      if (session.status !== "queued") return refuse(session, "started");
-      return { ...next, status: "running", ...runOf(session), ...started(now) };
-    case "restart":
-      if (session.status !== "running") return refuse(session, "restarted");
-      return { ...next, status: "running", ...liveOf(session), attempt: move.attempt };
-    case "suspend":
-      // A suspended one may come to wait for something else.
-      if (!isLive(session)) return refuse(session, "suspended");
+    case "start": {
+      const queued = session as Before<"start">;
+      return { ...next, status: "running", ...runOf(queued), ...started(now) };
+    }
+    case "restart": {
+      const running = session as Before<"restart">;
+      return { ...next, status: "running", ...liveOf(running), attempt: move.attempt };
+    }
+    case "suspend": {
+      const live = session as Before<"suspend">;
       return {
         ...next,
         status: "suspended",
-        ...liveOf(session),
+        ...liveOf(live),
         stalled: false,
-        suspendedAt: session.status === "suspended" ? session.suspendedAt : now,
+        suspendedAt: live.status === "suspended" ? live.suspendedAt : now,
         waitingFor: move.waitingFor,
       };
-    case "wake":
-      if (session.status !== "suspended") return refuse(session, "woken");
-      return { ...next, status: "running", ...liveOf(session), lastProgressAt: now };
-    case "stall":
-      if (session.status !== "running") return refuse(session, "called stalled");
-      return {
-        ...next,
-        status: "running",
-        ...liveOf(session),
-        stalled: move.stalled === "stalled",
-      };
-    case "pause":
-      if (session.status !== "queued" && !isLive(session)) return refuse(session, "paused");
-      return {
-        ...next,
-        status: "paused",
-        ...runOf(session),
-        queuedAt: session.status === "queued" ? session.queuedAt : session.startedAt,
-        pausedAt: now,
-      };
+    }
+    case "wake": {
+      const suspended = session as Before<"wake">;
+      return { ...next, status: "running", ...liveOf(suspended), lastProgressAt: now };
+    }
+    case "stall": {
+      const stalled = move.stalled === "stalled";
+      return { ...next, status: "running", ...liveOf(session as Before<"stall">), stalled };
+    }
+    case "pause": {
+      const active = session as Before<"pause">;
+      const queuedAt = active.status === "queued" ? active.queuedAt : active.startedAt;
+      return { ...next, status: "paused", ...runOf(active), queuedAt, pausedAt: now };
+    }
     case "resume":
-      if (session.status !== "paused") return refuse(session, "resumed");
-      return { ...next, status: "queued", ...runOf(session), queuedAt: now };
-    case "requeue":
-      if (!isLive(session)) return refuse(session, "queued again");
-      return {
-        ...next,
-        status: "queued",
-        runId: session.runId,
-        attempt: session.attempt + 1,
-        queuedAt: now,
-      };
+      return { ...next, status: "queued", ...runOf(session as Before<"resume">), queuedAt: now };
+    case "requeue": {
+      const { runId, attempt } = session as Before<"requeue">;
+      return { ...next, status: "queued", runId, attempt: attempt + 1, queuedAt: now };
+    }
     case "end":
-      return end(session, next, move, now);
+      return end(session as Before<"end">, next, move, now);
     case "stored":
-      if (!("stored" in session)) return refuse(session, "marked as stored");
-      return { ...session, ...next, stored: true };
+      return { ...(session as Before<"stored">), ...next, stored: true };
     case "update":
       return { ...session, ...next, ...move.fields };
   }
 }
 
-function end(session: Session, next: Common, ending: Ending, now: number): Session {
-  if (!("runId" in session) || "endedAt" in session) return refuse(session, "ended");
+function end(session: Before<"end">, next: Common, ending: Ending, now: number): Session {
   const { status, result, error, reason } = ending;
   return {
     ...next,
@@ -163,10 +178,8 @@ function liveOf(session: LiveSession) {
   };
 }
 
-/** A run of it is queued, held or under way. */
-export function isOpen(session: Session): boolean {
-  const open: readonly SessionStatus[] = ["queued", "running", "suspended", "paused"];
-  return open.includes(session.status);
+export function isOpen({ status }: Session): boolean {
+  return (open as readonly SessionStatus[]).includes(status);
 }
 
 function refuse(session: Session, what: string): never {

@@ -1,7 +1,6 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
-import { isOpen, transition, type Move } from "../../daemon/sessions/transition.ts";
+import { isOpen, sessionMoves, transition, type Move } from "../../daemon/sessions/transition.ts";
 import { Session, sessionStatuses, type SessionStatus } from "../../protocol/session.ts";
-import { terminalStatuses } from "../../protocol/states.ts";
 import { sessionIn } from "./sessionIn.ts";
 
 const moves: Record<Move["type"], Move> = {
@@ -19,40 +18,12 @@ const moves: Record<Move["type"], Move> = {
   update: { type: "update", fields: { title: "other" } },
 };
 
-/** What each move leads to from each state; every pair that is not named here is refused. */
-const allowed: Record<Move["type"], Partial<Record<SessionStatus, SessionStatus>>> = {
-  enqueue: {
-    created: "queued",
-    completed: "queued",
-    cancelled: "queued",
-    error: "queued",
-    timeout: "queued",
-    interrupted: "queued",
-    skipped: "queued",
-  },
-  start: { queued: "running" },
-  restart: { running: "running" },
-  suspend: { running: "suspended", suspended: "suspended" },
-  wake: { suspended: "running" },
-  stall: { running: "running" },
-  pause: { queued: "paused", running: "paused", suspended: "paused" },
-  resume: { paused: "queued" },
-  requeue: { running: "queued", suspended: "queued" },
-  end: {
-    queued: "completed",
-    running: "completed",
-    suspended: "completed",
-    paused: "completed",
-  },
-  stored: Object.fromEntries(terminalStatuses.map((status) => [status, status])),
-  update: Object.fromEntries(sessionStatuses.map((status) => [status, status])),
-};
-
 describe("transition", () => {
   for (const [type, move] of Object.entries(moves) as [Move["type"], Move][]) {
+    const { from, to } = sessionMoves[type];
     for (const status of sessionStatuses) {
-      const next = allowed[type][status];
-      if (next === undefined) {
+      const next = move.type === "end" ? move.status : to === "same" ? status : to;
+      if (!(from as readonly SessionStatus[]).includes(status)) {
         it(`refuses ${type} while ${status}`, () => {
           throws(() => transition(sessionIn(status), move, 100), {
             code: 1003,
@@ -74,6 +45,22 @@ describe("transition", () => {
       }
     }
   }
+
+  it("has a way from the first state to every other one, and an end for every open run", () => {
+    const reached = new Set<SessionStatus>(["created"]);
+    for (let size = 0; size < reached.size;) {
+      size = reached.size;
+      for (const { from, to } of Object.values(sessionMoves)) {
+        if (to === "same" || !from.some((status) => reached.has(status))) continue;
+        for (const status of [to].flat()) reached.add(status);
+      }
+    }
+    deepEqual([...reached].sort(), [...sessionStatuses].sort());
+    deepEqual(
+      sessionMoves.end.from,
+      sessionStatuses.filter((status) => isOpen(sessionIn(status))),
+    );
+  });
 
   it("gives a new run its own id and attempt 1, whatever the last one had", () => {
     const before = { ...sessionIn("error"), attempt: 4 } as Session;
