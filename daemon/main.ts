@@ -40,7 +40,7 @@ function isPlain(command: string): boolean {
 
 async function front(): Promise<number> {
   const { runFront } = await import("./front/front.ts");
-  const { startCoreProcess } = await import("./client/join.ts");
+  const { startCoreProcess } = await import("./client/startCore.ts");
   const folder = stateFolder(stateDir, process.env);
   return await runFront({
     folder,
@@ -90,7 +90,8 @@ async function agent(): Promise<number> {
 
 async function toolServer(): Promise<number> {
   const { runToolServer } = await import("./mcp/toolServer.ts");
-  const { joinCore, startCoreProcess } = await import("./client/join.ts");
+  const { joinCore } = await import("./client/join.ts");
+  const { startCoreProcess } = await import("./client/startCore.ts");
   const { surroundingRun } = await import("./client/surroundingRun.ts");
   const folder = stateFolder(stateDir, process.env);
   const startCore = () => startCoreProcess({ entry, folder });

@@ -1,22 +1,12 @@
 /**
- * How a client comes to a core: it connects to the one of its state folder, starts one where
- * nothing answers, and takes the place of an older one that has nothing to do.
+ * How a client joins the core of its state folder: it connects, starts a core where nothing
+ * answers, and replaces an older core that is idle.
  */
-import { spawn } from "node:child_process";
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  statfsSync,
-  statSync,
-} from "node:fs";
+import { readFileSync, statfsSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "../base/errors.ts";
+import type { StateFolder } from "../base/stateFolder.ts";
 import {
   HandshakeError,
   isNewer,
@@ -29,34 +19,34 @@ import {
   type Version,
   type Welcome,
 } from "../wire/handshake.ts";
-import type { StateFolder } from "../base/stateFolder.ts";
+import type { CoreProcess } from "./startCore.ts";
 
 export interface JoinOptions extends Version {
   readonly folder: StateFolder;
-  /** `never`: a core that does not run stays so, and an older one keeps its place. */
+  /** `never`: no core is started, and an older core is not replaced. */
   readonly start: "ifNeeded" | "never";
   startCore(): CoreProcess;
-  /** Bound of the whole procedure; 30 seconds. */
+  /** Bound of the whole procedure; 30 seconds by default. */
   readonly timeoutMs?: number;
 }
 
 export interface Joined {
-  /** Frames follow. It is paused: listen, then call `resume()`. Faults show as `close`. */
+  /** Carries frames from here on. The socket is paused: listen, then call `resume()`. Its faults show as `close`. */
   readonly socket: Socket;
   readonly core: Peer;
-  /** A sentence for a person: why an older core was joined. */
+  /** A sentence for a person: why an older core was joined and not replaced. */
   readonly note?: string;
 }
 
 export type JoinFailure =
   | { kind: "notRunning" }
   | { kind: "versionMismatch"; client: Version; core: Version }
-  /** `exitCode` is absent when the core runs but does not answer, or could not be started at all. */
+  /** `exitCode` is absent when the core runs but does not answer, or could not be started. */
   | { kind: "cannotStart"; exitCode?: number; lastLines: string[]; logFile: string }
-  /** A core answers but does not let this client in. */
+  /** A core answers but refuses this client. */
   | { kind: "refused" };
 
-/** Why no core was joined; the message is a sentence that says what to do. */
+/** Why no core was joined; the message is a sentence for a person. */
 export class JoinError extends Error {
   override readonly name = "JoinError";
   readonly failure: JoinFailure;
@@ -67,17 +57,9 @@ export class JoinError extends Error {
   }
 }
 
-/** A core that this process has started. It lives on when this process ends. */
-export interface CoreProcess {
-  /** How it ended, or undefined while it lives; `code` is null when a signal ended it. */
-  ended(): { code: number | null; sentence: string } | undefined;
-  /** The last lines that it wrote to stderr, or else to its log. */
-  lastLines(): string[];
-}
-
 /**
- * Joins the core of the folder. However many do this at the same instant, all of them end on one
- * core: the lock of the folder lets one live, and the others keep knocking until it listens.
+ * Joins the core of the folder. All clients that do this at the same instant join the same core:
+ * only one core gets the lock of the folder, and every client tries again until that core listens.
  * Rejects with a JoinError.
  */
 export async function joinCore(options: JoinOptions): Promise<Joined> {
@@ -95,7 +77,7 @@ export async function joinCore(options: JoinOptions): Promise<Joined> {
     if (Date.now() > deadline) throw cannotStart(options, core, "it does not listen");
     const ended = core?.ended();
     if (ended?.code === lockHeldExitCode) {
-      // Another core lives or is about to end: give it time before the next attempt to start.
+      // Another core holds the lock, perhaps while it ends: wait before starting one again.
       core = undefined;
       startAt = Date.now() + lockHeldWaitMs;
       lockHeldWaitMs *= 2;
@@ -103,11 +85,11 @@ export async function joinCore(options: JoinOptions): Promise<Joined> {
       throw cannotStart(options, core, ended.sentence);
     }
     if (met === undefined && core === undefined && Date.now() >= startAt) core = startOne(options);
-    await delay(knockMs);
+    await delay(retryMs);
   }
 }
 
-const knockMs = 10;
+const retryMs = 10;
 
 /** A core that answered the first line; the socket waits for the action. */
 interface Met {
@@ -115,12 +97,12 @@ interface Met {
   readonly welcome: Welcome;
 }
 
-/** Connects and says hello. Undefined when nothing answers, or what answered went away. */
+/** Connects and sends the first line. Undefined when nothing answers, or the core is just ending. */
 async function meet(options: JoinOptions, deadline: number): Promise<Met | undefined> {
   const { folder, version, protocolVersion } = options;
-  const socket = await knock(folder.socket);
+  const socket = await connectTo(folder.socket);
   if (socket === undefined) return undefined;
-  // Its faults show as its end; without a listener they would end this process.
+  // Without a listener, an error of the socket would end this process. `close` follows it.
   socket.on("error", () => undefined);
   try {
     const token = readToken(folder.tokenFile);
@@ -138,7 +120,7 @@ async function meet(options: JoinOptions, deadline: number): Promise<Met | undef
   }
 }
 
-/** Joins, takes over (then undefined: there is no core any more), or says that it cannot be. */
+/** Joins the core, or replaces it: then there is no core any more, and the result is undefined. */
 async function settle(
   options: JoinOptions,
   { socket, welcome }: Met,
@@ -162,8 +144,8 @@ async function settle(
     throw new JoinError(
       { kind: "versionMismatch", client, core: found },
       `This is version ${version} (protocol ${protocolVersion}), but the core that runs is version ` +
-        `${core.version} (protocol ${core.protocolVersion}): update the older one, or end the core ` +
-        "with `offshoot stop`.",
+        `${core.version} (protocol ${core.protocolVersion}): update the older of the two, or end ` +
+        "the core with `offshoot stop`.",
     );
   }
   writeLine(socket, { action: "join" });
@@ -174,16 +156,13 @@ async function settle(
   return { socket, core, note };
 }
 
-/** Asks the core to go, and waits until it has gone; when it will not, the caller asks again. */
+/** Asks the core to stop, and waits for its end. If the core refuses, the caller tries again. */
 async function takeOver(socket: Socket, deadline: number): Promise<void> {
   writeLine(socket, { action: "takeover" });
+  const nextLine = () => readLine(socket, Math.max(1, deadline - Date.now()));
   try {
-    const answer = parseLine<{ ok: true }>(
-      await readLine(socket, Math.max(1, deadline - Date.now())),
-    );
-    if (answer?.ok !== true) return;
-    // The core keeps this connection until its process ends.
-    await readLine(socket, Math.max(1, deadline - Date.now()));
+    // After its answer, the core keeps this connection until its process ends.
+    if (parseLine<{ ok: true }>(await nextLine())?.ok === true) await nextLine();
   } catch (error) {
     if (!(error instanceof HandshakeError)) throw error;
   } finally {
@@ -191,14 +170,21 @@ async function takeOver(socket: Socket, deadline: number): Promise<void> {
   }
 }
 
-/** Nothing answers there: no file, no listener behind it, or one that is just going. */
-const nobodyThere = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE", "EAGAIN", "ENOTDIR"]);
+/** Nothing answers: there is no file, no listener behind the file, or a listener that is ending. */
+const nothingThere = new Set([
+  "ENOENT",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "EAGAIN",
+  "ENOTDIR",
+]);
 
-function knock(path: string): Promise<Socket | undefined> {
+function connectTo(path: string): Promise<Socket | undefined> {
   return new Promise((resolved, reject) => {
     const socket = connect(path);
     const onError = (error: NodeJS.ErrnoException) => {
-      if (nobodyThere.has(error.code ?? "")) resolved(undefined);
+      if (nothingThere.has(error.code ?? "")) resolved(undefined);
       else reject(refused(`The core cannot be reached: ${error.message}.`));
     };
     socket.once("error", onError);
@@ -213,7 +199,7 @@ function readToken(file: string): string {
   try {
     return readFileSync(file, "utf8").trim();
   } catch (error) {
-    throw refused(`The core's token cannot be read: ${sentenceOf(error)}.`);
+    throw refused(`The core's token cannot be read: ${messageOf(error)}.`);
   }
 }
 
@@ -231,7 +217,7 @@ function startOne(options: JoinOptions): CoreProcess {
   try {
     return options.startCore();
   } catch (error) {
-    throw cannotStart(options, undefined, sentenceOf(error));
+    throw cannotStart(options, undefined, messageOf(error));
   }
 }
 
@@ -243,8 +229,7 @@ function cannotStart(
   const lastLines = core?.lastLines() ?? [];
   const code = core?.ended()?.code;
   const logFile = folder.logFile;
-  const words = lastLines.length === 0 ? "" : ` Its last words: ${lastLines.join(" | ")}`;
-  const said = words + spaceFault(folder.dir);
+  const lines = lastLines.length === 0 ? "" : ` Its last lines: ${lastLines.join(" | ")}`;
   return new JoinError(
     {
       kind: "cannotStart",
@@ -252,11 +237,11 @@ function cannotStart(
       logFile,
       ...(typeof code === "number" && { exitCode: code }),
     },
-    `The core of ${folder.dir} cannot be used: ${why}. Its log is ${logFile}.${said}`,
+    `The core of ${folder.dir} cannot be used: ${why}. Its log is ${logFile}.${lines}${spaceFault(folder.dir)}`,
   );
 }
 
-/** On a full disk a core cannot even write down what is wrong. */
+/** On a full disk a core cannot log what is wrong, so the client says so. */
 function spaceFault(dir: string): string {
   try {
     const { bavail, bsize } = statfsSync(dir);
@@ -270,108 +255,5 @@ function refused(message: string): JoinError {
   return new JoinError({ kind: "refused" }, message);
 }
 
-function sentenceOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** A core that is started needs some of this many bytes for its store and log. */
+/** The bytes that a core needs for its store and its log when it starts. */
 const leastSpace = 256 * 1024;
-
-/** Beyond this many bytes, what cores wrote to stderr earlier is dropped at the next start. */
-const longestErrorFile = 256 * 1024;
-
-/**
- * V8 lets the young part of its heap grow to over 100 MB, and the old one to a multiple of what is
- * alive, although a core keeps little alive. Every page that a core has touched makes each start of
- * a program slower, since Node forks for it. (2,500 runs: 127 MB instead of 171 MB.)
- */
-const smallHeap = ["--max-semi-space-size=8", "--heap-growing-percent=30"];
-
-/**
- * Starts a core for the folder in a session of its own. It holds none of this process's streams and
- * does not keep it alive; its stderr goes to a file beside the log. Throws when the folder cannot
- * be made.
- */
-export function startCoreProcess({
-  entry,
-  folder,
-}: {
-  entry: string;
-  folder: StateFolder;
-}): CoreProcess {
-  mkdirSync(folder.dir, { recursive: true, mode: 0o700 });
-  const errorFile = join(folder.dir, "core.stderr");
-  const output = openSync(errorFile, "a", 0o600);
-  if (fstatSync(output).size > longestErrorFile) ftruncateSync(output);
-  const before = fstatSync(output).size;
-  const logBefore = statSync(folder.logFile, { throwIfNoEntry: false })?.size ?? 0;
-  const child = spawn(
-    process.execPath,
-    [...process.execArgv, ...smallHeap, entry, "core", "--state-dir", folder.dir],
-    // In the state folder, so that a core never holds on to a workspace.
-    {
-      detached: true,
-      stdio: ["ignore", output, output],
-      cwd: folder.dir,
-      env: environmentOfCore(folder),
-      windowsHide: true,
-    },
-  );
-  closeSync(output);
-  child.unref();
-  let ended: ReturnType<CoreProcess["ended"]>;
-  child.once("error", (error) => {
-    ended = { code: null, sentence: error.message };
-  });
-  child.once("exit", (code, signal) => {
-    ended = {
-      code,
-      sentence: signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`,
-    };
-  });
-  return {
-    ended: () => ended,
-    lastLines() {
-      const lines = tail(errorFile, before);
-      return lines.length > 0 ? lines : tail(folder.logFile, logBefore);
-    },
-  };
-}
-
-/** The last lines of a file, as far as they lie behind its first `from` bytes. */
-function tail(file: string, from: number): string[] {
-  try {
-    const opened = openSync(file, "r");
-    try {
-      const { size } = fstatSync(opened);
-      const start = Math.max(from, size - tailBytes);
-      const bytes = Buffer.alloc(Math.max(0, size - start));
-      const length = readSync(opened, bytes, 0, bytes.length, start);
-      const lines = bytes.toString("utf8", 0, length).split("\n");
-      return lines.filter((line) => line.trim() !== "").slice(-8);
-    } finally {
-      closeSync(opened);
-    }
-  } catch {
-    return [];
-  }
-}
-
-const tailBytes = 8 * 1024;
-
-/**
- * The environment of a core: this process's own. A program inside a run that has to start the core
- * of its own run again must not hand on the run's mark, or the core would be ended with that run.
- * Under a run of another core the mark stays: what the run started has to end with it.
- */
-function environmentOfCore(folder: StateFolder): NodeJS.ProcessEnv {
-  const own = process.env["OFFSHOOT_STATE_DIR"];
-  if (own === undefined || resolve(own) !== folder.dir) return process.env;
-  const {
-    OFFSHOOT_RUN: _run,
-    OFFSHOOT_SESSION: _session,
-    OFFSHOOT_COMMAND: _command,
-    ...rest
-  } = process.env;
-  return rest;
-}

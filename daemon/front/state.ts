@@ -4,7 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import { frame, writeSlices } from "../wire/framing.ts";
 import type { ClientMemory, Pending, RequestId } from "./clientMemory.ts";
 import type { Version } from "../wire/handshake.ts";
-import type { CoreProcess } from "../client/join.ts";
+import type { CoreProcess } from "../client/startCore.ts";
 import type { StateFolder } from "../base/stateFolder.ts";
 
 export interface FrontOptions extends Version {

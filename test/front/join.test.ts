@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { joinCore, JoinError, startCoreProcess } from "../../daemon/client/join.ts";
+import { joinCore, JoinError } from "../../daemon/client/join.ts";
+import { startCoreProcess } from "../../daemon/client/startCore.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
 import { kill, testStateFolder, tinyCore, type TestFolder, ofTheEditor } from "./frontClient.ts";

@@ -1,6 +1,7 @@
 /** `offshoot mcp` as the command line starts it, with a bound of waits that tests can choose. */
 import { join } from "node:path";
-import { joinCore, startCoreProcess } from "../../daemon/client/join.ts";
+import { joinCore } from "../../daemon/client/join.ts";
+import { startCoreProcess } from "../../daemon/client/startCore.ts";
 import { runToolServer } from "../../daemon/mcp/toolServer.ts";
 import { stateFolder } from "../../daemon/base/stateFolder.ts";
 import { VERSION } from "../../daemon/base/version.ts";

@@ -11,7 +11,7 @@ import { frame, FrameSplitter } from "../../daemon/wire/framing.ts";
 import { runFront } from "../../daemon/front/front.ts";
 import { frontTiming } from "../../daemon/front/state.ts";
 import { lockHeldExitCode, stoppingMethod } from "../../daemon/wire/handshake.ts";
-import { startCoreProcess } from "../../daemon/client/join.ts";
+import { startCoreProcess } from "../../daemon/client/startCore.ts";
 import { ensureToken, listen } from "../../daemon/server/listener.ts";
 import type { Log } from "../../daemon/base/log.ts";
 import { stateFolder, type StateFolder } from "../../daemon/base/stateFolder.ts";
