@@ -1,241 +1,297 @@
 /**
- * What a front keeps of its client, so that the client can go on with another core when its own
- * has died: how it opened the connection, what it is subscribed to, how far it has come, which runs
- * and approvals it knows of, and which requests have no answer yet. Frames pass through here by the
- * ten thousand: only those that change this picture are parsed.
+ * What a front keeps of its client, so that the client can continue with another core when its own
+ * has died. Frames pass through here by the ten thousand: only those that change what is kept are
+ * parsed.
  */
 import { stoppingMethod } from "../wire/handshake.ts";
+import {
+  answerId,
+  eventHead,
+  fieldsOf,
+  isRequestId,
+  listOf,
+  methodStart,
+  notificationText,
+  numberOf,
+  parseMessage,
+  type Fields,
+  type Message,
+  type RequestId,
+} from "./messages.ts";
 
-export type RequestId = number | string;
+export type Pending = [id: RequestId, asked: { method: string }][];
 
-/** A JSON-RPC message before anything in it was checked. */
-export interface Message {
-  id?: unknown;
-  method?: unknown;
-  params?: unknown;
-  result?: unknown;
-  error?: unknown;
-}
+/** What a frame of the core means to the front; undefined: the front only passes the frame on. */
+export type CoreFrame = { kind: "answer"; id: RequestId } | { kind: "stopping" } | undefined;
 
-export interface ClientMemory {
-  /** The body of its `initialize`, and whether a core has answered it. */
-  initialize: Buffer | undefined;
-  opened: boolean;
-  initialized: boolean;
-  /** The body of its last `workspace/didChangeConfiguration`. */
-  configuration: Buffer | undefined;
-  /** Its `tree/subscribe`, and the highest completion that it was given. */
-  tree: { params: Fields; completionSeq: number } | undefined;
-  /** The highest completion that was sent again since it asked for the tree. */
-  replayedTo: number;
-  /** The runs that it was told of and that have not ended, each with the last stored event it was given. */
-  readonly runs: Map<string, { runId: string; seq: number }>;
-  /** The sessions that it subscribed to singly, each with the last stored event it was given. */
-  readonly sessions: Map<string, number>;
-  /** What the client lent to the core: its models and its keys, as the params to lend them again. */
-  readonly lent: Map<string, Fields>;
-  /** Approvals that it was told of and that have no answer, with the root of their tree. */
-  readonly approvals: Map<string, string>;
-  /** Requests without an answer; `params` of those that a later core has to be told of again. */
-  readonly pending: Map<RequestId, { method: string; params?: Fields }>;
-}
+export class ClientMemory {
+  readonly #environment: Readonly<Record<string, string>>;
+  /** The body of the client's `initialize`, with its workspace folders as they are now. */
+  #initialize: Buffer | undefined;
+  /** A core has answered `initialize`. */
+  #isOpen = false;
+  #isShutDown = false;
+  /** The client's `initialized`, and the body of its last `workspace/didChangeConfiguration`. */
+  #settled: Settled = { initialized: false, configuration: undefined };
+  /** The same as far as the last core received them. */
+  #settledBefore = this.#settled;
+  /** The client's `tree/subscribe`, and the highest completion that the client received. */
+  #tree: { params: Fields; completionSeq: number } | undefined;
+  /** The highest completion that was sent again since the client's last `tree/subscribe`. */
+  #replayedTo = 0;
+  /** The runs that the client knows and that have not ended, each with its last stored event. */
+  readonly #runs = new Map<string, { runId: string; seq: number }>();
+  /** The sessions that the client subscribed to singly, each with its last stored event. */
+  readonly #sessions = new Map<string, number>();
+  /** The client's models and keys, as the params of the request that gives them to a core. */
+  readonly #lent = new Map<string, Fields>();
+  /** The approvals that the client knows and that have no answer, with the root of their tree. */
+  readonly #approvals = new Map<string, string>();
+  /** The requests without an answer; `params` only where a later core needs them again. */
+  readonly #pending = new Map<RequestId, { method: string; params?: Fields }>();
 
-type Fields = Record<string, unknown>;
-
-export function newClientMemory(): ClientMemory {
-  return {
-    initialize: undefined,
-    opened: false,
-    initialized: false,
-    configuration: undefined,
-    tree: undefined,
-    replayedTo: 0,
-    runs: new Map(),
-    sessions: new Map(),
-    approvals: new Map(),
-    lent: new Map(),
-    pending: new Map(),
-  };
-}
-
-/** Takes notice of a frame of the client; answers with its message, where it is one. */
-export function hearClient(memory: ClientMemory, body: Buffer): Message | undefined {
-  const message = parseMessage(body);
-  const { id, method } = message ?? {};
-  if (typeof method !== "string") return message;
-  if (isRequestId(id)) {
-    const params = changingRequests.has(method) ? fieldsOf(message?.params) : undefined;
-    memory.pending.set(id, params === undefined ? { method } : { method, params });
-    // Bodies are views into what came from the client: what is kept has to be a copy.
-    if (method === "initialize") memory.initialize ??= Buffer.from(body);
-    if (method === "tree/subscribe") memory.replayedTo = 0;
-  } else if (method === "initialized") {
-    memory.initialized = true;
-  } else if (method === "workspace/didChangeWorkspaceFolders") {
-    memory.initialize &&= withFolders(memory.initialize, fieldsOf(message?.params)?.["event"]);
-  } else if (method === "workspace/didChangeConfiguration") {
-    memory.configuration = Buffer.from(body);
+  /** `environment` becomes part of the client's `initialize`, unless that names one itself. */
+  constructor(environment: Readonly<Record<string, string>>) {
+    this.#environment = environment;
   }
-  return message;
-}
 
-/** The client's `initialize` with the environment that it has, unless it names one itself. */
-export function withEnvironment(
-  memory: ClientMemory,
-  environment: Readonly<Record<string, string>>,
-): Buffer | undefined {
-  const message = memory.initialize && parseMessage(memory.initialize);
-  const params = fieldsOf(message?.params);
-  if (message === undefined || params === undefined) return undefined;
-  const options = fieldsOf(params["initializationOptions"]) ?? {};
-  const own = fieldsOf(options["offshoot"] ?? {});
-  // What is wrong with it, the core says better.
-  if (own === undefined || own["environment"] !== undefined) return undefined;
-  const initializationOptions = { ...options, offshoot: { ...own, environment } };
-  const whole = { ...message, params: { ...params, initializationOptions } };
-  memory.initialize = Buffer.from(JSON.stringify(whole));
-  return memory.initialize;
-}
-
-/** How the client would say `initialize` now. */
-function withFolders(initialize: Buffer, event: unknown): Buffer {
-  const message = parseMessage(initialize) ?? {};
-  const params = fieldsOf(message.params) ?? {};
-  const listIn = (value: unknown) =>
-    Array.isArray(value) ? value.map((one: unknown) => fieldsOf(one) ?? {}) : [];
-  const { added, removed } = fieldsOf(event) ?? {};
-  const gone = new Set(listIn(removed).map(({ uri }) => uri));
-  const kept = listIn(params["workspaceFolders"]).filter(({ uri }) => !gone.has(uri));
-  const workspaceFolders = [...kept, ...listIn(added)];
-  return Buffer.from(JSON.stringify({ ...message, params: { ...params, workspaceFolders } }));
-}
-
-/** What a frame of the core means to the front itself; undefined where it only passes it on. */
-export type Heard = { kind: "answer"; id: RequestId } | { kind: "stopping" } | undefined;
-
-/** Takes notice of a frame of the core. The id of an answer is told, also when nobody asked. */
-export function hearCore(memory: ClientMemory, body: Buffer): Heard {
-  const head = body.toString("latin1", 0, 64);
-  if (head.startsWith(notificationStart)) {
-    if (head.startsWith("subAgent/event", methodAt)) hearEvent(memory, body);
-    else if (head.startsWith("subAgent/started", methodAt)) hearStart(memory, body);
-    else if (head.startsWith("subAgent/completed", methodAt)) hearCompletion(memory, body);
-    else if (head.startsWith("approval/re", methodAt)) hearApproval(memory, body);
-    else if (head.startsWith(stoppingMethod, methodAt)) return { kind: "stopping" };
-    return undefined;
+  get initialize(): Buffer | undefined {
+    return this.#initialize;
   }
-  const id = answerId(body);
-  if (id === undefined) return undefined;
-  hearAnswer(memory, id, body);
-  return { kind: "answer", id };
-}
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+  get isShutDown(): boolean {
+    return this.#isShutDown;
+  }
+  get hasPending(): boolean {
+    return this.#pending.size > 0;
+  }
+  get settledBefore(): Settled {
+    return this.#settledBefore;
+  }
 
-/** The core writes its notifications so, and the fields of an event in the order below. */
-const notificationStart = '{"jsonrpc":"2.0","method":"';
-const methodAt = notificationStart.length;
-const eventStart =
-  /^subAgent\/event","params":\{"parentSessionId":"[^"\\]*","childSessionId":"([^"\\]*)","runId":"[^"\\]*","seq":(\d+),("stored":false,)?"event":/;
-const answerStart = /^\{"jsonrpc":"2\.0","id":(-?\d{1,15}|"[ !#-[\]-~]*"),"(?:result|error)"/;
+  /** Notes a frame of the client; answers with its message, if the frame holds one. */
+  noteClientFrame(body: Buffer): Message | undefined {
+    const message = parseMessage(body);
+    const { id, method, params } = message ?? {};
+    if (typeof method !== "string") return message;
+    if (method === "shutdown") this.#isShutDown = true;
+    if (isRequestId(id)) {
+      const kept = changingRequests.has(method) ? fieldsOf(params) : undefined;
+      this.#pending.set(id, kept === undefined ? { method } : { method, params: kept });
+      if (method === "initialize") {
+        // Bodies are views into what came from the client: what is kept has to be a copy.
+        this.#initialize ??= withEnvironment(message, this.#environment) ?? Buffer.from(body);
+      }
+      if (method === "tree/subscribe") this.#replayedTo = 0;
+    } else if (method === "initialized") {
+      this.#settled = { ...this.#settled, initialized: true };
+    } else if (method === "workspace/didChangeWorkspaceFolders") {
+      this.#initialize &&= withFolders(this.#initialize, fieldsOf(params)?.["event"]);
+    } else if (method === "workspace/didChangeConfiguration") {
+      this.#settled = { ...this.#settled, configuration: Buffer.from(body) };
+    }
+    return message;
+  }
 
-function hearStart({ runs }: ClientMemory, body: Buffer): void {
-  const { session } = fieldsOf(parseMessage(body)?.params) ?? {};
-  keepRun(runs, session);
-}
+  /** Notes a frame of the core. The id of every answer is returned, also if nobody asked. */
+  noteCoreFrame(body: Buffer): CoreFrame {
+    const method = methodStart(body);
+    if (method !== undefined) {
+      if (method.startsWith("subAgent/event")) this.#noteEvent(body);
+      else if (method.startsWith("subAgent/started")) this.#noteStart(body);
+      else if (method.startsWith("subAgent/completed")) this.#noteCompletion(body);
+      else if (method.startsWith("approval/re")) this.#noteApproval(body);
+      else if (method.startsWith(stoppingMethod)) return { kind: "stopping" };
+      return undefined;
+    }
+    const id = answerId(body);
+    if (id === undefined) return undefined;
+    this.#noteAnswer(id, body);
+    return { kind: "answer", id };
+  }
 
-/** Whether it is one, and has begun. */
-function keepRun(runs: ClientMemory["runs"], session: unknown): boolean {
-  const { id, runId, status, lastSeq } = fieldsOf(session) ?? {};
-  if (typeof id !== "string" || typeof runId !== "string") return false;
-  if (status !== "running" && status !== "suspended") return false;
-  runs.set(id, { runId, seq: numberOf(lastSeq) ?? 0 });
-  return true;
-}
+  #noteStart(body: Buffer): void {
+    const { session } = fieldsOf(parseMessage(body)?.params) ?? {};
+    this.#keepRun(session);
+  }
 
-function hearEvent(memory: ClientMemory, body: Buffer): void {
-  const found = eventStart.exec(body.toString("latin1", methodAt, methodAt + 400));
-  const params = found ? undefined : fieldsOf(parseMessage(body)?.params);
-  const sessionId = found ? found[1] : params?.["childSessionId"];
-  const seq = found ? Number(found[2]) : params?.["seq"];
-  const isStored = found ? found[3] === undefined : params?.["stored"] !== false;
-  // What was never stored is lost when its core dies, and its number is given again.
-  if (typeof sessionId !== "string" || typeof seq !== "number" || !isStored) return;
-  const run = memory.runs.get(sessionId);
-  if (run !== undefined) run.seq = Math.max(run.seq, seq);
-  const before = memory.sessions.get(sessionId);
-  if (before !== undefined && seq > before) memory.sessions.set(sessionId, seq);
-}
+  /** Whether the session has a run that has begun and not ended. */
+  #keepRun(session: unknown): boolean {
+    const { id, runId, status, lastSeq } = fieldsOf(session) ?? {};
+    if (typeof id !== "string" || typeof runId !== "string") return false;
+    if (status !== "running" && status !== "suspended") return false;
+    this.#runs.set(id, { runId, seq: numberOf(lastSeq) ?? 0 });
+    return true;
+  }
 
-function hearCompletion(memory: ClientMemory, body: Buffer): void {
-  const params = fieldsOf(parseMessage(body)?.params) ?? {};
-  const { childSessionId, runId, completionSeq, replayed, stored } = params;
-  // The one that has ended may be heard of after the next one has begun.
-  const sessionId = String(childSessionId);
-  if (memory.runs.get(sessionId)?.runId === runId) memory.runs.delete(sessionId);
-  // What was never stored is lost when its core dies, and its number is given again.
-  if (typeof completionSeq !== "number" || stored === false) return;
-  if (replayed === true) memory.replayedTo = Math.max(memory.replayedTo, completionSeq);
-  const tree = memory.tree;
-  if (tree) tree.completionSeq = Math.max(tree.completionSeq, completionSeq);
-}
+  #noteEvent(body: Buffer): void {
+    const { sessionId, seq, isStored } = eventHead(body);
+    // An event that was not stored is lost when its core dies, and its number is used again.
+    if (typeof sessionId !== "string" || typeof seq !== "number" || !isStored) return;
+    const run = this.#runs.get(sessionId);
+    if (run !== undefined) run.seq = Math.max(run.seq, seq);
+    const before = this.#sessions.get(sessionId);
+    if (before !== undefined && seq > before) this.#sessions.set(sessionId, seq);
+  }
 
-function hearApproval(memory: ClientMemory, body: Buffer): void {
-  const { approval, approvalId } = fieldsOf(parseMessage(body)?.params) ?? {};
-  if (typeof approvalId === "string") memory.approvals.delete(approvalId);
-  else keepApproval(memory, approval);
-}
+  #noteCompletion(body: Buffer): void {
+    const params = fieldsOf(parseMessage(body)?.params) ?? {};
+    const { childSessionId, runId, completionSeq, replayed, stored } = params;
+    const sessionId = String(childSessionId);
+    // The completion of a run may arrive after the start of the session's next run.
+    if (this.#runs.get(sessionId)?.runId === runId) this.#runs.delete(sessionId);
+    // A completion that was not stored is lost when its core dies, and its number is used again.
+    if (typeof completionSeq !== "number" || stored === false) return;
+    if (replayed === true) this.#replayedTo = Math.max(this.#replayedTo, completionSeq);
+    const tree = this.#tree;
+    if (tree) tree.completionSeq = Math.max(tree.completionSeq, completionSeq);
+  }
 
-function keepApproval({ approvals }: ClientMemory, approval: unknown): void {
-  const { id, path } = fieldsOf(approval) ?? {};
-  const [root]: unknown[] = Array.isArray(path) ? path : [];
-  if (typeof id === "string") approvals.set(id, String(fieldsOf(root)?.["id"]));
-}
+  #noteApproval(body: Buffer): void {
+    const { approval, approvalId } = fieldsOf(parseMessage(body)?.params) ?? {};
+    if (typeof approvalId === "string") this.#approvals.delete(approvalId);
+    else this.#keepApproval(approval);
+  }
 
-function answerId(body: Buffer): RequestId | undefined {
-  const found = answerStart.exec(body.toString("latin1", 0, 300))?.[1];
-  if (found !== undefined) return found.startsWith('"') ? found.slice(1, -1) : Number(found);
-  const message = parseMessage(body);
-  return message?.method === undefined && isRequestId(message?.id) ? message.id : undefined;
-}
+  #keepApproval(approval: unknown): void {
+    const { id, path } = fieldsOf(approval) ?? {};
+    const [root] = listOf(path);
+    if (typeof id === "string") this.#approvals.set(id, String(fieldsOf(root)?.["id"]));
+  }
 
-function hearAnswer(memory: ClientMemory, id: RequestId, body: Buffer): void {
-  const asked = memory.pending.get(id);
-  memory.pending.delete(id);
-  if (asked === undefined || !changingRequests.has(asked.method)) return;
-  const { result, error } = parseMessage(body) ?? {};
-  const succeeded = error === undefined;
-  const { params = {} } = asked;
-  const sessionId = String(params["sessionId"]);
-  if (asked.method === "initialize") {
-    if (succeeded) memory.opened = true;
-    else if (!memory.opened) memory.initialize = undefined;
-  } else if (!succeeded) {
-    return;
-  } else if (asked.method === "tree/subscribe") {
-    const { completionSeq } = fieldsOf(result) ?? {};
-    const after = numberOf(params["afterCompletion"]) ?? numberOf(completionSeq) ?? 0;
-    memory.tree = { params, completionSeq: Math.max(after, memory.replayedTo) };
-    memory.runs.clear();
-    for (const session of sessionsIn(result)) keepRun(memory.runs, session);
-  } else if (asked.method === "tree/unsubscribe") {
-    memory.tree = undefined;
-    memory.approvals.clear();
-  } else if (asked.method === "approval/list") {
-    const { approvals } = fieldsOf(result) ?? {};
-    for (const one of Array.isArray(approvals) ? approvals : []) keepApproval(memory, one);
-  } else if (asked.method === "session/subscribe") {
-    memory.sessions.set(sessionId, numberOf(params["after"]) ?? 0);
-  } else if (asked.method === "session/unsubscribe") {
-    memory.sessions.delete(sessionId);
-  } else if (asked.method === "model/offer") {
-    memory.lent.set(asked.method, params);
-  } else if (asked.method === "daemon/setApiKeys") {
-    const before = fieldsOf(memory.lent.get(asked.method)?.["apiKeys"]);
-    const apiKeys = { ...before, ...fieldsOf(params["apiKeys"]) };
-    memory.lent.set(asked.method, { apiKeys });
+  #noteAnswer(id: RequestId, body: Buffer): void {
+    const asked = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (asked === undefined || !changingRequests.has(asked.method)) return;
+    const { result, error } = parseMessage(body) ?? {};
+    if (error === undefined) this.#noteSuccess(asked.method, asked.params ?? {}, result);
+    else if (asked.method === "initialize" && !this.#isOpen) this.#initialize = undefined;
+  }
+
+  #noteSuccess(method: string, params: Fields, result: unknown): void {
+    const sessionId = String(params["sessionId"]);
+    switch (method) {
+      case "initialize":
+        this.#isOpen = true;
+        break;
+      case "tree/subscribe": {
+        const { completionSeq } = fieldsOf(result) ?? {};
+        const after = numberOf(params["afterCompletion"]) ?? numberOf(completionSeq) ?? 0;
+        this.#tree = { params, completionSeq: Math.max(after, this.#replayedTo) };
+        this.#runs.clear();
+        for (const session of sessionsIn(result)) this.#keepRun(session);
+        break;
+      }
+      case "tree/unsubscribe":
+        this.#tree = undefined;
+        this.#approvals.clear();
+        break;
+      case "approval/list":
+        for (const one of listOf(fieldsOf(result)?.["approvals"])) this.#keepApproval(one);
+        break;
+      case "session/subscribe":
+        this.#sessions.set(sessionId, numberOf(params["after"]) ?? 0);
+        break;
+      case "session/unsubscribe":
+        this.#sessions.delete(sessionId);
+        break;
+      case "model/offer":
+        this.#lent.set(method, params);
+        break;
+      case "daemon/setApiKeys": {
+        const before = fieldsOf(this.#lent.get(method)?.["apiKeys"]);
+        this.#lent.set(method, { apiKeys: { ...before, ...fieldsOf(params["apiKeys"]) } });
+      }
+    }
+  }
+
+  dropPending(id: RequestId): void {
+    this.#pending.delete(id);
+  }
+
+  /** The requests without an answer; they are removed, because the caller answers them. */
+  takePending(): Pending {
+    const taken: Pending = [...this.#pending];
+    this.#pending.clear();
+    return taken;
+  }
+
+  /**
+   * The core has gone. Takes the requests that it leaves without an answer; an `initialize` that
+   * no core has answered stays pending, because the next core receives it.
+   */
+  takeUnanswered(): { pending: Pending; initialize: Buffer | undefined } {
+    this.#settledBefore = this.#settled;
+    const pending = this.takePending();
+    if (this.#isOpen || this.#isShutDown) return { pending, initialize: undefined };
+    const at = pending.findIndex(([, { method }]) => method === "initialize");
+    for (const [id, asked] of at < 0 ? [] : pending.splice(at, 1)) this.#pending.set(id, asked);
+    return { pending, initialize: this.#initialize };
+  }
+
+  /** The requests that give the client's models, keys and subscriptions to another core. */
+  standingRequests(): { method: string; params: Fields }[] {
+    const standing = [...this.#lent].map(([method, params]) => ({ method, params }));
+    if (this.#tree !== undefined) {
+      const params = { ...this.#tree.params, afterCompletion: this.#tree.completionSeq };
+      standing.push({ method: "tree/subscribe", params });
+    }
+    for (const [sessionId, after] of this.#sessions) {
+      standing.push({ method: "session/subscribe", params: { sessionId, after } });
+    }
+    return standing;
+  }
+
+  /**
+   * The snapshot of a renewed subscription, as notifications that the client understands: the start
+   * of each run that is new to it, a gap where it missed events of a run, and every session.
+   */
+  changesIn({ result }: Message): string[] {
+    const wantsEvents = this.#tree?.params["events"] === "all";
+    return sessionsIn(result).flatMap((session) => {
+      const { id, parentId, runId, attempt, lastSeq } = fieldsOf(session) ?? {};
+      const before = this.#runs.get(String(id));
+      const seq = numberOf(lastSeq) ?? 0;
+      const gap =
+        wantsEvents && before !== undefined && seq > before.seq
+          ? [notificationText("subAgent/gap", { sessionId: id, from: before.seq + 1, to: seq })]
+          : [];
+      // A run that waits in the queue again, or is paused, is still the same run.
+      const isKnown = before !== undefined && before.runId === runId;
+      if (isKnown) this.#runs.set(String(id), { ...before, seq: Math.max(before.seq, seq) });
+      const isNew = !isKnown && this.#keepRun(session);
+      const start = { parentSessionId: parentId, childSessionId: id, runId, attempt, session };
+      return [
+        ...gap,
+        ...(isNew ? [notificationText("subAgent/started", start)] : []),
+        notificationText("session/changed", { session }),
+      ];
+    });
+  }
+
+  /**
+   * Notifications that the approvals of a dead core have expired, together with the runs that asked
+   * for them. Call it when another core has been joined, which ends those runs.
+   */
+  takeExpiredApprovals(): string[] {
+    const roots = this.#tree?.params["rootIds"];
+    const isWanted = (rootId: string) => !Array.isArray(roots) || roots.includes(rootId);
+    const gone = this.#tree ? [...this.#approvals].filter(([, rootId]) => isWanted(rootId)) : [];
+    this.#approvals.clear();
+    return gone.map(([approvalId]) =>
+      notificationText("approval/resolved", { approvalId, decision: "expired", by: "core ended" }),
+    );
   }
 }
 
-/** The requests whose success changes what a later core has to be told. */
+interface Settled {
+  readonly initialized: boolean;
+  readonly configuration: Buffer | undefined;
+}
+
+/** The requests whose success changes what a later core has to receive. */
 const changingRequests = new Set([
   "initialize",
   "tree/subscribe",
@@ -247,94 +303,33 @@ const changingRequests = new Set([
   "daemon/setApiKeys",
 ]);
 
-/** What the client lent, and its subscriptions, as requests that go on where it has come to. */
-export function standingRequests(memory: ClientMemory): { method: string; params: Fields }[] {
-  const { tree, sessions, lent } = memory;
-  const standing = [...lent].map(([method, params]) => ({ method, params }));
-  if (tree !== undefined) {
-    const params = { ...tree.params, afterCompletion: tree.completionSeq };
-    standing.push({ method: "tree/subscribe", params });
-  }
-  for (const [sessionId, after] of sessions) {
-    standing.push({ method: "session/subscribe", params: { sessionId, after } });
-  }
-  return standing;
+/** The `initialize` with this environment; undefined if it names one, or has faults of its own. */
+function withEnvironment(
+  message: Message | undefined,
+  environment: Readonly<Record<string, string>>,
+): Buffer | undefined {
+  const params = fieldsOf(message?.params);
+  if (params === undefined) return undefined;
+  const options = fieldsOf(params["initializationOptions"]) ?? {};
+  const own = fieldsOf(options["offshoot"] ?? {});
+  // The core answers with what is wrong.
+  if (own === undefined || own["environment"] !== undefined) return undefined;
+  const initializationOptions = { ...options, offshoot: { ...own, environment } };
+  return Buffer.from(JSON.stringify({ ...message, params: { ...params, initializationOptions } }));
 }
 
-/**
- * The snapshot of a renewed subscription, as the notifications that a client knows: of runs that
- * have begun meanwhile it hears that first, and of those that it knows which events it has missed.
- */
-export function changesIn({ runs, tree }: ClientMemory, { result }: Message): string[] {
-  const wantsEvents = tree?.params["events"] === "all";
-  const say = (method: string, params: object) =>
-    JSON.stringify({ jsonrpc: "2.0", method, params });
-  return sessionsIn(result).flatMap((session) => {
-    const { id, parentId, runId, attempt, lastSeq } = fieldsOf(session) ?? {};
-    const before = runs.get(String(id));
-    const seq = numberOf(lastSeq) ?? 0;
-    const hasMissed = wantsEvents && before !== undefined && seq > before.seq;
-    // One that waits in the queue again, or is paused, goes on as the run that it was.
-    const isKnown = before !== undefined && before.runId === runId;
-    const isNew = !isKnown && keepRun(runs, session);
-    if (isKnown) runs.set(String(id), { ...before, seq: Math.max(before.seq, seq) });
-    const named = { parentSessionId: parentId, childSessionId: id, runId, attempt };
-    return [
-      ...(hasMissed ? [say("subAgent/gap", { sessionId: id, from: before.seq + 1, to: seq })] : []),
-      ...(isNew ? [say("subAgent/started", { ...named, session })] : []),
-      say("session/changed", { session }),
-    ];
-  });
+/** The `initialize` with the workspace folders after this change. */
+function withFolders(initialize: Buffer, event: unknown): Buffer {
+  const message = parseMessage(initialize) ?? {};
+  const params = fieldsOf(message.params) ?? {};
+  const foldersIn = (value: unknown) => listOf(value).map((one) => fieldsOf(one) ?? {});
+  const { added, removed } = fieldsOf(event) ?? {};
+  const gone = new Set(foldersIn(removed).map(({ uri }) => uri));
+  const kept = foldersIn(params["workspaceFolders"]).filter(({ uri }) => !gone.has(uri));
+  const workspaceFolders = [...kept, ...foldersIn(added)];
+  return Buffer.from(JSON.stringify({ ...message, params: { ...params, workspaceFolders } }));
 }
 
 function sessionsIn(result: unknown): unknown[] {
-  const sessions = fieldsOf(result)?.["sessions"];
-  return Array.isArray(sessions) ? sessions : [];
-}
-
-/**
- * Approvals of a core that has died, as the notifications that say so: they have expired with the
- * runs that asked. Call it when another core has seen to that.
- */
-export function expiredApprovals({ tree, approvals }: ClientMemory): string[] {
-  const roots = tree?.params["rootIds"];
-  const isWanted = (rootId: string) => !Array.isArray(roots) || roots.includes(rootId);
-  const gone = tree === undefined ? [] : [...approvals].filter(([, rootId]) => isWanted(rootId));
-  approvals.clear();
-  const method = "approval/resolved";
-  return gone.map(([approvalId]) => {
-    const params = { approvalId, decision: "expired", by: "core ended" };
-    return JSON.stringify({ jsonrpc: "2.0", method, params });
-  });
-}
-
-export type Pending = [id: RequestId, asked: { method: string }][];
-
-/** The requests without an answer; from now on they are nobody's. */
-export function takePending({ pending }: ClientMemory): Pending {
-  const taken: Pending = [...pending];
-  pending.clear();
-  return taken;
-}
-
-/** The message of a body, or undefined where it is no JSON object. */
-export function parseMessage(body: Buffer): Message | undefined {
-  try {
-    return fieldsOf(JSON.parse(body.toString("utf8")));
-  } catch {
-    return undefined;
-  }
-}
-
-export function isRequestId(id: unknown): id is RequestId {
-  return typeof id === "number" || typeof id === "string";
-}
-
-export function fieldsOf(value: unknown): Fields | undefined {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Fields) : undefined;
-}
-
-function numberOf(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined;
+  return listOf(fieldsOf(result)?.["sessions"]);
 }

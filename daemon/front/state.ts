@@ -1,31 +1,34 @@
-/** What the two halves of a front share: the client's streams, the core's socket, what waits. */
+/** The client's streams, the connection to a core, and the state of a front. */
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
-import { frame, writeSlices } from "../wire/framing.ts";
-import type { ClientMemory, Pending, RequestId } from "./clientMemory.ts";
-import type { Version } from "../wire/handshake.ts";
-import type { CoreProcess } from "../client/startCore.ts";
+import { setTimeout as delay } from "node:timers/promises";
 import type { StateFolder } from "../base/stateFolder.ts";
+import type { CoreProcess } from "../client/startCore.ts";
+import { allowedPart } from "../processes/environment.ts";
+import { frame, writeSlices } from "../wire/framing.ts";
+import type { Version } from "../wire/handshake.ts";
+import { ClientMemory, type Pending } from "./clientMemory.ts";
+import type { RequestId } from "./messages.ts";
 
 export interface FrontOptions extends Version {
   readonly folder: StateFolder;
   startCore(): CoreProcess;
   readonly stdin: Readable;
   readonly stdout: Writable;
-  /** Of the process, which is that of the editor. */
+  /** Of this process, which has that of the editor. */
   readonly environment: NodeJS.ProcessEnv;
-  /** Tells a person one sentence; stdout belongs to the protocol. */
+  /** Shows a person one sentence; stdout belongs to the protocol. */
   warn(sentence: string): void;
   readonly timing?: FrontTiming;
 }
 
 /** Milliseconds. */
 export interface FrontTiming {
-  /** How often to look whether the process that `initialize` named is alive. */
+  /** How often to check whether the process that `initialize` named is alive. */
   readonly processCheckMs: number;
   /** The waits before a core is joined again, one per death; after the last one the front ends. */
   readonly backOffMs: readonly number[];
-  /** A core that lived this long is stable: the waits begin anew. */
+  /** A core that lived this long is stable: the waits start again with the first. */
   readonly stableMs: number;
   /** How often to look for another core after one that stopped in order. */
   readonly stoppedCheckMs: number;
@@ -41,34 +44,23 @@ export const frontTiming: FrontTiming = {
   flushMs: 1000,
 };
 
-/** What a client may have sent while no core could take it; beyond this, stdin has to wait. */
+/** Bytes that a client may have sent while no core takes them; beyond this, stdin has to wait. */
 const longestWaiting = 1024 * 1024;
 
-export interface Front extends FrontOptions {
-  readonly timing: FrontTiming;
-  readonly memory: ClientMemory;
-  /** The core that takes the frames of the client just now; without one they wait. */
-  core: Socket | undefined;
-  waiting: Buffer[];
-  waitingSize: number;
-  /** The connection to a core; it pauses while stdout is full. */
-  socket: Socket | undefined;
-  stdoutFull: boolean;
-  /** What the last core was told, which another one has to be told again. */
-  told: Pick<ClientMemory, "initialized" | "configuration">;
-  /** The core has said that it stops; no other is started until the client asks for something. */
-  stopping: boolean;
-  shutdown: boolean;
-  /** The client has said its first `initialize`. */
-  greeted: boolean;
-  /** Set when there will be no core any more: requests get this error until `exit`. */
-  refusal: ((method: string) => RpcError) | undefined;
-  /** Called with every request that comes while no core takes it. */
-  onRequest: () => void;
-  /** Resolved with the exit code; `ended` says that it was. */
-  readonly ending: PromiseWithResolvers<number>;
-  ended: boolean;
-}
+export type FrontState =
+  /** A core is joined and brought up to date; the client's frames wait. */
+  | { readonly at: "joining" }
+  /** The client's frames go to this core. */
+  | { readonly at: "serving"; readonly core: Socket }
+  /**
+   * The core stops in order: no other is started until the client asks for something. The core
+   * takes frames until its connection closes.
+   */
+  | { readonly at: "stopped"; readonly core: Socket | undefined }
+  /** There will be no core any more: requests get this error until `exit`. */
+  | { readonly at: "refusing"; error(method: string): RpcError }
+  /** The frames that came before the end still go to the core. */
+  | { readonly at: "ended"; readonly core: Socket | undefined };
 
 export interface RpcError {
   code: number;
@@ -76,43 +68,116 @@ export interface RpcError {
   data?: object;
 }
 
-/** The front ends, with this exit code where nothing else ended it before. */
-export function endFront(front: Front, code: number): void {
-  front.ended = true;
-  front.ending.resolve(code);
-}
+export class Front {
+  readonly options: FrontOptions;
+  readonly timing: FrontTiming;
+  readonly memory: ClientMemory;
+  #state: FrontState = { at: "joining" };
+  /** The connection to a core; it pauses while stdout is full. */
+  #socket: Socket | undefined;
+  /** Frames of the client that no core has taken yet. */
+  #waiting: Buffer[] = [];
+  #waitingSize = 0;
+  readonly #exitCode = Promise.withResolvers<number>();
+  #onRequest = () => {};
 
-/** Frames of the client, to the core or to where they wait for one. */
-export function writeToCore(front: Front, slices: readonly Buffer[]): void {
-  if (front.core) {
-    if (!writeSlices(front.core, slices)) front.stdin.pause();
-    return;
+  constructor(options: FrontOptions) {
+    this.options = options;
+    this.timing = options.timing ?? frontTiming;
+    this.memory = new ClientMemory(allowedPart(options.environment));
+    options.stdout.on("drain", () => this.#socket?.resume());
   }
-  for (const slice of slices) {
-    front.waiting.push(slice);
-    front.waitingSize += slice.length;
+
+  /** The only writer of the state. `ended` is final, and only `ended` follows `refusing`. */
+  move(next: FrontState): void {
+    const isFinal = this.is("ended") || (this.is("refusing") && next.at !== "ended");
+    if (!isFinal) this.#state = next;
   }
-  if (front.waitingSize > longestWaiting) front.stdin.pause();
-}
 
-/** Frames for the client; while its stdout is full the core has to wait. */
-export function writeToClient(front: Front, slices: readonly Buffer[]): void {
-  if (writeSlices(front.stdout, slices)) return;
-  front.stdoutFull = true;
-  front.socket?.pause();
-}
+  is(at: FrontState["at"]): boolean {
+    return this.#state.at === at;
+  }
 
-export function answer(
-  front: Front,
-  id: RequestId | null,
-  outcome: { error: RpcError } | { result: null },
-): void {
-  writeToClient(front, [frame(JSON.stringify({ jsonrpc: "2.0", id, ...outcome }))]);
-}
+  /** The core that takes the client's frames; without one they wait. */
+  get core(): Socket | undefined {
+    return "core" in this.#state ? this.#state.core : undefined;
+  }
 
-/** Answers requests that no core will answer. `shutdown` asks nothing of a core: it succeeds. */
-export function refuse(front: Front, pending: Pending, error: (method: string) => RpcError): void {
-  for (const [id, { method }] of pending) {
-    answer(front, id, method === "shutdown" ? { result: null } : { error: error(method) });
+  get refusal(): ((method: string) => RpcError) | undefined {
+    return this.#state.at === "refusing" ? this.#state.error : undefined;
+  }
+
+  get socket(): Socket | undefined {
+    return this.#socket;
+  }
+
+  /** Resolves with the exit code of the first call of `end`. */
+  get exitCode(): Promise<number> {
+    return this.#exitCode.promise;
+  }
+
+  end(exitCode = this.memory.isShutDown ? 0 : 1): void {
+    this.move({ at: "ended", core: this.core });
+    this.#exitCode.resolve(exitCode);
+  }
+
+  /** Reads from a core as fast as the client takes what comes. */
+  connect(socket: Socket): void {
+    this.#socket = socket;
+    socket.on("drain", () => this.options.stdin.resume());
+    if (!this.options.stdout.writableNeedDrain) socket.resume();
+  }
+
+  disconnect(): void {
+    this.#socket = undefined;
+  }
+
+  /** From here on the client's frames go to this core; first those that have waited. */
+  serve(core: Socket): void {
+    this.move({ at: this.is("stopped") ? "stopped" : "serving", core });
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingSize = 0;
+    this.options.stdin.resume();
+    if (waiting.length > 0) this.writeToCore(waiting);
+  }
+
+  writeToCore(slices: readonly Buffer[]): void {
+    if (this.core) {
+      if (!writeSlices(this.core, slices)) this.options.stdin.pause();
+      return;
+    }
+    for (const slice of slices) {
+      this.#waiting.push(slice);
+      this.#waitingSize += slice.length;
+    }
+    if (this.#waitingSize > longestWaiting) this.options.stdin.pause();
+  }
+
+  writeToClient(slices: readonly Buffer[]): void {
+    if (!writeSlices(this.options.stdout, slices)) this.#socket?.pause();
+  }
+
+  answer(id: RequestId | null, outcome: { error: RpcError } | { result: null }): void {
+    this.writeToClient([frame(JSON.stringify({ jsonrpc: "2.0", id, ...outcome }))]);
+  }
+
+  /** Answers requests that no core will answer. `shutdown` needs no core: it succeeds. */
+  refuse(pending: Pending, error: (method: string) => RpcError): void {
+    for (const [id, { method }] of pending) {
+      this.answer(id, method === "shutdown" ? { result: null } : { error: error(method) });
+    }
+  }
+
+  /** The client has sent a request while no core takes its frames. */
+  requestArrived(): void {
+    this.#onRequest();
+  }
+
+  /** Resolves with the next such request, or after `ms`. */
+  async nextRequest(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onRequest = resolve;
+    await Promise.race([promise, delay(ms)]);
   }
 }

@@ -1,15 +1,10 @@
 import { deepEqual } from "node:assert/strict";
-import {
-  changesIn,
-  hearClient,
-  hearCore,
-  newClientMemory,
-  parseMessage,
-} from "../../daemon/front/clientMemory.ts";
+import { ClientMemory } from "../../daemon/front/clientMemory.ts";
+import { parseMessage } from "../../daemon/front/messages.ts";
 
 const body = (message: object) => Buffer.from(JSON.stringify({ jsonrpc: "2.0", ...message }));
 
-describe("what a client hears of the next core's snapshot", () => {
+describe("what a client receives of the next core's snapshot", () => {
   const session = (id: string, runId: string, status: string, lastSeq: number) => ({
     ...{ id, parentId: "root", runId, attempt: 1, status, lastSeq },
   });
@@ -20,13 +15,13 @@ describe("what a client hears of the next core's snapshot", () => {
     });
 
   function subscribed(events: "all" | "lifecycle") {
-    const memory = newClientMemory();
-    hearClient(memory, body({ id: 1, method: "tree/subscribe", params: { events } }));
+    const memory = new ClientMemory({});
+    memory.noteClientFrame(body({ id: 1, method: "tree/subscribe", params: { events } }));
     const sessions = [session("a", "1", "running", 3), session("old", "0", "completed", 9)];
-    hearCore(memory, body({ id: 1, result: { sessions, completionSeq: 0 } }));
+    memory.noteCoreFrame(body({ id: 1, result: { sessions, completionSeq: 0 } }));
     const b = session("b", "2", "running", 0);
-    hearCore(memory, body({ method: "subAgent/started", params: { session: b } }));
-    for (const seq of [1, 2]) hearCore(memory, event("b", "2", seq));
+    memory.noteCoreFrame(body({ method: "subAgent/started", params: { session: b } }));
+    for (const seq of [1, 2]) memory.noteCoreFrame(event("b", "2", seq));
     return memory;
   }
   const next = {
@@ -40,7 +35,7 @@ describe("what a client hears of the next core's snapshot", () => {
       ],
     },
   };
-  const told = (texts: string[]) =>
+  const namesIn = (texts: string[]) =>
     texts.map((text) => {
       const { method, params } = parseMessage(Buffer.from(text)) ?? {};
       const { sessionId, from, to, childSessionId, session: whole } = params as never;
@@ -51,7 +46,7 @@ describe("what a client hears of the next core's snapshot", () => {
 
   it("names the events that it missed, and the runs that began without it", () => {
     const memory = subscribed("all");
-    deepEqual(told(changesIn(memory, next)), [
+    deepEqual(namesIn(memory.changesIn(next)), [
       ["subAgent/gap", "a", 4, 5],
       ["session/changed", "a"],
       ["session/changed", "b"],
@@ -60,7 +55,7 @@ describe("what a client hears of the next core's snapshot", () => {
       ["session/changed", "old"],
       ["session/changed", "root"],
     ]);
-    deepEqual(told(changesIn(memory, next)), [
+    deepEqual(namesIn(memory.changesIn(next)), [
       ["session/changed", "a"],
       ["session/changed", "b"],
       ["session/changed", "c"],
@@ -71,8 +66,10 @@ describe("what a client hears of the next core's snapshot", () => {
 
   it("goes on from the last event that was stored, since what was not may be lost", () => {
     const memory = subscribed("all");
-    hearClient(memory, body({ id: 2, method: "session/subscribe", params: { sessionId: "b" } }));
-    hearCore(memory, body({ id: 2, result: { lastSeq: 2 } }));
+    memory.noteClientFrame(
+      body({ id: 2, method: "session/subscribe", params: { sessionId: "b" } }),
+    );
+    memory.noteCoreFrame(body({ id: 2, result: { lastSeq: 2 } }));
     const names = { parentSessionId: "root", childSessionId: "b", runId: "2" };
     const happened = { event: { type: "output" } };
     for (const params of [
@@ -80,26 +77,29 @@ describe("what a client hears of the next core's snapshot", () => {
       { ...names, seq: 4, stored: false, ...happened },
       { seq: 5, stored: false, ...names, ...happened },
     ]) {
-      hearCore(memory, body({ method: "subAgent/event", params }));
+      memory.noteCoreFrame(body({ method: "subAgent/event", params }));
     }
-    deepEqual([memory.sessions.get("b"), memory.runs.get("b")], [3, { runId: "2", seq: 3 }]);
+    const bySession = { method: "session/subscribe", params: { sessionId: "b", after: 3 } };
+    deepEqual(memory.standingRequests()[1], bySession);
+    const later = { result: { sessions: [session("b", "2", "running", 4)] } };
+    deepEqual(namesIn(memory.changesIn(later))[0], ["subAgent/gap", "b", 4, 4]);
   });
 
-  it("takes a run that waits again, or is heard of late, for the one that it was", () => {
+  it("takes a run that waits again, or whose predecessor ends late, for the one that it was", () => {
     const memory = subscribed("all");
     const waiting = { result: { sessions: [session("b", "2", "queued", 2)] } };
-    deepEqual(told(changesIn(memory, waiting)), [["session/changed", "b"]]);
+    deepEqual(namesIn(memory.changesIn(waiting)), [["session/changed", "b"]]);
     const late = { childSessionId: "b", runId: "of before", completionSeq: 1, stored: true };
-    hearCore(memory, body({ method: "subAgent/completed", params: late }));
+    memory.noteCoreFrame(body({ method: "subAgent/completed", params: late }));
     const again = { result: { sessions: [session("b", "2", "running", 2)] } };
-    deepEqual(told(changesIn(memory, again)), [["session/changed", "b"]]);
+    deepEqual(namesIn(memory.changesIn(again)), [["session/changed", "b"]]);
   });
 
-  it("names no events where it wants none, and nothing of runs that it has heard the end of", () => {
+  it("names no events where it wants none, and no run whose completion it received", () => {
     const memory = subscribed("lifecycle");
     const completed = { childSessionId: "a", runId: "1", completionSeq: 1, stored: true };
-    hearCore(memory, body({ method: "subAgent/completed", params: completed }));
-    deepEqual(told(changesIn(memory, next)), [
+    memory.noteCoreFrame(body({ method: "subAgent/completed", params: completed }));
+    deepEqual(namesIn(memory.changesIn(next)), [
       ["session/changed", "a"],
       ["session/changed", "b"],
       ["subAgent/started", "c"],
