@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import { stateFolder } from "./base/stateFolder.ts";
 import { VERSION } from "./base/version.ts";
+import { messageOf } from "./base/errors.ts";
 
 const argv = process.argv.slice(2);
 /** What a core is started with; a script of the same package, whatever way it was called. */
@@ -107,7 +108,7 @@ async function toolServer(): Promise<number> {
 }
 
 function startFault(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   // What the loader of native modules says names neither the module nor a remedy.
   if (!/bindings file|node_sqlite3|ERR_DLOPEN_FAILED/.test(message)) return message;
   return `SQLite's native part is missing or does not fit: run "npm rebuild sqlite3" (${message})`;

@@ -9,6 +9,7 @@ import { isInside } from "../base/paths.ts";
 import { parse, printParseErrorCode, type ParseError } from "jsonc-parser";
 import type * as z from "zod";
 import { AgentProfile, Config } from "../../protocol/config.ts";
+import { messageOf } from "../base/errors.ts";
 
 export interface ConfigFault {
   /** Path of the file, or what else the configuration came from. */
@@ -122,7 +123,7 @@ function parseFile(file: string): LoadedConfig {
     // Some editors put a mark of the byte order before the first character.
     text = readFileSync(file, "utf8").replace(/^\uFEFF/, "");
   } catch (cause) {
-    const message = `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
+    const message = `cannot be read: ${messageOf(cause)}`;
     return { source: file, config: {}, faults: [{ source: file, path: "", message }] };
   }
   const errors: ParseError[] = [];

@@ -2,6 +2,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { errors, type ErrorKind } from "../../protocol/errors.ts";
 import { CommandFailure } from "../client/failures.ts";
+import { messageOf } from "../base/errors.ts";
 
 /** Text for the model and the same as data. */
 export function answer(
@@ -21,7 +22,7 @@ export async function answerOf(work: () => Promise<CallToolResult>): Promise<Cal
     // By its name, since the bundle of this program has a class of its own.
     const known =
       error instanceof CommandFailure || (error instanceof Error && error.name === "JoinError");
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const text = `${known ? "" : "unforeseen: "}${message}. ${adviceFor(kind, message)}`;
     return { isError: true, content: [{ type: "text", text: text.trimEnd() }] };
   }

@@ -6,6 +6,7 @@ import { access, open, stat } from "node:fs/promises";
 import { delimiter, resolve, sep } from "node:path";
 import type { RunError } from "../../protocol/session.ts";
 import { labelOf } from "./outputLines.ts";
+import { messageOf } from "../base/errors.ts";
 
 export interface ProgramStart {
   readonly program: string;
@@ -60,7 +61,7 @@ async function startError(error: unknown, command: ProgramStart): Promise<RunErr
       `The arguments for ${program} ${fault}. Give the agent's runner promptVia "stdin" or "file", so that the prompt is no argument.`,
     );
   }
-  const cause = error instanceof Error ? error.message : String(error);
+  const cause = messageOf(error);
   return failure("internal", `The program ${program} could not be started: ${cause}`);
 }
 

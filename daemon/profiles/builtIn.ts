@@ -2,6 +2,7 @@
 import type { AgentProfile, Config } from "../../protocol/config.ts";
 import { hotFilesCommand } from "../agent/contract/hotFiles.ts";
 import { chooseProvider } from "../agent/contract/providers.ts";
+import { messageOf } from "../base/errors.ts";
 
 /** Profiles; whether they can work here says `whyModelIsMissing`. */
 export const builtInModelAgents: readonly AgentProfile[] = [
@@ -44,7 +45,7 @@ export function whyModelIsMissing(
     chooseProvider(model, providers, { environment, given });
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

@@ -17,6 +17,7 @@ import { standardErrors } from "../../protocol/errors.ts";
 import { frame, FrameSplitter, longestBody } from "../wire/framing.ts";
 import type { Log } from "../base/log.ts";
 import type { Outbound } from "./outbound.ts";
+import { messageOf } from "../base/errors.ts";
 
 /** `heard` is given the client's answers to what the core has asked it. */
 export function openConnection(
@@ -124,7 +125,7 @@ class FrameReader extends AbstractMessageReader {
     try {
       value = JSON.parse(utf8.decode(body));
     } catch (err) {
-      const why = err instanceof Error ? err.message : String(err);
+      const why = messageOf(err);
       const message = `the message is not JSON in UTF-8: ${why}`;
       return this.#refuse(null, standardErrors.parseError, message);
     }
@@ -157,7 +158,7 @@ class FrameReader extends AbstractMessageReader {
   /** The next frame cannot be found in bytes that break the framing. */
   #end(err: unknown): void {
     this.#log.warn({ err }, "a client broke the framing; its connection is closed");
-    const why = err instanceof Error ? err.message : String(err);
+    const why = messageOf(err);
     this.#refuse(null, standardErrors.parseError, `this connection ends: ${why}`);
     this.#socket.destroySoon();
   }

@@ -15,6 +15,7 @@ import {
 } from "../wire/handshake.ts";
 import type { Log } from "../base/log.ts";
 import type { StateFolder } from "../base/stateFolder.ts";
+import { messageOf } from "../base/errors.ts";
 
 export interface ListenOptions {
   readonly folder: StateFolder;
@@ -102,7 +103,7 @@ async function admit(socket: Socket, options: ListenOptions): Promise<void> {
     socket.unref().resume();
     options.onTakeover();
   } catch (err) {
-    refuse(socket, options, err instanceof Error ? err.message : String(err));
+    refuse(socket, options, messageOf(err));
   }
 }
 

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { promisify } from "node:util";
 import sqlite3 from "sqlite3";
 import { StoreOpenError } from "./faults.ts";
+import { messageOf } from "../base/errors.ts";
 
 export interface Connection {
   query(sql: string): Promise<Record<string, unknown>[]>;
@@ -39,7 +40,7 @@ export async function makeFile(file: string): Promise<void> {
     await (await open(file, "wx", 0o600)).close();
   } catch (error) {
     if (isFileThere(error)) return;
-    const said = error instanceof Error ? error.message : String(error);
+    const said = messageOf(error);
     throw new StoreOpenError(
       `${file} cannot be made (${said}): make the folder ${dirname(file)} writable for this user, ` +
         "or choose another state folder with --state-dir",

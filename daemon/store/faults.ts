@@ -1,6 +1,7 @@
 /** What is wrong with a database file, in sentences that a person can act on. */
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
+import { messageOf } from "../base/errors.ts";
 
 /** The store or the lock cannot be opened; the message says which file, why, and what to do. */
 export class StoreOpenError extends Error {
@@ -19,7 +20,7 @@ export const isDamage = (error: unknown) =>
 
 /** Says what an error about `file` means and what to do. */
 export async function explainFault(error: unknown, file: string): Promise<string> {
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   switch (sqliteCode(error)) {
     case "SQLITE_FULL":
       return (

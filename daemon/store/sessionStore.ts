@@ -19,6 +19,7 @@ import type {
 import { removeRange, removeSessionRows, shrinkFile } from "./removal.ts";
 import type { Row, SqliteAdapter } from "./sqliteAdapter.ts";
 import { decodeValue, encodeValue } from "./values.ts";
+import { messageOf } from "../base/errors.ts";
 
 /** The store, as the rest of the core sees it. Open one with `openStore`. */
 export interface Store {
@@ -304,7 +305,7 @@ function decodeRows<Value>(
       if (keyOf(decoded) !== key) throw new TypeError("the row does not hold what its key says");
       values.push(decoded);
     } catch (error) {
-      unreadable.push({ key, cause: error instanceof Error ? error.message : String(error) });
+      unreadable.push({ key, cause: messageOf(error) });
     }
   }
   return { values, unreadable };

@@ -12,6 +12,7 @@ import { addLookCommands } from "./lookCommands.ts";
 import { openOutput } from "./output.ts";
 import { addSpawnCommands } from "./spawnCommands.ts";
 import { addSteerCommands } from "./steerCommands.ts";
+import { messageOf } from "../base/errors.ts";
 
 /**
  * Runs one command of the terminal client; `argv` holds what stands behind the program's name.
@@ -132,7 +133,7 @@ function failureOf(error: unknown): CommandFailure {
   if (error instanceof CommanderError) {
     return new CommandFailure("usage", usageMessage(error), exitCodes.usage);
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new CommandFailure("internal", message, exitCodes.failed);
 }
 

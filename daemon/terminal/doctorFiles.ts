@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import type { DaemonStatus } from "../../protocol/daemon.ts";
 import type { StateFolder } from "../base/stateFolder.ts";
 import { cleanLine, formatBytes } from "../client/values.ts";
+import { messageOf } from "../base/errors.ts";
 
 export interface Check {
   readonly state: "ok" | "info" | "warn" | "fail";
@@ -211,6 +212,6 @@ function modeText(mode: number): string {
 
 /** The first line of an error, clean. */
 export function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return cleanLine(text.split("\n")[0] ?? "");
 }

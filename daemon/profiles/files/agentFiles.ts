@@ -16,6 +16,7 @@ import type { AcpRunner, Vendor } from "./agentFacts.ts";
 import { DocumentFault, parseMarkdown, parseTomlFile, type FileDocument } from "./document.ts";
 import { readAgent, type Format, type ReadAgent } from "./formats.ts";
 import { createKnownFiles, levelsOf, type KnownFiles, type Level } from "./places.ts";
+import { messageOf } from "../../base/errors.ts";
 
 export interface AgentFilesRequest {
   /** Absolute: where the work is done. */
@@ -241,7 +242,7 @@ function attempt<Value>(
         ),
       };
     }
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = messageOf(error);
     return { faults: [fault("", `cannot be read: ${cause}`)] };
   }
 }

@@ -6,6 +6,7 @@ import { numberIn, textIn, type Json } from "../formats/json.ts";
 import type { ApprovalAnswer, ApprovalQuestion } from "../runner.ts";
 import { changeOf } from "./contents.ts";
 import { AcpError, errorCodes } from "./names.ts";
+import { messageOf } from "../../base/errors.ts";
 
 /** In bytes. A larger file is not read for an agent. */
 const maxFileBytes = 32 * 1024 * 1024;
@@ -108,8 +109,4 @@ function partOf(text: string, line: number | undefined, limit: number | undefine
   const lines = text.split(/(?<=\n)/);
   const start = Math.max(0, (line ?? 1) - 1);
   return lines.slice(start, limit === undefined ? undefined : start + limit).join("");
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

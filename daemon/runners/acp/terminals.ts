@@ -11,6 +11,7 @@ import { faultOfFolder, startProgram } from "../../processes/start.ts";
 import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "../runner.ts";
 import { refuseUnlessAllowed } from "./files.ts";
 import { AcpError, errorCodes } from "./names.ts";
+import { messageOf } from "../../base/errors.ts";
 
 export interface Terminals {
   create(params: Json): Promise<{ terminalId: string }>;
@@ -81,7 +82,7 @@ export function createTerminals(parts: Parts): Terminals {
       if (fault === undefined) return folder;
       throw new Error(fault);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       throw new AcpError(errorCodes.invalidParams, message);
     }
   }

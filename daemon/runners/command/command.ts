@@ -23,6 +23,7 @@ import type { ProgramStart } from "../../processes/start.ts";
 import { endProgram } from "../../processes/end.ts";
 import { untilAborted, withTimeout } from "../../base/until.ts";
 import type { RunContext, Runner } from "../runner.ts";
+import { messageOf } from "../../base/errors.ts";
 
 /** How long a pipe may stay open and silent after the run's processes have ended. */
 const silentPipeMs = 2000;
@@ -234,7 +235,7 @@ async function prepare(context: RunContext): Promise<Command | RunError> {
       runner,
     };
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = messageOf(error);
     return failure("internal", `The prompt could not be written to a file: ${cause}`);
   }
 }
