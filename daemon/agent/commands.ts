@@ -3,6 +3,7 @@
  * handle.
  */
 import { setTimeout as wait } from "node:timers/promises";
+import { withTimeout } from "../base/until.ts";
 import { createCollector } from "./outputCollector.ts";
 import type { OutputCollector } from "./outputCollector.ts";
 import { startGroup } from "../processes/processGroup.ts";
@@ -33,23 +34,26 @@ export interface CommandTask {
   onOutput(textSoFar: string): void;
 }
 
-export interface CommandEnd {
-  output: string;
+interface CommandExit {
   exitCode: number | null;
   signal: NodeJS.Signals | null;
+}
+
+export interface CommandEnd extends CommandExit {
+  output: string;
   timedOut: boolean;
 }
 
 export interface BackgroundState {
   output: string;
-  state: "running" | { exitCode: number | null; signal: NodeJS.Signals | null };
+  state: "running" | CommandExit;
 }
 
 interface Running {
   group: ProcessGroup;
   output: OutputCollector;
   /** Resolves when the command has ended, even if processes that it started still run. */
-  ended: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
+  ended: Promise<CommandExit>;
 }
 
 /** How long output that is still in the pipe is read after the command has exited. */
@@ -148,19 +152,12 @@ export function createCommands(
  * A process that was left behind may hold the pipes open for ever, so they are awaited only
  * briefly.
  */
-async function endOf({
-  child,
-}: ProcessGroup): Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }> {
+async function endOf({ child }: ProcessGroup): Promise<CommandExit> {
   const closed = new Promise<void>((resolve) => void child.once("close", () => resolve()));
-  const end = await new Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>(
-    (resolve, reject) => {
-      child.once("error", reject);
-      child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
-    },
-  );
-  const enough = new AbortController();
-  const moment = wait(drainMs, undefined, { signal: enough.signal }).catch(() => undefined);
-  await Promise.race([closed, moment]);
-  enough.abort();
+  const end = await new Promise<CommandExit>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
+  });
+  await withTimeout(closed, drainMs);
   return end;
 }

@@ -3,10 +3,10 @@
  * started by wrappers, such as npx, which leave the real one alive when they are killed.
  */
 import { once } from "node:events";
-import { setTimeout as wait } from "node:timers/promises";
 import { ReadBuffer, serializeMessage } from "@modelcontextprotocol/sdk/shared/stdio.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { startGroup } from "../processes/processGroup.ts";
+import { withTimeout } from "../base/until.ts";
 import type { ProcessGroup } from "../processes/processGroup.ts";
 import type { Processes } from "../processes/processes.ts";
 
@@ -59,12 +59,9 @@ export function createStdioTransport(task: {
   };
   const endAll = async ({ child, end }: ProcessGroup) => {
     child.stdin?.end();
-    const enough = new AbortController();
-    const patience = wait(politeMs, undefined, { signal: enough.signal }).catch(() => undefined);
     if (child.exitCode === null && child.signalCode === null) {
-      await Promise.race([once(child, "exit"), patience]);
+      await withTimeout(once(child, "exit"), politeMs);
     }
-    enough.abort();
     await end();
   };
 

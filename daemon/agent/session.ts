@@ -1,11 +1,12 @@
 /** One session of the agent: its conversation, its tools, and the running prompt. */
-import { messageOf } from "../base/errors.ts";
 import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { RequestError } from "@agentclientprotocol/sdk";
 import type { PromptRequest, PromptResponse } from "@agentclientprotocol/sdk";
 import type { ModelMessage } from "ai";
+import { messageOf } from "../base/errors.ts";
+import { untilAborted } from "../base/until.ts";
 import { createCommands } from "./commands.ts";
 import type { Commands } from "./commands.ts";
 import { createConfinement } from "../base/confinement.ts";
@@ -182,7 +183,9 @@ export class AgentSession {
     if (text !== "") addPrompt(text, messages);
     await this.#save();
     const model = this.#model();
-    const tools = await unlessAborted(this.#collectTools(), signal);
+    // A server that does not start must not delay a cancel.
+    const tools = await untilAborted(this.#collectTools(), signal);
+    if (tools === undefined) throw signal.reason;
     const mode = this.#mode;
     const { prompt, instructions: project } = meta;
     const { platform } = process;
@@ -259,18 +262,6 @@ function isWanted(names: readonly string[] | undefined): (tool: Tool) => boolean
     names.some((wanted) =>
       wanted.endsWith("*") ? name.startsWith(wanted.slice(0, -1)) : name === wanted,
     );
-}
-
-/** A server that does not start must not delay a cancel. */
-async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }
 
 function totalTime(timeoutMs: number | undefined) {
