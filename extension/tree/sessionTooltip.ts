@@ -4,7 +4,7 @@ import { isTerminal } from "../../protocol/states.ts";
 import { duration, moneyText, shortCount } from "../base/numbers.ts";
 import { fenced, joined, oneLine, plural } from "../base/text.ts";
 import { outcomeText, whyEnded } from "../sessions/outcomeWords.ts";
-import { costText, stateWord } from "../sessions/sessionWords.ts";
+import { costText, runMs, stateWord } from "../sessions/sessionWords.ts";
 
 export interface TooltipFacts {
   now: number;
@@ -36,7 +36,7 @@ function rowsOf(session: Session, { now, hasChildren }: TooltipFacts): Row[] {
     ["folder", cwd],
     ...timesOf(session, now),
     ["used", usageText(usage)],
-    ...(hasChildren ? [["with all below", usageText(treeUsage)] as const] : []),
+    ["with all below", hasChildren ? usageText(treeUsage) : ""],
     ["left", limitsLeft(session, now)],
     ["id", id],
   ];
@@ -44,27 +44,24 @@ function rowsOf(session: Session, { now, hasChildren }: TooltipFacts): Row[] {
 
 function timesOf(session: Session, now: number): Row[] {
   const ago = (at: number) => `${duration(now - at)} ago`;
+  const attempt = "attempt" in session && session.attempt > 1 ? String(session.attempt) : "";
   if ("lastHeartbeatAt" in session) {
     return [
       ["running for", duration(now - session.startedAt)],
       ["alive", ago(session.lastHeartbeatAt)],
       ["last progress", ago(session.lastProgressAt)],
-      ...attemptOf(session),
+      ["attempt", attempt],
     ];
   }
   if (session.status === "queued") return [["queued for", duration(now - session.queuedAt)]];
   if (session.status === "paused") return [["paused for", duration(now - session.pausedAt)]];
   if (!isTerminal(session)) return [];
-  const took = session.startedAt === undefined ? undefined : session.endedAt - session.startedAt;
-  const times: Row[] = [
-    ["took", took === undefined ? "never started" : duration(took)],
+  const ms = runMs(session, now);
+  return [
+    ["took", ms === undefined ? "never started" : duration(ms)],
     ["ended", ago(session.endedAt)],
+    ["attempt", attempt],
   ];
-  return [...times, ...attemptOf(session)];
-}
-
-function attemptOf({ attempt }: { attempt: number }): Row[] {
-  return attempt > 1 ? [["attempt", String(attempt)]] : [];
 }
 
 function usageText(usage: Usage): string {
