@@ -72,6 +72,8 @@ export const noHistory: SessionHistory = {
 
 export const mostTools = 5_000;
 export const longestText = 160;
+/** The most important kind comes first and is not covered by the others. */
+export const waitKinds = ["approval", "input", "retry", "children", "background"] as const;
 /** The reason of a run whose core has died. */
 const coreDied = "host_restart";
 
@@ -193,8 +195,8 @@ function takeStatus(
 ): void {
   if (from === "suspended") {
     // A run that has open approvals still waits for them when a child has ended.
-    const others = ["children", "input", "background"] as const;
-    endWaits(run, at, fold.openApprovals.size > 0 ? others : ["approval", ...others]);
+    const isAsking = fold.openApprovals.size > 0;
+    endWaits(run, at, isAsking ? waitKinds.filter((kind) => kind !== "approval") : waitKinds);
   }
   if (from === "paused") {
     const pause = run.pauses.at(-1);
@@ -213,13 +215,11 @@ function end(run: RunHistory, at: number, status: TerminalStatus, why: string | 
   run.endedAt ??= at;
   run.status ??= status;
   if (why !== undefined && why !== "") run.why ??= oneLine(why, longestText);
-  endWaits(run, at, ["approval", "children", "input", "background"]);
+  endWaits(run, at, waitKinds);
 }
 
 function waitKind(reason: string | undefined): WaitingFor["kind"] {
-  return reason === "approval" || reason === "input" || reason === "background"
-    ? reason
-    : "children";
+  return waitKinds.find((kind) => kind === reason) ?? "children";
 }
 
 /** Adds a period, unless one of that kind is open. */

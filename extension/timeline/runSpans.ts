@@ -1,10 +1,9 @@
 /** One run as spans of time: queued, running, waiting, and its end. Pure. */
 import type { Session, TerminalStatus, WaitingFor } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import type { Period, RunHistory, Spent } from "./history.ts";
+import { waitKinds, type Period, type RunHistory, type Spent } from "./history.ts";
 
-export type SpanKind =
-  "queued" | "paused" | "running" | "stalled" | WaitingFor["kind"] | "retry" | "unknown";
+export type SpanKind = "queued" | "paused" | "running" | "stalled" | WaitingFor["kind"] | "unknown";
 
 export interface Span extends Period {
   kind: SpanKind;
@@ -82,9 +81,6 @@ function queueSpans(run: RunHistory, number: number, session: Session | undefine
   return cutInto(queue, "queued", pauses);
 }
 
-/** The most important kind comes first and is not covered by the others. */
-const waitsByWeight = ["approval", "input", "children", "background"] as const;
-
 function workSpans(whole: Span, run: RunHistory, session: Session | undefined): Span[] {
   let spans: Span[] = [whole];
   const waits = run.waits.map(({ from, to: until, kind }) => ({ kind, from, ...to(until) }));
@@ -93,14 +89,14 @@ function workSpans(whole: Span, run: RunHistory, session: Session | undefined): 
     const isKnown = waits.some((wait) => wait.kind === kind && wait.to === undefined);
     if (!isKnown) waits.push({ kind, from: session.suspendedAt });
   }
-  for (const kind of waitsByWeight) {
+  for (const kind of waitKinds) {
     const ofKind = waits.filter((wait) => wait.kind === kind).sort((a, b) => a.from - b.from);
     spans = cutInto(spans, "running", ofKind);
   }
   if (run.isLost === true) {
     const { aliveAt = 0, lastEventAt = 0 } = run;
     const lost = { kind: "unknown", from: Math.max(whole.from, aliveAt, lastEventAt) } as const;
-    for (const kind of ["running", ...waitsByWeight] as const) spans = cutInto(spans, kind, [lost]);
+    for (const kind of ["running", ...waitKinds] as const) spans = cutInto(spans, kind, [lost]);
   }
   const retries = run.retries.map(({ at, inMs }) => ({ kind: "retry", from: at, to: at + inMs }));
   spans = cutInto(spans, "running", retries as Cut[]);

@@ -8,7 +8,6 @@ export type SignName = ShownState | SpanKind | "tool" | "budget";
 /** The signs of what is no state of a session. */
 const others = {
   unknown: { tone: "quiet", strokes: "M3.5 8h.1 M8 8h.1 M12.5 8h.1" },
-  retry: { tone: "odd", strokes: "M12.6 8a4.6 4.6 0 1 1-1.5-3.4 M11.4 1.8v3h-3" },
   budget: { tone: "odd", strokes: "M3 13h10 M4.6 13v-4 M8 13v-6.6 M11.4 13v-9.6" },
   tool: { tone: "works", strokes: "M3 8h10" },
 } as const;

@@ -192,8 +192,8 @@ function takeChild(fold: Fold, shown: ShownEvent, event: EventOf<"child">): void
 
 function takeStatus(fold: Fold, shown: ShownEvent, { to, reason }: EventOf<"status">): void {
   if (to === "suspended") {
-    // An approval has a block of its own.
-    if (reason === "approval") return;
+    // Approvals and retries have blocks of their own.
+    if (reason === "approval" || reason === "retry") return;
     const base = baseOf(shown, `wait-${shown.seq}`);
     fold.blocks.push({ ...base, kind: "wait", reason: reason ?? "suspended" });
     return;

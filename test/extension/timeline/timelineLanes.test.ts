@@ -105,6 +105,20 @@ describe("the lanes of the timeline", () => {
     ]);
   });
 
+  it("shows the wait for another attempt as that, up to when the attempt began", () => {
+    const events = stored([
+      [2_000, { type: "retry", attempt: 2, inMs: 500, error }],
+      [2_000, status("running", "suspended", "retry")],
+      [2_700, status("suspended", "running")],
+    ]);
+    const session = sessionIn("completed", { ...begun, endedAt: 9_000 });
+    deepEqual(spansOf(session, withEvents(noHistory, events)).slice(1), [
+      ["running", 1_500, 2_000],
+      ["retry", 2_000, 2_700],
+      ["running", 2_700, 9_000],
+    ]);
+  });
+
   it("reads states from events where they are stored, and knows each of several runs then", () => {
     const second = idAt(20_000);
     const events = stored([

@@ -156,6 +156,8 @@ describe("the blocks of a transcript", () => {
         child("completed"),
         { type: "status", from: "suspended", to: "running" },
         { type: "retry", attempt: 2, inMs: 1000, error },
+        { type: "status", from: "running", to: "suspended", reason: "retry" },
+        { type: "status", from: "suspended", to: "running" },
         { type: "note", level: "warning", text: "careful" },
         { type: "budget", limit: "maxTokens", used: 12, max: 10 },
         { type: "turn.completed", finishReason: "end_turn" },
