@@ -4,7 +4,7 @@ import type { StoredEvent } from "../../protocol/events.ts";
 import type { Session, Usage } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
 import { duration, moneyText } from "../base/numbers.ts";
-import { oneLine } from "../base/text.ts";
+import { joined, oneLine } from "../base/text.ts";
 import { reasonText } from "../sessions/outcomeWords.ts";
 import { runMs, stateWord } from "../sessions/sessionWords.ts";
 
@@ -41,31 +41,30 @@ export function resultText(session: Session): string {
   return session.status === "completed" || trouble === "" ? result : `${trouble}\n\n${result}`;
 }
 
-const columns = ["Cost", "Input", "Cached", "Output", "Turns", "Tools", "Time"] as const;
+const columns = [
+  "Sub-agent",
+  "Agent",
+  "Cost",
+  "Input",
+  "Cached",
+  "Output",
+  "Turns",
+  "Tools",
+  "Time",
+];
 
 /** A table of what each session of a tree has used, children below their parents. */
 export function costTableText(top: Session, subtree: readonly Session[], now: number): string {
-  const lines = subtree.map((session) => ({
-    name: `${"  ".repeat(session.depth - top.depth)}${oneLine(session.title, 48)}`,
-    agent: oneLine([session.agent, session.model].filter(Boolean).join(" "), 40),
-    cells: usageCells(session.usage, timeOf(session, now)),
-  }));
-  const total = { name: "In all", agent: "", cells: usageCells(top.treeUsage, "") };
-  const head = { name: "Sub-agent", agent: "Agent", cells: [...columns] };
-  const all = [head, ...lines, total];
-  const widthOf = (texts: string[]) => Math.max(...texts.map((text) => text.length));
-  const nameWidth = widthOf(all.map(({ name }) => name));
-  const agentWidth = widthOf(all.map(({ agent }) => agent));
-  const widths = columns.map((_, place) => widthOf(all.map(({ cells }) => cells[place] ?? "")));
-  const written = all.map(({ name, agent, cells }) =>
-    [
-      name.padEnd(nameWidth),
-      agent.padEnd(agentWidth),
-      ...cells.map((cell, place) => cell.padStart(widths[place] ?? 0)),
-    ]
-      .join("  ")
-      .trimEnd(),
-  );
+  const lines = subtree.map((session) => [
+    `${"  ".repeat(session.depth - top.depth)}${oneLine(session.title, 48)}`,
+    oneLine(joined([session.agent, session.model ?? ""], " "), 40),
+    ...usageCells(session.usage, timeOf(session, now)),
+  ]);
+  const all = [columns, ...lines, ["In all", "", ...usageCells(top.treeUsage, "")]];
+  const widths = columns.map((_, n) => Math.max(...all.map((cells) => cells[n]?.length ?? 0)));
+  const padded = (cell: string, n: number) =>
+    n < 2 ? cell.padEnd(widths[n] ?? 0) : cell.padStart(widths[n] ?? 0);
+  const written = all.map((cells) => cells.map(padded).join("  ").trimEnd());
   const rule = "-".repeat(Math.max(...written.map(({ length }) => length)));
   const title = `What “${oneLine(top.title, 200)}” and all below it used\n`;
   return [title, written[0], rule, ...written.slice(1, -1), rule, written.at(-1), ""].join("\n");

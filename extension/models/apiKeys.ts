@@ -2,7 +2,7 @@
 import { window } from "vscode";
 import { registerCommand } from "../editor/commands.ts";
 import type { Services } from "../editor/services.ts";
-import { apiKeysFor, forgetApiKey, onDidChangeApiKeys, storeApiKey } from "./storedKeys.ts";
+import { apiKeysFor, onDidChangeApiKeys, storeApiKey } from "./storedKeys.ts";
 
 /** The providers that the daemon knows without configuration and that need a key. */
 const knownProviders = [
@@ -47,7 +47,7 @@ export function addApiKeys(services: Services): void {
     }
     const provider = await window.showQuickPick(providers, { title: "Forget which API key?" });
     if (provider === undefined) return;
-    await forgetApiKey(secrets, provider);
+    await storeApiKey(secrets, provider, undefined);
     // The daemon may outlive this window, and keeps a key until it is asked to forget it.
     await start();
     await client.call("daemon/setApiKeys", { apiKeys: { [provider]: null } });

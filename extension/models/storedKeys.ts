@@ -4,10 +4,8 @@ import type { Disposable, SecretStorage } from "vscode";
 /** All keys are stored as one secret, because the editor cannot list the names of secrets. */
 const secretName = "offshoot.apiKeys";
 
-export type ApiKeys = Record<string, string>;
-
 /** The keys by the name of their provider, such as `anthropic`. */
-export async function apiKeysFor(secrets: SecretStorage): Promise<ApiKeys> {
+export async function apiKeysFor(secrets: SecretStorage): Promise<Record<string, string>> {
   const text = await secrets.get(secretName);
   if (text === undefined) return {};
   try {
@@ -18,19 +16,16 @@ export async function apiKeysFor(secrets: SecretStorage): Promise<ApiKeys> {
   }
 }
 
+/** Stores the key of a provider; undefined removes it. */
 export async function storeApiKey(
   secrets: SecretStorage,
   provider: string,
-  key: string,
+  key: string | undefined,
 ): Promise<void> {
-  const keys = await apiKeysFor(secrets);
-  await secrets.store(secretName, JSON.stringify({ ...keys, [provider]: key }));
-}
-
-export async function forgetApiKey(secrets: SecretStorage, provider: string): Promise<void> {
-  const { [provider]: _forgotten, ...others } = await apiKeysFor(secrets);
-  if (Object.keys(others).length === 0) await secrets.delete(secretName);
-  else await secrets.store(secretName, JSON.stringify(others));
+  const { [provider]: _before, ...others } = await apiKeysFor(secrets);
+  const keys = key === undefined ? others : { ...others, [provider]: key };
+  if (Object.keys(keys).length === 0) await secrets.delete(secretName);
+  else await secrets.store(secretName, JSON.stringify(keys));
 }
 
 /** Calls the handler when a key was stored or forgotten, in any window. */

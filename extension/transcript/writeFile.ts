@@ -1,8 +1,5 @@
 /** Writes a file in pieces. */
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
-import { finished } from "node:stream/promises";
+import { rename, rm, writeFile as write } from "node:fs/promises";
 
 /** Writes to another file first, so that the path never has half a file. False where given up. */
 export async function writeFile(
@@ -11,18 +8,19 @@ export async function writeFile(
   isGivenUp: () => boolean,
 ): Promise<boolean> {
   const unfinished = `${path}.part`;
-  const file = createWriteStream(unfinished);
-  try {
+  let isWhole = true;
+  async function* untilGivenUp() {
     for await (const text of texts) {
-      if (isGivenUp()) return false;
-      if (!file.write(text)) await once(file, "drain");
+      isWhole = !isGivenUp();
+      if (!isWhole) return;
+      yield text;
     }
-    file.end();
-    await finished(file);
-    await rename(unfinished, path);
-    return true;
+  }
+  try {
+    await write(unfinished, untilGivenUp());
+    if (isWhole) await rename(unfinished, path);
+    return isWhole;
   } finally {
-    file.destroy();
     await rm(unfinished, { force: true });
   }
 }

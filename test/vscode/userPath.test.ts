@@ -122,7 +122,7 @@ if (hasEditor) {
       await allow.waitFor();
       await photograph(page, "path-07-approval-in-transcript");
       await allow.click();
-      await webview(page).getByText("Pour: done.").waitFor();
+      await webview(page).getByText("Pour: done.", { exact: true }).waitFor();
       await rowOf(page, /^Pour, completed/).waitFor();
       await rowOf(page, waiting("Pour")).waitFor({ state: "detached" });
       equal(readFileSync(join(editor.workspace, "cup.txt"), "utf8"), "poured\n");
