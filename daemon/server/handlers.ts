@@ -17,7 +17,7 @@ import { readBlob, readPage, snapshotOf } from "./pages.ts";
 import { enqueueRun, sendMessage } from "../runs/messages.ts";
 import { pauseSession, resumeSession } from "../runs/pause.ts";
 import { waitForRuns } from "../runs/runWaits.ts";
-import { call, commands, type CoreHandlers } from "./requests.ts";
+import { call, commands, type CoreHandlers } from "./call.ts";
 import { listSessions, sessionsOf } from "../sessions/queries.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";
 import type { StoredSession } from "../sessions/records.ts";

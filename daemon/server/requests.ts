@@ -5,19 +5,12 @@
 import { fileURLToPath } from "node:url";
 import { resolve } from "node:path";
 import { ResponseError, type CancellationToken, type MessageConnection } from "vscode-jsonrpc";
-import type * as z from "zod";
 import { OffshootError, standardErrors } from "../../protocol/errors.ts";
-import {
-  clientNotifications,
-  requests,
-  type ParamsOf,
-  type RequestHandlers,
-  type RequestMethod,
-  type ResultOf,
-} from "../../protocol/messages.ts";
+import { clientNotifications, type ParamsOf, type ResultOf } from "../../protocol/messages.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
+import { call, commands, parse, type CoreHandlers } from "./call.ts";
 import type { Asking } from "./clientRequests.ts";
-import { checkConfig, faultText, pathText, type LoadedConfig } from "../config/config.ts";
+import { checkConfig, faultText, type LoadedConfig } from "../config/config.ts";
 import type { EditorModels } from "./editorModels.ts";
 import { messageOf } from "../base/errors.ts";
 import { unsubscribeAll, type Client, type Hub } from "./hub.ts";
@@ -25,16 +18,6 @@ import { absolutePath, InvalidParams } from "../base/invalidParams.ts";
 import type { Log } from "../base/log.ts";
 import type { Outbound } from "./outbound.ts";
 import { VERSION } from "../base/version.ts";
-
-/** What a handler knows besides its params. */
-export interface RequestContext {
-  client: Client;
-  /** Aborted when the client no longer wants the answer, or is gone. */
-  signal: AbortSignal;
-}
-
-/** All requests but those of the connection's own life cycle. */
-export type CoreHandlers = Omit<RequestHandlers<RequestContext>, "initialize" | "shutdown">;
 
 interface Parts {
   connection: MessageConnection;
@@ -162,28 +145,6 @@ function isCoreMethod(method: string, handlers: CoreHandlers): method is keyof C
   return Object.hasOwn(handlers, method);
 }
 
-/** Parses once at the edge; inside, types are trusted. */
-export async function call<M extends keyof CoreHandlers>(
-  handlers: CoreHandlers,
-  method: M,
-  params: unknown,
-  context: RequestContext,
-): Promise<unknown> {
-  return await handlers[method](parse(method, params), context);
-}
-
-function parse<M extends RequestMethod>(method: M, params: unknown): ParamsOf<M> {
-  const schema: z.ZodType = requests[method].params;
-  const result = schema.safeParse(params ?? {});
-  if (result.success) return result.data as ParamsOf<M>;
-  throw new InvalidParams(
-    result.error.issues.map(({ path, message }) => ({
-      path: pathText(path).replace(/^\./, ""),
-      message,
-    })),
-  );
-}
-
 /** The one error edge: known errors keep code and data, the stack of others goes to the log only. */
 function responseErrorFrom(error: unknown, method: string, log: Log): ResponseError<unknown> {
   if (error instanceof ResponseError) return error;
@@ -268,20 +229,3 @@ function initializeResult({ settings }: Client, handlers: CoreHandlers): ResultO
     serverInfo: { name: "offshoot", version: VERSION },
   };
 }
-
-/**
- * `workspace/executeCommand`: the requests that the commands stand for, and which of their params
- * the arguments are where they are texts.
- */
-export const commands = {
-  "offshoot.spawn": { method: "session/spawn", texts: ["prompt", "agent"] },
-  "offshoot.run": { method: "session/run", texts: ["sessionId"] },
-  "offshoot.send": { method: "session/send", texts: ["sessionId", "text"] },
-  "offshoot.cancel": { method: "session/cancel", texts: ["sessionId", "reason"] },
-  "offshoot.pause": { method: "session/pause", texts: ["sessionId"] },
-  "offshoot.resume": { method: "session/resume", texts: ["sessionId"] },
-  "offshoot.list": { method: "session/list", texts: ["text"] },
-  "offshoot.delete": { method: "session/delete", texts: ["sessionId"] },
-  "offshoot.agents": { method: "agent/list", texts: ["cwd"] },
-  "offshoot.status": { method: "daemon/status", texts: [] },
-} as const satisfies Record<string, { method: keyof CoreHandlers; texts: readonly string[] }>;
