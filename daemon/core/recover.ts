@@ -58,7 +58,7 @@ export async function loadStored(store: Store, log: Log): Promise<Stored> {
   };
 }
 
-/** The header is written when a state changes, events more often: the rows have the last word. */
+/** A header is written when a state changes, events more often: the rows of events count. */
 async function correctLastSeq(store: Store, sessions: StoredSession[]): Promise<void> {
   for (const record of sessions) {
     if (!isLive(record.session)) continue;

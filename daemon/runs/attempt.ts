@@ -1,6 +1,6 @@
 /**
  * One attempt of a run: gives the runner its context, and holds the order of a run whatever the
- * runner does: one that hangs, floods or says something too late cannot break it.
+ * runner does: a runner that hangs, floods or calls too late cannot break the order.
  */
 import { join } from "node:path";
 import { messageOf } from "../base/errors.ts";
@@ -92,7 +92,7 @@ export class Attempts {
     if (run.state.at === "attempting" && !stop.signal.aborted) run.move({ type: "settle" });
     await adopted.endAll(run);
     await this.#endLeftBehind(run, undefined);
-    // What ends because it was told to has not ended by itself, whatever it says.
+    // An attempt that was aborted did not end by itself, whatever its runner answers.
     return run.state.at === "settling" ? outcome : { ...outcome, status: "aborted" };
   }
 

@@ -133,9 +133,9 @@ export class Budget {
 
   /** A run that has had exactly its turns or calls may end by itself; it gets no more of them. */
   #stopSpending(run: Run, { over, cause }: Spent): void {
-    const told = `${over.limit} ${over.max}`;
-    if (run.meter.budgetTold !== told) this.#parts.events.emit(run, { type: "budget", ...over });
-    run.meter.budgetTold = told;
+    const budget = `${over.limit} ${over.max}`;
+    if (run.meter.usedUp !== budget) this.#parts.events.emit(run, { type: "budget", ...over });
+    run.meter.usedUp = budget;
     // Turns count when they end, calls when they begin.
     if (over.limit === "maxTurns" && over.used === over.max) run.meter.afterLastTurn = cause;
     else if (over.limit !== "maxToolCalls" || over.used > over.max) endRun(run, cause);

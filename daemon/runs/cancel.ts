@@ -145,7 +145,7 @@ export class Cancels {
     await this.#parts.tree.commit([{ records: [next] }], { ifFailing: "keep" });
   }
 
-  /** The wish of a child went with its end; what had no end of its own forgets it here. */
+  /** A child's wish goes with its completion; the wish of a session without one is removed here. */
   #through(sessionId: string): void {
     const left = (this.#cancelling.get(sessionId) ?? 1) - 1;
     if (left > 0) return void this.#cancelling.set(sessionId, left);
@@ -157,11 +157,11 @@ export class Cancels {
   async #endTree(sessionId: string, cause: EndCause): Promise<void> {
     const { tree, queue, runs } = this.#parts;
     const last = runs.get(sessionId);
-    // Its end is being stored, with a run of the messages that came meanwhile: that one is meant.
+    // The end of this run is being stored, with a next run for new messages: the next one is meant.
     if (last?.isClosed === true && this.#isFollowed(last)) await last.done;
     const started = runs.get(sessionId);
     if (started !== undefined) endRun(started, cause);
-    // It must not start while its children end.
+    // A queued session must not start while its children end.
     else queue.remove(sessionId);
     await this.endBelow(sessionId, cause);
     const run = runs.get(sessionId);
@@ -170,7 +170,7 @@ export class Cancels {
     const record = tree.find(sessionId);
     if (record === undefined || record.session.kind === "root") return;
     if (record.session.status === "created") await this.#endCreated(record, cause);
-    // What is live without a run of its own is adopted, and ends with its parent's run.
+    // A session that is live without a run of its own is adopted, and ends with its parent's run.
     else if (isOpen(record.session) && !isLive(record.session)) {
       await this.endWaiting(sessionId, cause);
     }

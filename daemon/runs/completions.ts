@@ -100,7 +100,7 @@ export class Completions {
     if (newest === undefined || newest.completionSeq !== record.completionSeq) return;
     if (!isTerminal(newest.session)) return;
     const session = transition(newest.session, { type: "stored" }, clock.now());
-    // The store may just be recovering: then this is sent as not stored too, and tried once more.
+    // The store may fail again: then this change is sent as not stored too, and tried once more.
     void tree.commit([{ records: [{ ...newest, session }] }], {
       ifFailing: "keep",
       storedLater: () => this.#markStored(record),

@@ -40,7 +40,7 @@ export interface Engine extends EngineSeams {
   readonly events: Events;
   readonly budget: Budget;
   readonly cancels: Cancels;
-  /** Call when the state of a session changed: re-checks the waits on it, tells a live parent. */
+  /** Call when the state of a session changed: re-checks the waits on it, notifies a live parent. */
   sessionChanged(sessionId: string): void;
   /** Puts a session into the queue, after it was stored as queued. */
   queueUp(record: StoredSession): void;

@@ -12,7 +12,7 @@ export class Intake {
     this.#isOpen = false;
   }
 
-  /** Throws 1012 `shuttingDown` once the gate is closed; with the words that clients of the predecessors know. */
+  /** Throws 1012 `shuttingDown` once the gate is closed, in the words of the predecessors. */
   refuseIfClosed(): void {
     if (this.#isOpen) return;
     throw new OffshootError("shuttingDown", "spawn scheduler is not running", {});

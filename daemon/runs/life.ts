@@ -76,7 +76,7 @@ async function begin(run: Run, engine: Engine): Promise<boolean> {
     params: { ...namesOf(run, before), attempt, session },
     rootId: run.rootId,
   };
-  // A run that a crash of the core cut short was started before, in the eyes of every client.
+  // Clients were notified of the start of a run that a crash of the core cut short.
   const isResumed = before.started === true;
   const stored = await tree.commit(
     [{ records: [record], ...(!isResumed && { first: [started] }) }],
@@ -142,7 +142,7 @@ function sendHeartbeat(run: Run, { tree, notify, clock }: Engine): void {
   });
 }
 
-/** A fault of Offshoot itself ends the run, but never its order. */
+/** An internal error ends the run; the order of a run holds nevertheless. */
 async function superviseSafely(
   run: Run,
   engine: Engine,

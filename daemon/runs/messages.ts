@@ -52,7 +52,7 @@ export async function sendMessage(
   const { tree, runs, cancels, intake } = engine;
   intake.refuseIfClosed();
   const last = runs.get(sessionId);
-  // It reads no more, and no run follows it that would: the message starts one.
+  // That run reads no more, and no other follows it: the message starts one.
   if (last !== undefined && isUnwanted(last)) await last.done;
   const record = tree.getChild(sessionId);
   if (!isOpen(record.session)) {

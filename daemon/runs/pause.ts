@@ -1,6 +1,6 @@
 /**
- * Pausing: what is queued at once, a live run at its next turn where its agent has turns. A paused
- * run has no slot and no process, is not at its end, and goes on under the same id when resumed.
+ * Pausing: a queued run pauses at once, a live run at its next turn where its agent has turns. A
+ * paused run has no slot and no process, has not ended, and keeps its id when it is resumed.
  */
 import { OffshootError } from "../../protocol/errors.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
@@ -44,7 +44,7 @@ export async function resumeSession(
 
 /**
  * Stores that a run is paused, with what it needs to go on. Its attempt is over, and the run stops
- * being live synchronously: what is asked of the session from here on finds it paused.
+ * being live synchronously: every later request finds the session paused.
  */
 export async function hold(run: Run, engine: Engine): Promise<void> {
   const { tree, clock, events, runs, slots } = engine;
@@ -64,7 +64,7 @@ export async function hold(run: Run, engine: Engine): Promise<void> {
   engine.sessionChanged(run.sessionId);
 }
 
-/** Call when a run is held: one that was resumed before that goes on. */
+/** Call when a run is paused: resumes a run whose pause was taken back meanwhile. */
 export async function resumeIfWithdrawn(engine: Engine, run: Run): Promise<void> {
   const record = engine.tree.find(run.sessionId);
   if (run.pause !== "withdrawn" || record?.session.status !== "paused") return;

@@ -1,7 +1,7 @@
 /**
- * Who is next: one queue per root, ordered by priority and age; roots take turns, so that a root
- * with ten thousand waiting runs does not hold up another. Holds ids only; what is queued is
- * stored in the sessions themselves.
+ * The queue: one per root, ordered by priority and age. Roots take turns, so that a root with ten
+ * thousand waiting runs does not hold up another. The queue holds ids only; that a session is queued
+ * is stored in the session.
  */
 import { OffshootError } from "../../protocol/errors.ts";
 import type { Intake } from "./intake.ts";
@@ -19,7 +19,7 @@ export interface QueueBounds {
   total: number;
 }
 
-/** Clients are told to come back after this long; a guess, since runs have no known length. */
+/** When clients should try again; a guess, since runs have no known length. */
 const retryAfterMs = 1000;
 
 export class RunQueue {

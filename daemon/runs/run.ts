@@ -15,28 +15,28 @@ export interface Attempt {
   readonly over: AbortSignal;
   /** Asks for permission on behalf of the agent. */
   ask?: RunContext["ask"];
-  /** Gives the agent a message while it works, where its runner can; `read` is called when it has. */
+  /** Gives the agent a message while it works, where its runner can; calls `read` when it was read. */
   takeMessage?: (text: string, read: () => void) => "injected" | "queued";
   /** Asks the agent to pause, where its runner can. */
   pauseAtTurn?: () => void;
 }
 
 export type RunState =
-  /** Holds a slot; its messages are read and no agent works. */
+  /** The run holds a slot and reads its messages; no agent works. */
   | { at: "loading" }
-  /** Its agent works; the run can be cancelled. */
+  /** The agent works; the run can be cancelled. */
   | { at: "attempting"; attempt: Attempt }
   /** The agent ended by itself: a cancel comes too late. */
   | { at: "settling"; attempt: Attempt }
   /** An attempt failed, or could not begin: no slot, no watchdog. */
   | ({ at: "between"; error: RunError } & Between)
-  /** Nothing more of it is emitted. */
+  /** The run emits nothing more. */
   | { at: "closed" };
 
 type Between =
-  /** It tries again at `until`, in epoch milliseconds. */
+  /** The next attempt begins at `until`, in epoch milliseconds. */
   | { why: "backoff"; until: number }
-  /** Its parent was handed the error; a message resumes the run. */
+  /** The parent of the session has the error; a message resumes the run. */
   | { why: "escalated"; resume: () => void };
 
 export type RunEvent =
@@ -112,8 +112,8 @@ export interface Inbox {
 /** What a run has used of its limits, and what it was warned of. */
 export interface Meter {
   turns: number;
-  /** The budget that the run was last told is used up. */
-  budgetTold?: string;
+  /** The budget whose end was emitted last. */
+  usedUp?: string;
   /** The run was warned that `maxCostUsd` cannot be enforced, because its cost is unknown. */
   isCostWarned?: true;
   /** The run has had its last turn: it may end by itself, and is ended when it begins another. */
@@ -127,7 +127,7 @@ export class Run {
   readonly stop = new StopSignal();
   readonly inbox: Inbox = { givenUpTo: 0, readUpTo: 0, prompt: "" };
   readonly meter: Meter = { turns: 0 };
-  /** Sessions that programs of the run wait for, per wait: while there is any, it is suspended. */
+  /** Sessions that programs of the run wait for, per wait; while there is any, the run is suspended. */
   readonly waits = new Map<symbol, readonly string[]>();
   /** Approvals that its agent waits for. */
   readonly asking = new Set<string>();
@@ -135,9 +135,9 @@ export class Run {
   readonly spawnsAllowed = new Set<string>();
   /** Whether the run shall pause at its next turn; withdrawn: and go on then. */
   pause: "no" | "wanted" | "withdrawn" = "no";
-  /** The run goes on after a pause, until an attempt fails. */
+  /** What the run was paused with; gone when an attempt fails. */
   held: HeldRun | undefined;
-  /** From the start that was stored on. */
+  /** There from the moment when the start of the run is stored. */
   watchdog: Watchdog | undefined;
   /** Settles when clients were notified of its completion. */
   done: Promise<void> = Promise.resolve();
@@ -174,12 +174,12 @@ export function endRun(run: Run, cause: EndCause): void {
   if (run.state.at !== "settling") run.stop.abort();
 }
 
-/** The run goes on: its agent has not ended, and nobody asked the run to end. */
+/** Whether the agent of the run has not ended, and nobody asked the run to end. */
 export function isGoingOn({ state, stop }: Run): boolean {
   return state.at !== "settling" && state.at !== "closed" && stop.causes.length === 0;
 }
 
-/** Somebody wanted the run to end, perhaps too late to change how it did. */
+/** Whether somebody cancelled or deleted the run, perhaps too late to change its end. */
 export function isUnwanted({ stop }: Run): boolean {
   return stop.causes.some(({ kind }) => kind === "cancelled" || kind === "deleted");
 }

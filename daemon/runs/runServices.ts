@@ -52,7 +52,7 @@ export class RunServices {
     this.#parts = parts;
   }
 
-  /** Nothing of it counts any more when the attempt is over, though the run may go on. */
+  /** What an agent may use during one attempt; nothing of this counts when the attempt is over. */
   of(run: Run, attempt: Attempt): Offered {
     const { engine, adopted, folder, selfCommand } = this.#parts;
     const { tree } = engine;
@@ -153,7 +153,7 @@ export class RunServices {
       const { prompt } = (answer.input ?? question.input ?? {}) as { prompt?: unknown };
       if (typeof prompt === "string") run.spawnsAllowed.add(prompt);
     }
-    // An agent that was told "always" would not ask again: then the rule could not be removed.
+    // An agent that gets "always" would not ask again, and then the rule could not be removed.
     if (answered === "allowAlways") return { ...answer, decision: "allowOnce" };
     return answered === "denyAlways" ? { ...answer, decision: "denyOnce" } : answer;
   }

@@ -46,7 +46,7 @@ export async function supervise(
       decision.type === "restart"
         ? await waitForRetry(run, decision.inMs, outcome.error, engine)
         : await escalate(run, outcome.error, engine);
-    // It reads again what it has not answered, with whatever came meanwhile.
+    // The next attempt reads the unanswered messages again, with those that came meanwhile.
     const unable = goesOn ? await load(run, engine) : undefined;
     if (causes.length > 0) return endingOf({ ...outcome, status: "aborted" }, causes);
     if (unable !== undefined) return unable;
@@ -107,7 +107,7 @@ async function waitForRetry(
   events.emit(run, { type: "retry", attempt: attemptOf(run, engine) + 1, inMs, error });
   const until = clock.now() + inMs;
   run.move({ type: "wait", error, between: { why: "backoff", until } });
-  // It may have failed while it waited for its children: whoever waited is gone.
+  // Programs that waited for children ended with the attempt.
   run.waits.clear();
   await suspend(run, engine);
   await sleep(clock, inMs, run.stop.signal);
@@ -126,7 +126,7 @@ async function escalate(run: Run, error: RunError, engine: Engine): Promise<bool
   run.waits.clear();
   await suspend(run, engine);
   const { messageCount } = engine.tree.get(run.sessionId).session;
-  // A message that came while it still worked is an answer too.
+  // A message that came during the attempt resumes the run too.
   if (signal.aborted || messageCount > run.inbox.readUpTo) resume();
   else engine.sessionChanged(run.sessionId);
   await resumed;

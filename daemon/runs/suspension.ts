@@ -14,7 +14,7 @@ export async function waitingChanged(run: Run, engine: Engine): Promise<void> {
   else await suspend(run, engine);
 }
 
-/** The run waits, or waits for something else now. */
+/** Shows what the run waits for, and gives its slot back where nothing of the run works. */
 export async function suspend(run: Run, engine: Engine): Promise<void> {
   const { tree, clock, events, slots } = engine;
   const record = tree.find(run.sessionId);
@@ -31,13 +31,13 @@ export async function suspend(run: Run, engine: Engine): Promise<void> {
   if (isSuspended(run, engine) && !needsSlot(run)) slots.release(run);
 }
 
-/** The run has what it waited for: it takes a slot again. False when it was aborted instead. */
+/** Takes a slot again, when the run waits no more. False when the run was aborted instead. */
 export async function wake(run: Run, engine: Engine): Promise<boolean> {
   const { tree, clock, events, slots } = engine;
   const { signal } = run.stop;
   if (run.isClosed || !(await slots.acquire(run, signal))) return false;
   if (run.isClosed || !needsSlot(run)) {
-    // It has ended, or another of its programs has begun to wait.
+    // The run has ended, or another of its programs has begun to wait.
     slots.release(run);
     return false;
   }
