@@ -98,23 +98,23 @@ async function show(
   });
   const live = await liveTree({ client, output, rootIds: [root.id], now: terminal.now });
   const stopping = new AbortController();
-  try {
-    const spawned = await spawnAll(client, root, tasks);
+  let spawned: Spawned[] = [];
+  const work = async () => {
+    spawned = await spawnAll(client, root, tasks);
     for (const { task, sessionId } of spawned) {
       if (task.cancelAfterMs === undefined) continue;
       void cancelWhenStarted(client, sessionId, task.cancelAfterMs, stopping.signal);
     }
-    const work = client
-      .call("session/wait", {
-        sessionIds: spawned.map(({ sessionId }) => sessionId),
-        timeoutMs: longestDemoMs,
-      })
-      .then(async ({ timedOut }) => {
-        // The answer can be here before the last news of the runs is.
-        if (!timedOut) await live.allEnded();
-        return exitCodes.ok;
-      });
-    const code = await untilInterrupted(work, () => {
+    const { timedOut } = await client.call("session/wait", {
+      sessionIds: spawned.map(({ sessionId }) => sessionId),
+      timeoutMs: longestDemoMs,
+    });
+    // The answer can be here before the last news of the runs is.
+    if (!timedOut) await live.allEnded();
+    return exitCodes.ok;
+  };
+  try {
+    const code = await untilInterrupted(work(), () => {
       live.stop();
       output.note("The demo is stopped.");
     });

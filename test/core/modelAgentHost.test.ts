@@ -121,7 +121,6 @@ describe("the process of the built-in agent", () => {
     const pid = onlyHost();
     await house.daemon.stopCore();
     assert.ok(!isAlive(pid));
-    const [completion] = house.client.of("subAgent/completed");
-    assert.equal(completion?.status, "interrupted");
+    assert.equal((await house.client.completion(id)).status, "interrupted");
   });
 });

@@ -45,7 +45,7 @@ describe("the door of the core", () => {
     rmSync(parent, { recursive: true });
   });
 
-  function open(where: StateFolder): Promise<Listener> {
+  function open(where: StateFolder, lineTimeoutMs = 60_000): Promise<Listener> {
     const write = (_facts: object, sentence: string) => void sentences.push(sentence);
     return listen({
       folder: where,
@@ -60,7 +60,7 @@ describe("the door of the core", () => {
       },
       onTakeover: () => (takeovers += 1),
       log: { debug: write, info: write, warn: write, error: write },
-      lineTimeoutMs: 200,
+      lineTimeoutMs,
     });
   }
 
@@ -111,7 +111,6 @@ describe("the door of the core", () => {
       [Buffer.from([0, 255, 254, 10]), "no handshake"],
       ["x".repeat(5000), "longer than 4096 bytes"],
       [`${"x".repeat(5000)}\n`, "longer than 4096 bytes"],
-      ["not a whole line", "no line came within 200 ms"],
     ];
     for (const [bytes, reason] of refused) {
       const answer = await talk(bytes);
@@ -124,6 +123,12 @@ describe("the door of the core", () => {
     assert.deepEqual(joined, []);
     assert.match(await talk(helloOf(), action("dance")), /"error":"this action is not known"/);
     assert.equal(await talk(helloOf(), `${action("join")}frames`), welcome());
+  });
+
+  it("refuses who does not end a line", async () => {
+    await listener.close();
+    listener = await open(folder, 200);
+    assert.match(await talk("not a whole line"), /^\{"error":".*no line came within 200 ms.*"\}\n$/);
   });
 
   it("bears clients that go away at any point of the handshake", async () => {

@@ -12,7 +12,7 @@ describe("formats of JSON lines", () => {
   checkLeaks();
 
   const processes = createProcesses({ log: silentLog });
-  const runner = commandRunner({ processes, log: silentLog, lingerMs: 100 });
+  const runner = commandRunner({ processes, log: silentLog });
   let runs: FormatRun[] = [];
   afterEach("end the runs and remove their folders", async () => {
     for (const run of runs) {
@@ -24,8 +24,8 @@ describe("formats of JSON lines", () => {
   });
 
   for (const { format, agent, result } of programs) {
-    const start = (scene: string) => {
-      const run = startFormatRun({ runner, processes, format, agent, args: [scene] });
+    const start = (scene: string, by = runner) => {
+      const run = startFormatRun({ runner: by, processes, format, agent, args: [scene] });
       runs.push(run);
       return run;
     };
@@ -124,7 +124,8 @@ describe("formats of JSON lines", () => {
       });
 
       it("ends a program that does not exit after its result line", async () => {
-        const run = start("linger");
+        const hurried = commandRunner({ processes, log: silentLog, lingerMs: 100 });
+        const run = start("linger", hurried);
         assert.deepEqual(await run.outcome, { status: "completed", result });
         assert.deepEqual(await processes.leftBehind(run.runId, run.started[0]), []);
       });
