@@ -4,7 +4,7 @@ module.exports = {
   require: ["./test/support/setup.ts"],
   reporter: "./test/support/reporter.ts",
   // Ends what hangs, and judges no speed: see waitFor.ts.
-  timeout: 120_000,
+  timeout: 240_000,
   slow: 2_000,
   exit: false,
   forbidOnly: true,

@@ -26,7 +26,6 @@ describe("Codex in the core", () => {
   let client: TestClient;
 
   before("install Codex, start the model and a daemon", async function () {
-    this.timeout(150_000);
     let program: string;
     try {
       program = await codexProgram();

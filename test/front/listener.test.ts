@@ -128,7 +128,10 @@ describe("the door of the core", () => {
   it("refuses who does not end a line", async () => {
     await listener.close();
     listener = await open(folder, 200);
-    assert.match(await talk("not a whole line"), /^\{"error":".*no line came within 200 ms.*"\}\n$/);
+    assert.match(
+      await talk("not a whole line"),
+      /^\{"error":".*no line came within 200 ms.*"\}\n$/,
+    );
   });
 
   it("bears clients that go away at any point of the handshake", async () => {

@@ -8,7 +8,7 @@ const nothingYet = Symbol("nothing yet");
 type Truthy<Value> = Exclude<Value, undefined | null | false | 0 | "">;
 
 /**
- * `timeoutMs` is 30,000 by default: it ends what hangs and judges no speed, for other work may keep the
+ * `timeoutMs` is 60,000 by default: it ends what hangs and judges no speed, for other work may keep the
  * machine busy. `describe` answers what did arrive, for the failure's message.
  */
 export interface WaitForOptions {
@@ -24,7 +24,7 @@ export interface WaitForOptions {
 export async function waitFor<Value>(
   predicate: () => Value | Promise<Value>,
   what: string,
-  { timeoutMs = 30_000, describe }: WaitForOptions = {},
+  { timeoutMs = 60_000, describe }: WaitForOptions = {},
 ): Promise<Truthy<Value>> {
   const timeUp = new AbortController();
   const deadline = pause(timeoutMs, nothingYet, { signal: timeUp.signal });

@@ -20,7 +20,6 @@ describe("Claude Code over ACP", () => {
   let folder = "";
 
   before("install Claude Code's adapter and start the model", async function () {
-    this.timeout(150_000);
     try {
       program = await claudeScript();
     } catch (error) {

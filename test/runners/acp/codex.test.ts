@@ -25,7 +25,6 @@ describe("Codex over ACP", () => {
   let folder = "";
 
   before("install Codex and start the model", async function () {
-    this.timeout(150_000);
     try {
       program = await codexProgram();
     } catch (error) {
