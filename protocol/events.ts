@@ -65,7 +65,6 @@ export const AgentEvent = z
   ])
   .meta({ id: "AgentEvent", description: "Something that happened inside a run." });
 export type AgentEvent = z.infer<typeof AgentEvent>;
-export type AgentEventType = AgentEvent["type"];
 
 /** An event as it is stored: numbered, dated, and bound to the run that it happened in. */
 export const StoredEvent = z

@@ -1,6 +1,7 @@
 /** What runs use, counted up to the root; whoever is over a budget ends, with all below it. */
 import type { Limits, Session, Usage } from "../../protocol/session.ts";
 import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import type { Settings } from "../config/settings.ts";
 import type { EndCause } from "../sessions/endings.ts";
 import { addUsage, exceededBudget } from "../sessions/limits.ts";
@@ -29,6 +30,7 @@ interface Parts {
   events: Events;
   settings: () => Settings;
   clock: Clock;
+  log: Log;
 }
 
 export class Budget {
@@ -59,7 +61,7 @@ export class Budget {
   /** Adds to the session and to every session above it; ends runs whose tree is over its budget. */
   count(run: Run, more: Partial<Usage>, sessionId = run.sessionId): void {
     if (run.isClosed) return;
-    const { tree, runs, events, settings, clock } = this.#parts;
+    const { tree, runs, events, settings, clock, log } = this.#parts;
     const added = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costUsd: 0 };
     const delta: Usage = { ...added, turns: 0, toolCalls: 0, ...more };
     const records = [...tree.upwards(sessionId)].map((record) => {
@@ -77,7 +79,11 @@ export class Budget {
     const own = records[0]?.session;
     if (own === undefined) return;
     if (sessionId === run.sessionId) events.emit(run, { type: "usage", ...own.usage });
-    else void tree.append(sessionId, run.runId, { type: "usage", ...own.usage });
+    else {
+      tree
+        .append(sessionId, run.runId, { type: "usage", ...own.usage })
+        .catch((err: unknown) => log.error({ err, sessionId }, "an event could not be stored"));
+    }
     const { meter } = run;
     meter.turns += delta.turns;
     if (delta.turns > 0) this.turnOver(run);

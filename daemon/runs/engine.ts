@@ -55,7 +55,7 @@ export function buildEngine(
   const slots = new Slots(() => settings().concurrency);
   const waits = new WaitRequests((sessionId) => waitStateOf(sessionId, tree, runs), clock);
   const events = new Events({ tree, store, clock, log });
-  const budget = new Budget({ tree, runs, events, settings, clock });
+  const budget = new Budget({ tree, runs, events, settings, clock, log });
 
   const sessionChanged = (sessionId: string) => {
     waits.changed(sessionId);

@@ -162,7 +162,7 @@ async function setAside(file: string, aside: string): Promise<void> {
 }
 
 /** The text as a literal of SQL. */
-export const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
 async function numberOf(connection: Connection, pragma: string): Promise<number> {
   const [row] = await connection.query(`PRAGMA ${pragma}`);

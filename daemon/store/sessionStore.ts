@@ -5,7 +5,6 @@ import type { StoredEvent } from "../../protocol/events.ts";
 import type { Completion } from "../../protocol/messages.ts";
 import type { Message } from "../../protocol/session.ts";
 import type { Log } from "../base/log.ts";
-import { quoted } from "./databaseFile.ts";
 import type { GroupCommit, Mutation } from "./groupCommit.ts";
 import * as keys from "./keys.ts";
 import type {
@@ -74,8 +73,6 @@ export interface Store {
   pruneCompletions(beforeSeq: number): Promise<void>;
   /** Bytes that the rows take in the file, free pages not counted. */
   bytes(): Promise<number>;
-  /** Writes a copy of the store as it is now to a path where no file is yet. */
-  backup(path: string): Promise<void>;
   getMeta(name: string): Promise<unknown>;
   /** Stores what waits, then closes the file. Calling it again does nothing. */
   close(): Promise<void>;
@@ -227,9 +224,6 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
       await shrinkFile(adapter, closing.signal);
     },
     bytes: () => usedBytes(adapter),
-    async backup(path) {
-      await adapter.exclusively(() => adapter.query(`VACUUM INTO ${quoted(path)}`));
-    },
     getMeta: (name) => read(keys.metadataKey(name)),
     async close() {
       closing.abort();

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { connect } from "../../daemon/store/connection.ts";
 import { keyvOn, openStore } from "../../daemon/store/openStore.ts";
 import { openSessionStore, type Store } from "../../daemon/store/sessionStore.ts";
@@ -283,18 +282,5 @@ describe("store of sessions", () => {
       const store = await reopen();
       assert.deepEqual(await store.completions(0, 10), [testCompletion(500)]);
       assert.equal(await store.lastCompletionSeq(), 500);
-    }));
-
-  it("copies itself to a file while writes go on", () =>
-    withStore(async (store) => {
-      await fill(store, "one", 1000, "x");
-      const path = join(dirname(store.file), "it's a copy.sqlite");
-      const writes = Array.from({ length: 50 }, (_, n) =>
-        store.write({ headers: [testSession(`late-${n}`)], durability: "durable" }),
-      );
-      await store.backup(path);
-      assert.deepEqual(new Set(await Promise.all(writes)), new Set([true]));
-      await assert.rejects(store.backup(path), /already exists/);
-      await withFile(path, async (copy) => assert.equal(await copy.lastEventSeq("one"), 1000));
     }));
 });
