@@ -8,8 +8,8 @@ import type { Clock } from "../base/clock.ts";
 import { createFolders } from "../base/folders.ts";
 import type { Log } from "../base/log.ts";
 import type { StateFolder } from "../base/stateFolder.ts";
-import { createApprovals, type Approvals } from "../permissions/approvals.ts";
-import { createApprovalRules, type ApprovalRules } from "../permissions/standingRules.ts";
+import { Approvals } from "../permissions/approvals.ts";
+import { StandingRules } from "../permissions/standingRules.ts";
 import type { Processes } from "../processes/processes.ts";
 import { createAgents, type Agents } from "../profiles/catalogue.ts";
 import type { Configuration } from "../config/config.ts";
@@ -65,7 +65,7 @@ export interface Assembly {
   readonly agents: Agents;
   readonly environments: SessionEnvironments;
   readonly approvals: Approvals;
-  readonly approvalRules: ApprovalRules;
+  readonly approvalRules: StandingRules;
   readonly retention: Retention;
 }
 
@@ -94,11 +94,11 @@ export function assemble(seams: Seams): Assembly {
     onFault: (fault) => log.warn({ fault }, "a file of an agent cannot be used"),
   });
 
-  const approvalRules = createApprovalRules({
+  const approvalRules = new StandingRules({
     ...{ tree, store, notify, now },
     loaded: stored.approvalRules,
   });
-  const approvals = createApprovals({
+  const approvals = new Approvals({
     ...{ tree, store, rules: approvalRules, notify, clock },
     timeoutMs: () => settings().approvalTimeoutMs,
     canBeAnswered: seams.canBeAnswered,

@@ -2,6 +2,7 @@
  * The core: the process that owns the store and the runs. `startCore` takes the lock, opens what
  * open.ts names, and listens; assemble.ts puts the parts behind the wire together.
  */
+import type { CoreHandlers } from "../server/call.ts";
 import { mkdir } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
@@ -13,7 +14,7 @@ import { createHandlers } from "../server/handlers.ts";
 import { ensureToken, listen, type Listener } from "../server/listener.ts";
 import { createOutbound } from "../server/outbound.ts";
 import { createReplays, stoppingFrame } from "../server/replays.ts";
-import { serveClient, type CoreHandlers } from "../server/requests.ts";
+import { serveClient } from "../server/requests.ts";
 import { acquireLock, type HeldLock } from "../store/lock.ts";
 import { startHousekeeping, startIdleExit } from "./housekeeping.ts";
 import { openCore, type CoreOptions, type OpenCore } from "./open.ts";

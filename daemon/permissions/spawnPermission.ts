@@ -4,7 +4,7 @@
  * before it hands that command to a program that asks nobody. Programs themselves are free: they
  * could do without a sub-agent whatever they spawn one for.
  */
-import { realpathSync } from "node:fs";
+import { realpath } from "node:fs/promises";
 import { OffshootError } from "../../protocol/errors.ts";
 import type { AgentProfile } from "../../protocol/config.ts";
 import { InvalidParams } from "../base/invalidParams.ts";
@@ -13,9 +13,9 @@ import { isPlainProgram } from "./rules.ts";
 import type { ApprovalQuestion, RunContext } from "../runners/runner.ts";
 import type { StoredSession } from "../sessions/records.ts";
 
-/** The run that wants to spawn, as far as its leave goes. */
+/** What a spawn needs of the run that wants to spawn. */
 interface Spawner {
-  /** Asks for leave on behalf of its agent, while an attempt is on. */
+  /** Asks for permission on behalf of the agent, during an attempt. */
   readonly ask: RunContext["ask"] | undefined;
   /** Prompts of sub-agents that a person has allowed when the agent itself asked. */
   readonly spawnsAllowed: Set<string>;
@@ -24,7 +24,7 @@ interface Spawner {
 interface Wanted {
   profile: AgentProfile;
   prompt: string;
-  /** Absolute, and there. */
+  /** Absolute; the folder exists. */
   folder: string;
 }
 
@@ -32,26 +32,26 @@ interface Wanted {
  * Resolves with the prompt, which a person may have changed. Throws 1005 `notTrusted` where it is
  * not allowed, and -32602 for another folder.
  */
-export async function leaveToSpawn(
+export async function permissionToSpawn(
   parent: StoredSession,
   run: Spawner | undefined,
   { profile, prompt, folder }: Wanted,
 ): Promise<string> {
   if (isPlainProgram(parent.profile)) return prompt;
   const { cwd } = parent.session;
-  if (!isInside(realPath(folder), realPath(cwd))) {
+  if (!isInside(await realPath(folder), await realPath(cwd))) {
     const message = `has to lie in ${cwd}, the folder of the session that spawns it`;
     throw new InvalidParams([{ path: "cwd", message }]);
   }
   const title = `Spawn ${profile.name}: ${prompt}`;
   const input = { agent: profile.name, prompt };
-  await leaveFor(run, {
+  await permissionFor(run, {
     ...{ toolName: "spawn_agent", kind: "think", title, input, subject: profile.name },
   });
   const command = commandOf(profile, prompt);
-  // The agent may have asked for it already, and somebody has seen what it hands on.
+  // A person may have allowed the prompt already, when the agent itself asked.
   if (command === undefined || run?.spawnsAllowed.delete(prompt) === true) return prompt;
-  const changed = await leaveFor(run, {
+  const changed = await permissionFor(run, {
     ...{ toolName: "run_command", kind: "execute", title: command, subject: command },
     input: { command },
   });
@@ -60,17 +60,13 @@ export async function leaveToSpawn(
   throw refusal("the input of this cannot be changed; deny it with a message instead");
 }
 
-/** Without links; a folder that has gone meanwhile keeps its name. */
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
+/** The path without links; a folder that has gone meanwhile keeps its name. */
+async function realPath(path: string): Promise<string> {
+  return await realpath(path).catch(() => path);
 }
 
-/** The command, where a person has changed it. */
-async function leaveFor(
+/** Asks; resolves with the command where a person has changed it. Throws 1005 for a denial. */
+async function permissionFor(
   run: Spawner | undefined,
   question: ApprovalQuestion,
 ): Promise<string | undefined> {
@@ -85,7 +81,7 @@ function refusal(why: string): OffshootError {
   return new OffshootError("notTrusted", `this must not be spawned: ${why}`, {});
 }
 
-/** What a program will run that asks nobody about it; of a shell just what it is given. */
+/** The command line of a program that runs without asking anybody; of a shell only its prompt. */
 function commandOf({ runner }: AgentProfile, prompt: string): string | undefined {
   if (runner.kind !== "command" || runner.format === "claude-stream-json") return undefined;
   const { command, args = [] } = runner;

@@ -5,7 +5,7 @@
 import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
 import { isTerminal, type Session } from "../../protocol/session.ts";
 import { OffshootError } from "../../protocol/errors.ts";
-import type { ApprovalRules } from "../permissions/standingRules.ts";
+import type { StandingRules } from "../permissions/standingRules.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Engine } from "./engine.ts";
 import type { SessionEnvironments } from "./environments.ts";
@@ -28,7 +28,7 @@ interface Subtree {
 
 interface Parts {
   engine: Engine;
-  approvalRules: Pick<ApprovalRules, "removeOrphans">;
+  approvalRules: Pick<StandingRules, "removeOrphans">;
   environments: Pick<SessionEnvironments, "forget">;
   /** Removes what agents keep of sessions that are gone. */
   removeFiles: (records: readonly StoredSession[]) => Promise<void>;

@@ -3,7 +3,7 @@ import type { Permissions } from "../../protocol/config.ts";
 import type { StateFolder } from "../base/stateFolder.ts";
 import type { Approvals, Verdict } from "../permissions/approvals.ts";
 import { permissionSets, permit, strictestMode } from "../permissions/rules.ts";
-import type { ApprovalRules } from "../permissions/standingRules.ts";
+import type { StandingRules } from "../permissions/standingRules.ts";
 import type { Agents } from "../profiles/catalogue.ts";
 import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "../runners/runner.ts";
 import { titleOf } from "../sessions/newSession.ts";
@@ -31,7 +31,7 @@ type Offered = Pick<
 interface Parts {
   engine: Engine;
   approvals: Approvals;
-  rules: ApprovalRules;
+  rules: StandingRules;
   adopted: AdoptedChildren;
   folder: StateFolder;
   /** How to call `offshoot` itself. */

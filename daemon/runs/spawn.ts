@@ -17,7 +17,7 @@ import type { Engine } from "./engine.ts";
 import type { SessionEnvironments } from "./environments.ts";
 import { newChild, rootRecord, titleOf } from "../sessions/newSession.ts";
 import { storeUnavailable } from "../sessions/storeUnavailable.ts";
-import { leaveToSpawn } from "../permissions/spawnPermission.ts";
+import { permissionToSpawn } from "../permissions/spawnPermission.ts";
 import type { Setup, StoredSession, TrustedWorkspace } from "../sessions/records.ts";
 import { transition } from "../sessions/transition.ts";
 
@@ -60,7 +60,7 @@ export function createSpawning(parts: Parts): Spawning {
     const run = runs.get(spawner.session.id);
     const asker = run && { ask: run.attempt?.ask, spawnsAllowed: run.spawnsAllowed };
     const { prompt } = params;
-    return { ...params, prompt: await leaveToSpawn(spawner, asker, { profile, prompt, folder }) };
+    return { ...params, prompt: await permissionToSpawn(spawner, asker, { profile, prompt, folder }) };
   }
 
   async function spawnAllowed(

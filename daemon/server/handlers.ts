@@ -2,7 +2,7 @@
 import type { DaemonStatus } from "../../protocol/daemon.ts";
 import type { ApiKeys } from "./apiKeys.ts";
 import type { Approvals } from "../permissions/approvals.ts";
-import type { ApprovalRules } from "../permissions/standingRules.ts";
+import type { StandingRules } from "../permissions/standingRules.ts";
 import type { Agents } from "../profiles/catalogue.ts";
 import type { Attempts } from "../runs/attempt.ts";
 import type { Engine } from "../runs/engine.ts";
@@ -30,7 +30,7 @@ interface Parts {
   agents: Agents;
   environments: SessionEnvironments;
   approvals: Approvals;
-  approvalRules: ApprovalRules;
+  approvalRules: StandingRules;
   retention: Retention;
   apiKeys: ApiKeys;
   editorModels: EditorModels;
