@@ -102,9 +102,8 @@ async function takeTurn(work: PromptWork, tools: Tool[], lastData: unknown[]): P
       sayThought: (text) => speech.say("agent_thought_chunk", text),
       retrying({ attempt, inMs, error }) {
         const seconds = Math.round(inMs / 100) / 10;
-        const { message, facts } = error;
-        world.client.notice("warning", `Trying again in ${seconds} s: ${message}`, {
-          retry: { attempt, inMs, error: { message, ...facts } },
+        world.client.notice("warning", `Trying again in ${seconds} s: ${error.message}`, {
+          retry: { attempt, inMs, error: error.runError },
         });
       },
     });

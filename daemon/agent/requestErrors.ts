@@ -7,10 +7,8 @@ import { TypedError } from "./contract/runErrors.ts";
 export function toRequestError(error: unknown, more: object): RequestError {
   if (error instanceof RequestError) return error;
   const typed = error instanceof TypedError ? error : new TypedError("internal", messageOf(error));
-  return new RequestError(typed.code === "auth" ? -32_000 : -32_603, typed.message, {
-    ...typed.facts,
-    ...more,
-  });
+  const { message, ...data } = typed.runError;
+  return new RequestError(data.code === "auth" ? -32_000 : -32_603, message, { ...data, ...more });
 }
 
 export function invalidParams(sentence: string): RequestError {

@@ -6,7 +6,7 @@ import { access, open, stat } from "node:fs/promises";
 import { delimiter, resolve, sep } from "node:path";
 import type { RunError } from "../../protocol/session.ts";
 import { labelOf } from "./outputLines.ts";
-import { messageOf } from "../base/errors.ts";
+import { messageOf, runError } from "../base/errors.ts";
 
 export interface ProgramStart {
   readonly program: string;
@@ -45,24 +45,24 @@ async function startError(error: unknown, command: ProgramStart): Promise<RunErr
   const { code } = error as NodeJS.ErrnoException;
   const { program } = command;
   if (code === "ENOENT" || code === "ENOTDIR") {
-    return failure("command_not_found", await whyNotFound(command));
+    return runError("command_not_found", await whyNotFound(command));
   }
   if (code === "EACCES") {
     const path = (await findProgram(command)) ?? program;
-    return failure(
+    return runError(
       "command_not_found",
       `The program ${path} may not be executed. Make it executable (chmod +x), or name another one.`,
     );
   }
   if (code === "E2BIG" || code === "ERR_INVALID_ARG_VALUE") {
     const fault = code === "E2BIG" ? "are too long" : "hold a NUL character";
-    return failure(
+    return runError(
       "invalid_request",
       `The arguments for ${program} ${fault}. Give the agent's runner promptVia "stdin" or "file", so that the prompt is no argument.`,
     );
   }
   const cause = messageOf(error);
-  return failure("internal", `The program ${program} could not be started: ${cause}`);
+  return runError("internal", `The program ${program} could not be started: ${cause}`);
 }
 
 async function whyNotFound(command: ProgramStart): Promise<string> {
@@ -122,8 +122,4 @@ export async function faultOfFolder(path: string): Promise<string | undefined> {
       return `The folder to run in does not exist: ${path}`;
     return `The folder to run in cannot be entered (${code}): ${path}`;
   }
-}
-
-export function failure(code: RunError["code"], message: string): RunError {
-  return { code, message, retryable: false };
 }

@@ -3,12 +3,12 @@
  * runner does: a runner that hangs, floods or calls too late cannot break the order.
  */
 import { join } from "node:path";
-import { messageOf } from "../base/errors.ts";
+import { messageOf, runError } from "../base/errors.ts";
 import type { StateFolder } from "../base/stateFolder.ts";
 import { runEnvironment } from "../processes/environment.ts";
 import type { ProcessRecord, Processes } from "../processes/processes.ts";
 import type { Paused, RunContext, Runner } from "../runners/runner.ts";
-import { runError, type RunOutcome } from "../sessions/endings.ts";
+import type { RunOutcome } from "../sessions/endings.ts";
 import type { StoredSession } from "../sessions/records.ts";
 import type { AdoptedChildren } from "./adoptedChildren.ts";
 import type { Engine } from "./engine.ts";

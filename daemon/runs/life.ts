@@ -3,8 +3,8 @@
  * behaviour that clients rely on, and it holds on every path, whatever a runner does.
  */
 import { noUsage } from "../../protocol/session.ts";
-import { messageOf } from "../base/errors.ts";
-import { runError, type Ending } from "../sessions/endings.ts";
+import { messageOf, runError } from "../base/errors.ts";
+import type { Ending } from "../sessions/endings.ts";
 import type { News } from "../sessions/news.ts";
 import type { StoredSession } from "../sessions/records.ts";
 import { transition } from "../sessions/transition.ts";

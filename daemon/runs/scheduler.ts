@@ -3,8 +3,8 @@
  * to its end. What happens inside one run stands in life.ts.
  */
 import { isOpen } from "../sessions/transition.ts";
-import { messageOf } from "../base/errors.ts";
-import { runError, type EndCause } from "../sessions/endings.ts";
+import { messageOf, runError } from "../base/errors.ts";
+import type { EndCause } from "../sessions/endings.ts";
 import type { Attempts } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import { live } from "./life.ts";

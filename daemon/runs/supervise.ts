@@ -3,13 +3,14 @@ import type { RestartPolicy } from "../../protocol/config.ts";
 import type { RunError } from "../../protocol/session.ts";
 import { sleep } from "../base/clock.ts";
 import type { Settings } from "../config/settings.ts";
-import { endingOf, runError, type Ending } from "../sessions/endings.ts";
+import { endingOf, type Ending } from "../sessions/endings.ts";
 import { transition } from "../sessions/transition.ts";
 import type { Attempts } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import { load } from "./load.ts";
 import type { Run } from "./run.ts";
 import { suspend, wake } from "./suspension.ts";
+import { runError } from "../base/errors.ts";
 
 /** What to do when an attempt fails: restart it, stop, or hand the error to the parent. */
 export type Decision =

@@ -3,14 +3,13 @@
  * client answers is decided at each turn: the one that offered the model last. A window that is
  * reloaded takes its models with it for a moment; turns wait so long for them.
  */
-import { messageOf } from "../base/errors.ts";
+import { messageOf, runError } from "../base/errors.ts";
 import { EventEmitter, once } from "node:events";
 import { v4 as newId } from "uuid";
 import { ResponseError } from "vscode-jsonrpc";
 import type { ModelPart, OfferedModel } from "../../protocol/models.ts";
 import type { RunError } from "../../protocol/session.ts";
 import { ClientGone } from "./clientRequests.ts";
-import { runError } from "../sessions/endings.ts";
 import type { ModelTurns } from "../runners/modelTurns.ts";
 import type { Client } from "./hub.ts";
 

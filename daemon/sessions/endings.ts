@@ -3,13 +3,8 @@
  * by searching a text. When several causes meet, a natural end that came first wins, then a
  * time-out, then whatever came first.
  */
-import { messageOf } from "../base/errors.ts";
-import {
-  retryableCodes,
-  type RunError,
-  type RunErrorCode,
-  type TerminalStatus,
-} from "../../protocol/session.ts";
+import { messageOf, runError } from "../base/errors.ts";
+import type { RunError, RunErrorCode, TerminalStatus } from "../../protocol/session.ts";
 
 /** How one attempt of a run ended. `result` is the last text that the agent said. */
 export type RunOutcome =
@@ -34,10 +29,6 @@ export type EndCause =
   | { kind: "idleTimeout"; afterMs: number; maxMs: number }
   | { kind: "budget"; code: "budget_exceeded" | "max_turns"; message: string }
   | { kind: "shutdown" };
-
-export function runError(code: RunErrorCode, message: string): RunError {
-  return { code, message, retryable: (retryableCodes as readonly string[]).includes(code) };
-}
 
 export const beforeStart = {
   notFound: (): Ending => failure("invalid_request", "child session not found"),

@@ -1,11 +1,12 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { runError, type RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import type { RunContext } from "../../daemon/runners/runner.ts";
 import type { Session } from "../../protocol/session.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { refusal } from "../support/runs.ts";
 import { waitFor } from "../support/waitFor.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 /** Sub-agents that an outside agent starts by itself. */
 describe("an adopted child", () => {

@@ -1,5 +1,4 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
-import { runError } from "../../daemon/sessions/endings.ts";
 import type { ApprovalAnswer } from "../../daemon/runners/runner.ts";
 import type { Approval } from "../../protocol/approvals.ts";
 import type { Session } from "../../protocol/session.ts";
@@ -8,6 +7,7 @@ import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { lockStore } from "../support/lockedStore.ts";
 import { waitFor } from "../support/waitFor.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 const waitedFor = (session: Session) => "waitingFor" in session && session.waitingFor;
 

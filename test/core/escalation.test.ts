@@ -1,9 +1,10 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { runError, type RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import type { RunContext } from "../../daemon/runners/runner.ts";
 import type { TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { done, fails, network, supervised } from "../support/supervised.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 describe("a run that escalates", () => {
   checkLeaks();

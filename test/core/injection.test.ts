@@ -1,11 +1,12 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { runError, type RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import type { RunContext } from "../../daemon/runners/runner.ts";
 import type { AgentProfile } from "../../protocol/config.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 /** An agent that takes messages while it works; here the test is the agent. */
 describe("a message to an agent that listens", () => {

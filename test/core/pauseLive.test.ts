@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
-import { runError, type RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import type { Paused, RunContext } from "../../daemon/runners/runner.ts";
 import type { Config } from "../../protocol/config.ts";
 import { startDaemon, type TestClient, type TestDaemon } from "../support/daemon.ts";
@@ -8,6 +8,7 @@ import { checkLeaks } from "../support/leaks.ts";
 import { script, startModelServer, type ModelServer } from "../support/modelServer.ts";
 import { refusal, sessionOf, storedEvents, until, words } from "../support/runs.ts";
 import { waitFor } from "../support/waitFor.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 type Attempt = Pick<RunContext, "prompt" | "sincePause" | "runId" | "attempt">;
 type TurnEnd = "next" | "last" | "fail" | "lie";

@@ -1,11 +1,12 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { systemClock } from "../../daemon/base/clock.ts";
 import type { RunContext } from "../../daemon/runners/runner.ts";
-import { runError, type RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import type { RunError } from "../../protocol/session.ts";
 import { openParts, type TestParts } from "../support/inProcess.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { waitFor } from "../support/waitFor.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 const hour = 3_600_000;
 

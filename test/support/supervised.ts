@@ -1,7 +1,8 @@
 /** Parts of a core whose runs come to outcomes that the test has named before. */
 import type { RunContext } from "../../daemon/runners/runner.ts";
-import { runError, type RunOutcome } from "../../daemon/sessions/endings.ts";
+import type { RunOutcome } from "../../daemon/sessions/endings.ts";
 import { openParts, type TestParts, type TestPartsOptions } from "./inProcess.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 /** A retryable error. */
 export const network = runError("network", "the line is down");

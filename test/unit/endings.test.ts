@@ -3,12 +3,12 @@ import {
   beforeStart,
   endingOf,
   interrupted,
-  runError,
   type EndCause,
   type Ending,
   type RunOutcome,
 } from "../../daemon/sessions/endings.ts";
 import { finalCodes, retryableCodes } from "../../protocol/session.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 const aborted: RunOutcome = { status: "aborted" };
 const byUser: EndCause = { kind: "cancelled", by: "user" };

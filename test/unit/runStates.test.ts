@@ -1,7 +1,7 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { endRun, isGoingOn, Run, runSteps, step } from "../../daemon/runs/run.ts";
 import type { RunEvent, RunState } from "../../daemon/runs/run.ts";
-import { runError } from "../../daemon/sessions/endings.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 const attempt = { number: 1, over: new AbortController().signal };
 const error = runError("network", "no line");

@@ -1,9 +1,9 @@
 import { deepEqual } from "node:assert/strict";
-import { runError } from "../../daemon/sessions/endings.ts";
 import { settingsOf } from "../../daemon/config/settings.ts";
 import { decide, type Decision } from "../../daemon/runs/supervise.ts";
 import type { RestartPolicy } from "../../protocol/config.ts";
 import { finalCodes, retryableCodes } from "../../protocol/session.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 const { restarts: defaults } = settingsOf({});
 const network = runError("network", "the line is down");

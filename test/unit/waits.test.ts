@@ -1,9 +1,9 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { systemClock } from "../../daemon/base/clock.ts";
 import { WaitRequests, type WaitState } from "../../daemon/runs/waitRequest.ts";
-import { runError } from "../../daemon/sessions/endings.ts";
 import { noUsage, type TerminalStatus } from "../../protocol/session.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
+import { runError } from "../../daemon/base/errors.ts";
 
 const hour = 3_600_000;
 const never = new AbortController().signal;

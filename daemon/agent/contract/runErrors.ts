@@ -1,6 +1,6 @@
 /** The errors of a prompt, with the codes of the core. Imports no SDK. */
-import { retryableCodes } from "../../../protocol/session.ts";
 import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
+import { runError } from "../../base/errors.ts";
 
 /** An error with a code. The message is for people; no code decides by it. */
 export class TypedError extends Error {
@@ -14,13 +14,8 @@ export class TypedError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 
-  get retryable(): boolean {
-    return (retryableCodes as readonly RunErrorCode[]).includes(this.code);
-  }
-
-  /** The fields of the core's `RunError` without the message. */
-  get facts(): Omit<RunError, "message"> {
-    const { code, retryable, retryAfterMs } = this;
-    return { code, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  get runError(): RunError {
+    const { code, message, retryAfterMs } = this;
+    return runError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
   }
 }

@@ -48,7 +48,7 @@ export function createLanguageModel(parts: {
           // Text that was sent cannot be taken back, so a stream that broke off is not tried again
           // here.
           const isLast = attempt === mostTries || said.anything || inMs > longestWaitMs;
-          if (isLast || !typed.retryable) throw typed;
+          if (isLast || !typed.runError.retryable) throw typed;
           request.retrying({ attempt: attempt + 1, inMs, error: typed });
           await wait(inMs, undefined, { signal: request.signal }).catch(() => undefined);
           if (request.signal.aborted) throw request.signal.reason;

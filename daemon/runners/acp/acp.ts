@@ -17,8 +17,8 @@ import type { Json } from "../formats/json.ts";
 import { kept } from "../formats/reading.ts";
 import { labelOf } from "../../processes/outputLines.ts";
 import type { Processes } from "../../processes/processes.ts";
-import { failure } from "../../processes/start.ts";
 import type { Paused, RunContext, Runner } from "../runner.ts";
+import { runError } from "../../base/errors.ts";
 
 /** Processes of the agent that serve many runs. */
 export interface AcpHosts {
@@ -59,7 +59,7 @@ export function acpRunner({ processes, log, hosts, spawn = spawnProcess }: Parts
       if (runner.kind === "acp") return runWithOwnProcess(context, runner, parts);
       if (runner.kind === "model" && hosts) return runOnHost(context, hosts, parts);
       const message = `The runner "acp" cannot run a "${runner.kind}".`;
-      return { status: "error", error: failure("invalid_request", message) };
+      return { status: "error", error: runError("invalid_request", message) };
     },
   };
 }

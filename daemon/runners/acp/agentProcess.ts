@@ -8,15 +8,15 @@ import type { RunError } from "../../../protocol/session.ts";
 import type { Log } from "../../base/log.ts";
 import { howToGet } from "../knownAgents.ts";
 import { markVariables } from "../../processes/environment.ts";
-import { agentError } from "../formats/agentErrors.ts";
 import type { Exit } from "../formats/format.ts";
 import { describeExit, exitFacts } from "../formats/reading.ts";
 import { endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
 import type { Processes } from "../../processes/processes.ts";
-import { failure, faultOfFolder, startProgram } from "../../processes/start.ts";
+import { faultOfFolder, startProgram } from "../../processes/start.ts";
 import type { RunContext } from "../runner.ts";
 import { endProgram } from "../../processes/end.ts";
 import { withTimeout } from "../../base/until.ts";
+import { runError } from "../../base/errors.ts";
 
 export interface AgentProcess {
   readonly input: Writable;
@@ -49,7 +49,7 @@ const afterExitMs = 500;
 export async function startAgent(parts: Parts): Promise<AgentProcess | RunError> {
   const { context, runner, spawn } = parts;
   const fault = await faultOfFolder(context.cwd);
-  if (fault) return failure("cwd_not_found", fault);
+  if (fault) return runError("cwd_not_found", fault);
   const own = Object.entries(runner.env ?? {});
   const isMark = (name: string) => markVariables.some((mark) => mark === name.toUpperCase());
   const started = await startProgram(spawn, {
@@ -107,14 +107,14 @@ function watch(child: ChildProcess, parts: Parts): AgentProcess {
       const said = words === "" ? "" : `: ${words}`;
       const facts = exit ? exitFacts(exit) : {};
       if (hadSpoken === "spoke") {
-        return agentError(
+        return runError(
           "runner_crashed",
           `The agent ${how} in the middle of its run${said}`,
           facts,
         );
       }
       const message = `${runner.command} ${how} before it had answered. Does it speak ACP?${said}`;
-      return agentError("protocol_error", message, facts);
+      return runError("protocol_error", message, facts);
     },
     async leave() {
       stdin.end();

@@ -1,12 +1,13 @@
 /** Decides how a run ended from what its agent answered: by types and codes, never by a text. */
-import { RunErrorCode, retryableCodes, type RunError } from "../../../protocol/session.ts";
-import { agentError, codeOfStatus } from "../formats/agentErrors.ts";
+import { RunErrorCode, type RunError } from "../../../protocol/session.ts";
+import { codeOfStatus } from "../formats/agentErrors.ts";
 import { isJson, numberIn, objectIn, textIn, type Json } from "../formats/json.ts";
 import { kept } from "../formats/reading.ts";
 import { labelOf } from "../../processes/outputLines.ts";
 import type { RunOutcome } from "../../sessions/endings.ts";
 import type { AgentFacts } from "./connection.ts";
 import { AcpError, errorCodes } from "./names.ts";
+import { runError } from "../../base/errors.ts";
 
 /** The outcome by the stop reason in the answer to a prompt. */
 export function outcomeOfAnswer(
@@ -17,7 +18,7 @@ export function outcomeOfAnswer(
   const result = said.text;
   const failed = (code: RunErrorCode, message: string): RunOutcome => ({
     status: "error",
-    error: agentError(code, message),
+    error: runError(code, message),
     ...kept(result),
   });
   switch (answer["stopReason"]) {
@@ -50,19 +51,14 @@ export function errorOfAnswer(error: AcpError, facts: AgentFacts | undefined): R
   // Errors of Offshoot's own agent carry the codes of the core.
   const own = RunErrorCode.safeParse(data["code"]).data;
   if (error.code === errorCodes.authRequired && facts !== undefined && own === undefined) {
-    return agentError("auth", authMessage(facts));
+    return runError("auth", authMessage(facts));
   }
   const detail = textIn(data, "details", "message") ?? textIn(objectIn(data, "error"), "message");
   const words = labelOf(detail === undefined ? error.message : `${error.message}: ${detail}`);
   const message = own === undefined ? `${agent} answered with an error: ${words}` : error.message;
   const retryAfterMs = numberIn(data, "retryAfterMs");
   const code = own ?? codeOfError(error.code, data);
-  return {
-    code,
-    message,
-    retryable: (retryableCodes as readonly string[]).includes(code),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  };
+  return runError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
 
 /** Codes which say that one side did not understand the other. */

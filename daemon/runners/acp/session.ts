@@ -6,7 +6,6 @@ import type { RunOutcome } from "../../sessions/endings.ts";
 import type { spawn as spawnProcess } from "node:child_process";
 import type { Log } from "../../base/log.ts";
 import { isJson, type Json } from "../formats/json.ts";
-import { agentError } from "../formats/agentErrors.ts";
 import { kept } from "../formats/reading.ts";
 import type { Processes } from "../../processes/processes.ts";
 import type { RunContext } from "../runner.ts";
@@ -20,6 +19,7 @@ import { createSubAgents, type SubAgents } from "./subAgents.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 import { createTurnUsage, type TurnUsage } from "./usage.ts";
 import { untilAborted, withTimeout } from "../../base/until.ts";
+import { runError } from "../../base/errors.ts";
 
 export interface SessionParts {
   processes: Processes;
@@ -66,7 +66,7 @@ export async function runAcpSession(
 
 const gone: RunOutcome = {
   status: "error",
-  error: agentError("runner_crashed", "The agent has gone in the middle of its run."),
+  error: runError("runner_crashed", "The agent has gone in the middle of its run."),
 };
 
 interface Talk {

@@ -4,11 +4,11 @@
  */
 import type { RunOutcome } from "../../sessions/endings.ts";
 import { objectIn, textIn, type Json } from "../formats/json.ts";
-import { agentError } from "../formats/agentErrors.ts";
 import type { FormatContext } from "../formats/context.ts";
 import type { AdoptedSession } from "../runner.ts";
 import type { AcpConnection, SessionSide } from "./connection.ts";
 import { createUpdates, type Updates } from "./updates.ts";
+import { runError } from "../../base/errors.ts";
 
 export interface SubAgents {
   /** Takes an update that was sent in the parent's session. */
@@ -114,12 +114,12 @@ function outcomeOfState(state: Json): RunOutcome {
   switch (state["stopReason"]) {
     case "error": {
       const message = textIn(state, "message") ?? textIn(objectIn(state, "error"), "message");
-      return { status: "error", error: agentError("internal", message ?? "The sub-agent failed.") };
+      return { status: "error", error: runError("internal", message ?? "The sub-agent failed.") };
     }
     case "refusal":
-      return { status: "error", error: agentError("refused", "The sub-agent refused.") };
+      return { status: "error", error: runError("refused", "The sub-agent refused.") };
     case "cancelled":
-      return { status: "error", error: agentError("aborted", "The agent cancelled it.") };
+      return { status: "error", error: runError("aborted", "The agent cancelled it.") };
     default:
       return { status: "completed", result: "" };
   }
@@ -127,6 +127,6 @@ function outcomeOfState(state: Json): RunOutcome {
 
 function endedWithParent(parent: RunOutcome): RunOutcome {
   if (parent.status === "aborted") return { status: "aborted" };
-  const error = agentError("aborted", "The sub-agent had not ended when its parent did.");
+  const error = runError("aborted", "The sub-agent had not ended when its parent did.");
   return { status: "error", error };
 }

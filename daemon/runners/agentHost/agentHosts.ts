@@ -13,11 +13,11 @@ import { toAgent } from "../acp/names.ts";
 import { untilAborted, withTimeout } from "../../base/until.ts";
 import { startHost, type HostParts, type HostProcess } from "./hostProcess.ts";
 import { sessionMetaOf } from "./sessionMeta.ts";
-import { agentError } from "../formats/agentErrors.ts";
 import type { ModelTurns } from "../modelTurns.ts";
 import type { Setup } from "../../sessions/records.ts";
 import { withEditorModels } from "./editorTurns.ts";
 import type { RunContext } from "../runner.ts";
+import { runError } from "../../base/errors.ts";
 
 export interface AgentHosts extends AcpHosts {
   /** Ends all hosts and prevents new ones. */
@@ -99,12 +99,12 @@ export function createAgentHosts(parts: AgentHostsParts): AgentHosts {
   }
 
   async function acquire(context: RunContext): Promise<HostLease | RunError> {
-    if (stopping.signal.aborted) return agentError("aborted", "The core is stopping.");
+    if (stopping.signal.aborted) return runError("aborted", "The core is stopping.");
     const model = modelOf(context, parts);
-    if (!model) return agentError("invalid_request", noModelIsChosen);
+    if (!model) return runError("invalid_request", noModelIsChosen);
     const host = await untilAborted((current ??= begin()), context.signal);
     if (host === undefined)
-      return agentError("aborted", "The run ended before its agent had started.");
+      return runError("aborted", "The run ended before its agent had started.");
     if ("code" in host) return host;
     // The host ended at the same moment.
     if (!host.acquire()) return await acquire(context);

@@ -10,12 +10,12 @@ import type { RunError } from "../../../protocol/session.ts";
 import type { Log } from "../../base/log.ts";
 import { openAcpConnection, type AcpConnection } from "../acp/connection.ts";
 import { untilAborted, withTimeout } from "../../base/until.ts";
-import { agentError } from "../formats/agentErrors.ts";
 import type { Exit } from "../formats/format.ts";
 import { describeExit, exitFacts } from "../formats/reading.ts";
 import { endOfText, labelOf } from "../../processes/outputLines.ts";
 import type { Processes } from "../../processes/processes.ts";
 import { startProgram } from "../../processes/start.ts";
+import { runError } from "../../base/errors.ts";
 
 /**
  * Megabytes of heap that an agent host may use. A leak then ends the host, whose runs restart in a
@@ -162,7 +162,7 @@ function watch(child: ChildProcess, parts: HostParts & { mark: string }) {
       const exit = await withTimeout(exited, 2 * afterExitMs);
       await withTimeout(closed, 2 * afterExitMs);
       const message = `The process of the built-in agent ${killedBecause ?? describeEnd(exit)}`;
-      return agentError("runner_crashed", message, exit ? exitFacts(exit) : {});
+      return runError("runner_crashed", message, exit ? exitFacts(exit) : {});
     },
     async leave() {
       stdin.end();

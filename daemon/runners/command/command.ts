@@ -18,12 +18,12 @@ import { kept, type Reading } from "../formats/reading.ts";
 import { readText } from "../formats/text.ts";
 import { labelOf } from "../../processes/outputLines.ts";
 import type { Processes } from "../../processes/processes.ts";
-import { failure, faultOfFolder, startProgram } from "../../processes/start.ts";
+import { faultOfFolder, startProgram } from "../../processes/start.ts";
 import type { ProgramStart } from "../../processes/start.ts";
 import { endProgram } from "../../processes/end.ts";
 import { untilAborted, withTimeout } from "../../base/until.ts";
 import type { RunContext, Runner } from "../runner.ts";
-import { messageOf } from "../../base/errors.ts";
+import { messageOf, runError } from "../../base/errors.ts";
 
 /** How long a pipe may stay open and silent after the run's processes have ended. */
 const silentPipeMs = 2000;
@@ -213,20 +213,20 @@ type Command = ProgramStart & { readonly runner: CommandRunner };
 async function prepare(context: RunContext): Promise<Command | RunError> {
   const { runner } = context.profile;
   if (runner.kind !== "command") {
-    return failure("invalid_request", `The runner "command" cannot run a "${runner.kind}".`);
+    return runError("invalid_request", `The runner "command" cannot run a "${runner.kind}".`);
   }
   const { format = "text" } = runner;
   const supportedFormats = ["text", ...Object.keys(jsonFormats)];
   if (!supportedFormats.includes(format)) {
     const supported = supportedFormats.map((name) => `"${name}"`).join(", ");
-    return failure(
+    return runError(
       "invalid_request",
       `The format "${format}" is not supported. Supported: ${supported}.`,
     );
   }
   const cwd = resolve(context.cwd, runner.cwd ?? "");
   const cwdFault = await faultOfFolder(cwd);
-  if (cwdFault) return failure("cwd_not_found", cwdFault);
+  if (cwdFault) return runError("cwd_not_found", cwdFault);
   try {
     return {
       ...(await placePrompt(runner, context)),
@@ -236,7 +236,7 @@ async function prepare(context: RunContext): Promise<Command | RunError> {
     };
   } catch (error) {
     const cause = messageOf(error);
-    return failure("internal", `The prompt could not be written to a file: ${cause}`);
+    return runError("internal", `The prompt could not be written to a file: ${cause}`);
   }
 }
 

@@ -1,14 +1,6 @@
 /** Types the errors that agents report. */
-import { retryableCodes, type RunError, type RunErrorCode } from "../../../protocol/session.ts";
-
-export function agentError(
-  code: RunErrorCode,
-  message: string,
-  more: Pick<RunError, "retryAfterMs" | "exitCode" | "signal"> = {},
-): RunError {
-  const retryable = (retryableCodes as readonly string[]).includes(code);
-  return { code, message, retryable, ...more };
-}
+import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
+import { runError } from "../../base/errors.ts";
 
 /** The code for an HTTP status of a model's provider. */
 export function codeOfStatus(status: number | undefined): RunErrorCode | undefined {
@@ -49,5 +41,5 @@ export function errorOfText(message: string): RunError {
   const status = Number(statusInText.exec(message)?.[1] ?? "0");
   const known = sentences.find(([words]) => words.test(message))?.[1];
   const code = isQuota ? quota : (codeOfStatus(status) ?? known ?? "internal");
-  return agentError(code, message);
+  return runError(code, message);
 }

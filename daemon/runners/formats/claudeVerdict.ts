@@ -1,8 +1,9 @@
 /** Types the failures that Claude Code reports. */
 import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
 import type { RunOutcome } from "../../sessions/endings.ts";
-import { agentError, codeOfStatus, errorOfText } from "./agentErrors.ts";
+import { codeOfStatus, errorOfText } from "./agentErrors.ts";
 import { numberIn, objectIn, textIn, type Json } from "./json.ts";
+import { runError } from "../../base/errors.ts";
 
 /** What lines before the result line said of a failure. */
 export interface ClaudeTrouble {
@@ -38,7 +39,7 @@ export const claudeVerdict = {
     const text = textIn(result, "result") ?? lastText;
     const subtype = textIn(result, "subtype") ?? "";
     if (result["stop_reason"] === "refusal") {
-      const error = agentError("refused", "The model refused to go on.");
+      const error = runError("refused", "The model refused to go on.");
       return { status: "error", error, ...kept(text) };
     }
     if (result["is_error"] !== true && !subtype.startsWith("error")) {
@@ -52,7 +53,7 @@ export const claudeVerdict = {
     const status = numberIn(retry, "error_status");
     const name = textIn(retry, "error") ?? "unknown";
     const code = codeOfStatus(status) ?? apiErrors[name] ?? "network";
-    return agentError(code, status === undefined ? name : `${name} (${status})`);
+    return runError(code, status === undefined ? name : `${name} (${status})`);
   },
 };
 
@@ -64,12 +65,12 @@ function errorOf(result: Json, subtype: string, trouble: ClaudeTrouble): RunErro
     textIn(objectIn(result, "error"), "message") ??
     (listed.join("; ") || `The agent ended with ${subtype || "an error"}.`);
   const known = subtypes[subtype];
-  if (known) return agentError(known, message);
-  if (textIn(result, "startup_failure_reason")) return agentError("invalid_request", message);
+  if (known) return runError(known, message);
+  if (textIn(result, "startup_failure_reason")) return runError("invalid_request", message);
   const told =
     apiErrors[trouble.apiError ?? ""] ?? codeOfStatus(numberIn(result, "api_error_status"));
-  if (told === "throttled" && trouble.isOverQuota === true) return agentError("quota", message);
-  return told ? agentError(told, message) : errorOfText(message);
+  if (told === "throttled" && trouble.isOverQuota === true) return runError("quota", message);
+  return told ? runError(told, message) : errorOfText(message);
 }
 
 function kept(result: string): { result?: string } {

@@ -5,10 +5,11 @@
  */
 import type { RunErrorCode } from "../../../protocol/session.ts";
 import type { RunOutcome } from "../../sessions/endings.ts";
-import { agentError, errorOfText } from "./agentErrors.ts";
+import { errorOfText } from "./agentErrors.ts";
 import type { Format, FormatParts } from "./format.ts";
 import { isJson, numberIn, objectIn, textIn, type Json } from "./json.ts";
 import { createUsageLedger, type Spent } from "./usageLedger.ts";
+import { runError } from "../../base/errors.ts";
 
 /** By the names of its fatal errors. Errors of the API have only a sentence. */
 const errorTypes: Readonly<Record<string, RunErrorCode>> = {
@@ -50,7 +51,7 @@ export function geminiStreamJson({ context, narration }: FormatParts): Format {
     const code = errorTypes[textIn(error, "type") ?? ""];
     verdict = {
       status: "error",
-      error: code ? agentError(code, message) : errorOfText(message),
+      error: code ? runError(code, message) : errorOfText(message),
       ...(text !== "" && { result: text }),
     };
   };

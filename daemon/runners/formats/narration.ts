@@ -8,10 +8,10 @@ import type { Usage } from "../../../protocol/session.ts";
 import type * as z from "zod";
 import { labelOf } from "../../processes/outputLines.ts";
 import type { AdoptedSession, ToolKind } from "../runner.ts";
-import { agentError } from "./agentErrors.ts";
 import type { FormatContext } from "./context.ts";
 import { textIn, type Json } from "./json.ts";
 import { kindOf, locationsOf, planOf, subAgentOf, titleOf } from "./toolFacts.ts";
+import { runError } from "../../base/errors.ts";
 
 export interface ToolCall {
   id: string;
@@ -248,12 +248,12 @@ function outcomeOfTool({ status, output }: ToolResult, wasDenied: boolean): RunO
   const text = typeof output === "string" ? output : undefined;
   if (status === "completed") return { status: "completed", result: text ?? "" };
   const message = labelOf(text ?? "") || "The sub-agent failed.";
-  return { status: "error", error: agentError(wasDenied ? "refused" : "internal", message) };
+  return { status: "error", error: runError(wasDenied ? "refused" : "internal", message) };
 }
 
 function endedWithParent(parent: RunOutcome): RunOutcome {
   if (parent.status === "aborted") return { status: "aborted" };
-  const error = agentError("aborted", "The sub-agent had not ended when its parent did.");
+  const error = runError("aborted", "The sub-agent had not ended when its parent did.");
   return { status: "error", error };
 }
 

@@ -8,11 +8,12 @@
  */
 import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
 import type { RunOutcome } from "../../sessions/endings.ts";
-import { agentError, codeOfStatus, errorOfText } from "./agentErrors.ts";
+import { codeOfStatus, errorOfText } from "./agentErrors.ts";
 import type { Format, FormatParts } from "./format.ts";
 import { numberIn, objectIn, textIn, type Json } from "./json.ts";
 import type { Narration } from "./narration.ts";
 import { createUsageLedger, type Spent } from "./usageLedger.ts";
+import { runError } from "../../base/errors.ts";
 
 export function opencodeJson({ context, narration }: FormatParts): Format {
   const { run } = narration;
@@ -96,11 +97,11 @@ function toolUse(part: Json, narration: Narration): void {
 
 function verdictOf(reason: string, result: string): RunOutcome {
   if (reason === "error") {
-    const error = agentError("server_error", "The last step ended with an error.");
+    const error = runError("server_error", "The last step ended with an error.");
     return { status: "error", error, result };
   }
   if (reason === "content-filter") {
-    return { status: "error", error: agentError("refused", "The model refused to go on."), result };
+    return { status: "error", error: runError("refused", "The model refused to go on."), result };
   }
   return { status: "completed", result };
 }
@@ -120,7 +121,7 @@ function errorOf(error: Json): RunError {
   const code = errorNames[name] ?? codeOfStatus(numberIn(data, "statusCode"));
   if (code === undefined) return errorOfText(message);
   const seconds = Number(textIn(objectIn(data, "responseHeaders"), "retry-after") ?? "");
-  return agentError(code, message, seconds > 0 ? { retryAfterMs: seconds * 1000 } : {});
+  return runError(code, message, seconds > 0 ? { retryAfterMs: seconds * 1000 } : {});
 }
 
 /**

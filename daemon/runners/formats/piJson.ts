@@ -4,11 +4,12 @@
  * retry may follow `agent_end`.
  */
 import type { RunOutcome } from "../../sessions/endings.ts";
-import { agentError, errorOfText } from "./agentErrors.ts";
+import { errorOfText } from "./agentErrors.ts";
 import type { Format, FormatParts } from "./format.ts";
 import { contentOf, listIn, numberIn, objectIn, textIn, type Json } from "./json.ts";
 import type { Narration } from "./narration.ts";
 import { createUsageLedger, type Spent } from "./usageLedger.ts";
+import { runError } from "../../base/errors.ts";
 
 const silentTypes = new Set([
   "agent_start",
@@ -128,7 +129,7 @@ function verdictOf(message: Json, result: string): RunOutcome {
   }
   if (reason === "aborted") {
     const text = textIn(message, "errorMessage") ?? "The agent was interrupted.";
-    return { status: "error", error: agentError("aborted", text), ...kept };
+    return { status: "error", error: runError("aborted", text), ...kept };
   }
   return { status: "completed", result };
 }

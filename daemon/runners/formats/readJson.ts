@@ -7,7 +7,6 @@ import type { RunErrorCode } from "../../../protocol/session.ts";
 import type { Log } from "../../base/log.ts";
 import { endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
 import type { RunOutcome } from "../../sessions/endings.ts";
-import { agentError } from "./agentErrors.ts";
 import { claudeStreamJson } from "./claudeStreamJson.ts";
 import { codexJson } from "./codexJson.ts";
 import type { Exit, Format, FormatName, FormatParts, ProgramInput } from "./format.ts";
@@ -19,6 +18,7 @@ import { opencodeJson } from "./opencodeJson.ts";
 import { piJson } from "./piJson.ts";
 import { qwenStreamJson } from "./qwenStreamJson.ts";
 import { describeExit, exitFacts, kept, type Reading } from "./reading.ts";
+import { runError } from "../../base/errors.ts";
 
 /** In bytes. A longer line is dropped, because it would be in memory several times. */
 const maxLineBytes = 8 * 1024 * 1024;
@@ -122,7 +122,7 @@ function withoutVerdict(
   const words = lastWords === "" ? "" : `: ${lastWords}`;
   const message = `${describeExit(exit)} without the result line of ${name}${words}`;
   const code = codeWithoutVerdict(exit, hasBegun);
-  return { status: "error", error: agentError(code, message, exitFacts(exit)), ...kept(lastText) };
+  return { status: "error", error: runError(code, message, exitFacts(exit)), ...kept(lastText) };
 }
 
 /** A program that printed nothing was started wrongly, so a retry would not help. */

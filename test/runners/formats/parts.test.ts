@@ -1,10 +1,6 @@
 /** The parts that formats share, by themselves. */
 import assert from "node:assert/strict";
-import {
-  agentError,
-  codeOfStatus,
-  errorOfText,
-} from "../../../daemon/runners/formats/agentErrors.ts";
+import { codeOfStatus, errorOfText } from "../../../daemon/runners/formats/agentErrors.ts";
 import {
   claudeVerdict,
   type ClaudeTrouble,
@@ -16,6 +12,7 @@ import {
   sinceEarlierRuns,
 } from "../../../daemon/runners/formats/usageLedger.ts";
 import { checkLeaks } from "../../support/leaks.ts";
+import { runError } from "../../../daemon/base/errors.ts";
 
 describe("lines of JSON", () => {
   checkLeaks();
@@ -76,7 +73,7 @@ describe("errors of agents", () => {
   it("says which can be tried again", () => {
     const codes = [401, 402, 404, 408, 429, 500, 503, 529].map((status) => codeOfStatus(status));
     assert.deepEqual(
-      codes.map((code) => code && agentError(code, "").retryable),
+      codes.map((code) => code && runError(code, "").retryable),
       [false, false, false, true, true, true, true, true],
     );
     assert.equal(codeOfStatus(200), undefined);
