@@ -6,6 +6,7 @@ import type { ModelMessage } from "ai";
 import type * as protocol from "../../../protocol/models.ts";
 import type { RunErrorCode } from "../../../protocol/session.ts";
 import { TypedError } from "../contract/runErrors.ts";
+import { turnOf } from "./model.ts";
 import type { Model, ToolCall, Turn } from "./model.ts";
 
 export const editorProvider = "vscode";
@@ -53,33 +54,15 @@ export function createEditorModel(parts: {
         signal,
       );
       if ("error" in answer) throw new TypedError(answer.error.code, answer.error.message);
-      return turnOf(text, calls, answer);
+      return { ...turnOf(text, calls), ...usageOf(answer) };
     },
   };
 }
 
-function turnOf(text: string, calls: ToolCall[], answer: protocol.ModelAnswer): Turn {
-  const { inputTokens, outputTokens } = answer;
-  const said = text === "" ? [] : [{ type: "text" as const, text }];
-  const called = calls.map(({ id, name, input }) => ({
-    type: "tool-call" as const,
-    toolCallId: id,
-    toolName: name,
-    input,
-  }));
-  return {
-    message: { role: "assistant", content: [...said, ...called] },
-    text,
-    calls,
-    finish: calls.length > 0 ? "calls" : "stop",
-    ...((inputTokens !== undefined || outputTokens !== undefined) && {
-      usage: {
-        inputTokens: inputTokens ?? 0,
-        outputTokens: outputTokens ?? 0,
-        cachedInputTokens: 0,
-      },
-    }),
-  };
+function usageOf({ inputTokens, outputTokens }: protocol.ModelAnswer): Pick<Turn, "usage"> {
+  if (inputTokens === undefined && outputTokens === undefined) return {};
+  const known = { inputTokens: inputTokens ?? 0, outputTokens: outputTokens ?? 0 };
+  return { usage: { ...known, cachedInputTokens: 0 } };
 }
 
 /** Leaves out what models of editors do not accept, such as thoughts of another model. */

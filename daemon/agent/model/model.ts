@@ -54,3 +54,20 @@ export interface Model {
   /** One call of the model. Rejects with a TypedError, or with the signal's reason when aborted. */
   turn(request: TurnRequest): Promise<Turn>;
 }
+
+/** The turn of a model that said this text and made these calls. */
+export function turnOf(text: string, calls: ToolCall[]): Turn {
+  const said = text === "" ? [] : [{ type: "text" as const, text }];
+  const called = calls.map(({ id, name, input }) => ({
+    type: "tool-call" as const,
+    toolCallId: id,
+    toolName: name,
+    input,
+  }));
+  return {
+    message: { role: "assistant", content: [...said, ...called] },
+    text,
+    calls,
+    finish: calls.length > 0 ? "calls" : "stop",
+  };
+}

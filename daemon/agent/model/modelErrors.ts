@@ -2,7 +2,7 @@
  * Types the errors of providers: by HTTP status, by the provider's own codes, by the socket's
  * codes.
  */
-import { messageOf } from "../../base/errors.ts";
+import { codeOfStatus, messageOf } from "../../base/errors.ts";
 import type { RunErrorCode } from "../../../protocol/session.ts";
 import { TypedError } from "../contract/runErrors.ts";
 
@@ -22,17 +22,6 @@ export function typeError(error: unknown, now: number): TypedError {
 }
 
 const longestMessage = 2_000;
-
-const statusCodes: Record<number, RunErrorCode> = {
-  401: "auth",
-  402: "quota",
-  403: "auth",
-  408: "network",
-  409: "server_error",
-  429: "throttled",
-  503: "overloaded",
-  529: "overloaded",
-};
 
 /** The names that providers give errors, in the body of an answer or in an event of a stream. */
 const providerCodes: Record<string, RunErrorCode> = {
@@ -138,12 +127,6 @@ function codeOf(error: unknown): RunErrorCode | undefined {
   // What undici throws when the other side closes in the middle of a body.
   if (error instanceof TypeError && error.message === "terminated") return "network";
   return typeof facts.type === "string" ? providerCodes[facts.type] : undefined;
-}
-
-function codeOfStatus(status: number): RunErrorCode {
-  const known = statusCodes[status];
-  if (known !== undefined) return known;
-  return status >= 500 ? "server_error" : "invalid_request";
 }
 
 function retryAfterOf(error: unknown, now: number): number | undefined {

@@ -3,7 +3,8 @@
  * It is no language model, needs no key and no network, and shows all that an agent does.
  */
 import type { ModelMessage } from "ai";
-import type { Model, ToolCall, Turn, TurnRequest } from "../model/model.ts";
+import { turnOf } from "../model/model.ts";
+import type { Model, ToolCall, TurnRequest } from "../model/model.ts";
 import { textOfOutput } from "../conversation.ts";
 import type { Plan, PlanStep, Reply } from "./plan.ts";
 import { choosePlan } from "./plans.ts";
@@ -50,22 +51,6 @@ export function createRehearsal(): Model {
       return turnOf(text, calls);
     },
   };
-}
-
-function turnOf(text: string, calls: ToolCall[]): Turn {
-  if (calls.length === 0) {
-    return { message: { role: "assistant", content: text }, text, calls, finish: "stop" };
-  }
-  const content = [
-    ...(text === "" ? [] : [{ type: "text" as const, text }]),
-    ...calls.map(({ id, name, input }) => ({
-      type: "tool-call" as const,
-      toolCallId: id,
-      toolName: name,
-      input,
-    })),
-  ];
-  return { message: { role: "assistant", content }, text, calls, finish: "calls" };
 }
 
 function lastReplies({ messages, lastData }: TurnRequest): Reply[] {

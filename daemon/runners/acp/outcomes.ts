@@ -1,13 +1,12 @@
 /** Decides how a run ended from what its agent answered: by types and codes, never by a text. */
 import { RunErrorCode, type RunError } from "../../../protocol/session.ts";
-import { codeOfStatus } from "../formats/agentErrors.ts";
 import { isJson, numberIn, objectIn, textIn, type Json } from "../formats/json.ts";
 import { kept } from "../formats/reading.ts";
 import { labelOf } from "../../processes/outputLines.ts";
 import type { RunOutcome } from "../../sessions/endings.ts";
 import type { AgentFacts } from "./connection.ts";
 import { AcpError, errorCodes } from "./names.ts";
-import { runError } from "../../base/errors.ts";
+import { codeOfStatus, runError } from "../../base/errors.ts";
 
 /** The outcome by the stop reason in the answer to a prompt. */
 export function outcomeOfAnswer(

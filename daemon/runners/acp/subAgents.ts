@@ -9,6 +9,7 @@ import type { AdoptedSession } from "../runner.ts";
 import type { AcpConnection, SessionSide } from "./connection.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 import { runError } from "../../base/errors.ts";
+import { endedWithParent } from "../formats/narration.ts";
 
 export interface SubAgents {
   /** Takes an update that was sent in the parent's session. */
@@ -123,10 +124,4 @@ function outcomeOfState(state: Json): RunOutcome {
     default:
       return { status: "completed", result: "" };
   }
-}
-
-function endedWithParent(parent: RunOutcome): RunOutcome {
-  if (parent.status === "aborted") return { status: "aborted" };
-  const error = runError("aborted", "The sub-agent had not ended when its parent did.");
-  return { status: "error", error };
 }

@@ -1,17 +1,6 @@
 /** Types the errors that agents report. */
 import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
-import { runError } from "../../base/errors.ts";
-
-/** The code for an HTTP status of a model's provider. */
-export function codeOfStatus(status: number | undefined): RunErrorCode | undefined {
-  if (status === undefined || status < 400) return undefined;
-  if (status === 401 || status === 403) return "auth";
-  if (status === 402) return "quota";
-  if (status === 408) return "network";
-  if (status === 429) return "throttled";
-  if (status === 503 || status === 529) return "overloaded";
-  return status >= 500 ? "server_error" : "invalid_request";
-}
+import { codeOfStatus, runError } from "../../base/errors.ts";
 
 /** The order counts: a used-up quota often has the status 429, too. */
 const sentences: readonly [RegExp, RunErrorCode][] = [

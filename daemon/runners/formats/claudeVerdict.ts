@@ -1,9 +1,10 @@
 /** Types the failures that Claude Code reports. */
 import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
 import type { RunOutcome } from "../../sessions/endings.ts";
-import { codeOfStatus, errorOfText } from "./agentErrors.ts";
+import { errorOfText } from "./agentErrors.ts";
 import { numberIn, objectIn, textIn, type Json } from "./json.ts";
-import { runError } from "../../base/errors.ts";
+import { kept } from "./reading.ts";
+import { codeOfStatus, runError } from "../../base/errors.ts";
 
 /** What lines before the result line said of a failure. */
 export interface ClaudeTrouble {
@@ -71,8 +72,4 @@ function errorOf(result: Json, subtype: string, trouble: ClaudeTrouble): RunErro
     apiErrors[trouble.apiError ?? ""] ?? codeOfStatus(numberIn(result, "api_error_status"));
   if (told === "throttled" && trouble.isOverQuota === true) return runError("quota", message);
   return told ? runError(told, message) : errorOfText(message);
-}
-
-function kept(result: string): { result?: string } {
-  return result === "" ? {} : { result };
 }

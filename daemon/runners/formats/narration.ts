@@ -251,7 +251,7 @@ function outcomeOfTool({ status, output }: ToolResult, wasDenied: boolean): RunO
   return { status: "error", error: runError(wasDenied ? "refused" : "internal", message) };
 }
 
-function endedWithParent(parent: RunOutcome): RunOutcome {
+export function endedWithParent(parent: RunOutcome): RunOutcome {
   if (parent.status === "aborted") return { status: "aborted" };
   const error = runError("aborted", "The sub-agent had not ended when its parent did.");
   return { status: "error", error };

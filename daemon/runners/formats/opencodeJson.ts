@@ -8,12 +8,12 @@
  */
 import type { RunError, RunErrorCode } from "../../../protocol/session.ts";
 import type { RunOutcome } from "../../sessions/endings.ts";
-import { codeOfStatus, errorOfText } from "./agentErrors.ts";
+import { errorOfText } from "./agentErrors.ts";
 import type { Format, FormatParts } from "./format.ts";
 import { numberIn, objectIn, textIn, type Json } from "./json.ts";
 import type { Narration } from "./narration.ts";
 import { createUsageLedger, type Spent } from "./usageLedger.ts";
-import { runError } from "../../base/errors.ts";
+import { codeOfStatus, runError } from "../../base/errors.ts";
 
 export function opencodeJson({ context, narration }: FormatParts): Format {
   const { run } = narration;

@@ -1,6 +1,6 @@
 /** The parts that formats share, by themselves. */
 import assert from "node:assert/strict";
-import { codeOfStatus, errorOfText } from "../../../daemon/runners/formats/agentErrors.ts";
+import { errorOfText } from "../../../daemon/runners/formats/agentErrors.ts";
 import {
   claudeVerdict,
   type ClaudeTrouble,
@@ -12,7 +12,7 @@ import {
   sinceEarlierRuns,
 } from "../../../daemon/runners/formats/usageLedger.ts";
 import { checkLeaks } from "../../support/leaks.ts";
-import { runError } from "../../../daemon/base/errors.ts";
+import { codeOfStatus, runError } from "../../../daemon/base/errors.ts";
 
 describe("lines of JSON", () => {
   checkLeaks();
