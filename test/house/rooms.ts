@@ -13,7 +13,7 @@ export const daemonRooms: Rooms = {
   config: ["base"],
   sessions: ["types of config", "base"],
   store: ["sessions", "base"],
-  "agent/contract": [],
+  "agent/contract": ["base"],
   agent: ["agent/contract", "processes", "base"],
   runners: ["sessions", "processes", "agent/contract", "base"],
   profiles: [
