@@ -20,10 +20,7 @@ export function terminalSuite(): TerminalSuite {
   beforeEach(() => {
     daemon = startDaemon();
   });
-  afterEach(async () => {
-    await call("stop");
-    await daemon.stop();
-  });
+  afterEach(() => daemon.stop());
   const call: TerminalSuite["call"] = (...args) => offshoot(args, daemon.environment, daemon.work);
   return {
     get daemon() {

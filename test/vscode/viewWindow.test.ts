@@ -183,19 +183,15 @@ if (hasEditor) {
           names.some((one) => one.startsWith(`${name}, completed`) && one.includes("8 children")),
         );
       };
-      await waitFor(
-        async () => {
-          await page
-            .getByRole("tab", { name: /^Explorer/ })
-            .first()
-            .click();
-          await openSubAgents(page);
-          await rowOf(page, /^P1/).waitFor();
-          return await isOver();
-        },
-        "both to have spawned all of theirs",
-        { timeoutMs: 60_000 },
-      );
+      await waitFor(async () => {
+        await page
+          .getByRole("tab", { name: /^Explorer/ })
+          .first()
+          .click();
+        await openSubAgents(page);
+        await rowOf(page, /^P1/).waitFor();
+        return await isOver();
+      }, "both to have spawned all of theirs");
     });
   });
 } else {
