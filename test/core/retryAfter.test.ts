@@ -46,7 +46,7 @@ describe("a run whose provider asks to wait", () => {
       settings: (settings) => ({
         ...settings,
         concurrency: { total: 1, perRoot: 1 },
-        watchdog: { checkMs: 5, totalMs: 50, idleMs: 50 },
+        watchdog: { checkMs: 5, totalMs: hour / 2, idleMs: hour / 2 },
       }),
     });
   });
