@@ -11,7 +11,7 @@ import type { StateFolder } from "../base/stateFolder.ts";
 import { Approvals } from "../permissions/approvals.ts";
 import { StandingRules } from "../permissions/standingRules.ts";
 import type { Processes } from "../processes/processes.ts";
-import { createAgents, type Agents } from "../profiles/catalogue.ts";
+import { Catalogue } from "../profiles/catalogue.ts";
 import type { Configuration } from "../config/config.ts";
 import type { Runner } from "../runners/runner.ts";
 import { removeAgentSessions } from "../runners/agentHost/sessionFiles.ts";
@@ -62,7 +62,7 @@ export interface Assembly {
   readonly scheduler: Scheduler;
   readonly attempts: Attempts;
   readonly spawning: Spawning;
-  readonly agents: Agents;
+  readonly agents: Catalogue;
   readonly environments: SessionEnvironments;
   readonly approvals: Approvals;
   readonly approvalRules: StandingRules;
@@ -85,7 +85,7 @@ export function assemble(seams: Seams): Assembly {
 
   const runners = seams.runners(tree);
   const environments = createSessionEnvironments({ tree, own: environment });
-  const agents = createAgents({
+  const agents = new Catalogue({
     ...{ configuration, environment },
     runners: Object.keys(runners),
     apiKeys: seams.apiKeys,
@@ -108,7 +108,7 @@ export function assemble(seams: Seams): Assembly {
   const adopted = new AdoptedChildren(engine);
   const services = new RunServices({
     ...{ engine, approvals, rules: approvalRules, adopted, folder, selfCommand, permissions },
-    promptMaterial: agents.promptMaterial,
+    promptMaterial: (record) => agents.promptMaterial(record),
   });
   const attempts = new Attempts({
     ...{ engine, processes, runners, folder, services, adopted },

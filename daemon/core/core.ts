@@ -12,7 +12,7 @@ import { createAsking } from "../server/clientRequests.ts";
 import { openConnection } from "../server/connection.ts";
 import { createHandlers } from "../server/handlers.ts";
 import { ensureToken, listen, type Listener } from "../server/listener.ts";
-import { createOutbound } from "../server/outbound.ts";
+import { Outbound } from "../server/outbound.ts";
 import { createReplays, stoppingFrame } from "../server/replays.ts";
 import { serveClient } from "../server/requests.ts";
 import { acquireLock, type HeldLock } from "../store/lock.ts";
@@ -118,7 +118,7 @@ export class Core {
     const { assembly, store, hub, editorModels, log } = this.#opened;
     this.#sockets.add(socket);
     const replays = createReplays(assembly.engine.tree, store);
-    const outbound = createOutbound(socket, replays, (why) =>
+    const outbound = new Outbound(socket, replays, (why) =>
       log.warn({ why }, "a client was too slow and is dropped"),
     );
     const asking = createAsking(outbound);

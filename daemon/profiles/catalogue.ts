@@ -54,24 +54,8 @@ interface KnownAgent {
   format?: Format;
 }
 
-/** Whoever asks, as far as agents go. */
+/** What counts of the client that asks. */
 export type Asker = Pick<Caller, "options" | "settings" | "folders">;
-
-export interface Agents {
-  /** Everything that counts for this client in this folder. */
-  scopeFor(client: Asker, cwd: string | undefined): Scope;
-  /** Wait for it, where there is something to wait for, before the first `scopeFor` of a folder. */
-  warm(client: Asker, cwd: string | undefined): Promise<void> | undefined;
-  list(scope: Scope): AgentInfo[];
-  /** Throws 1002 `agentNotFound` with the names that there are. */
-  resolve(scope: Scope, name: string | undefined): AgentProfile;
-  /** The session for another run: its agent runs as it is configured for this client now. */
-  renewed(record: StoredSession, client: Asker): StoredSession;
-  /** What the built-in agent may read besides its prompt, in the folder of a session. */
-  promptMaterial(record: StoredSession): Pick<RunContext, "skills" | "instructions">;
-  /** What is wrong with the user's own agents' files, as far as they are meant for Offshoot. */
-  userFaults(): string[];
-}
 
 /** The prompt is a shell command. */
 const shell: AgentProfile = {
@@ -88,29 +72,137 @@ const builtIn = [shell, ...builtInModelAgents, ...builtInAcpProfiles];
 /** What runs the agents that were written for a vendor, by the names of built-in agents. */
 const vendors: readonly Vendor[] = ["claude", "codex", "gemini", "opencode", "copilot"];
 
-export function createAgents(parts: {
+interface Parts {
   configuration: Configuration;
   environment: NodeJS.ProcessEnv;
   /** The kinds of runners that there are. */
   runners: readonly string[];
   /** Keys that clients gave, by provider. */
   apiKeys: () => Readonly<Record<string, string>>;
-  /** Those that connected windows offer, by id. */
+  /** Models that connected windows offer, by id. */
   editorModels: () => ReadonlyMap<string, unknown>;
   find: (sessionId: string) => StoredSession | undefined;
   /** Called once for everything that is wrong with an agent's file. */
   onFault: (text: string) => void;
-}): Agents {
-  const { configuration, environment, runners, apiKeys, editorModels, find, onFault } = parts;
-  const files = createAgentFileReader();
-  const told = new Set<string>();
+}
+
+export class Catalogue {
+  readonly #parts: Parts;
+  readonly #files = createAgentFileReader();
+  /** Faults that `onFault` was called with. */
+  readonly #logged = new Set<string>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Everything that counts for this client in this folder. */
+  scopeFor(client: Asker, cwd: string | undefined): Scope {
+    const workspace = this.#workspaceFor(client, cwd);
+    const { configuration, environment } = this.#parts;
+    const own = client.options.environment ?? environment;
+    const user = configuration.user();
+    const ofWorkspace =
+      workspace && cwd !== undefined ? configuration.workspace(cwd, workspace.top) : undefined;
+    const settings = { ...client.settings, source: "client" };
+    const configured = [user, ...(ofWorkspace ? [ofWorkspace] : []), settings];
+    const configs = configured.map(({ config }) => config);
+    const found = this.#readFiles({
+      ...this.#requestFor(workspace, cwd),
+      vendorAgent: this.#vendorAgent(configs, own),
+    });
+    const ofFiles = (place: "home" | "workspace") =>
+      found.profiles.filter(({ from }) => from === place);
+    const known: KnownAgent[] = [
+      ...builtIn.map((profile) => ({ profile, source: "built-in" })),
+      ...ofFiles("home"),
+      ...agentsOf(user),
+      ...ofFiles("workspace"),
+      ...agentsOf(ofWorkspace),
+      ...agentsOf(settings),
+    ];
+    return {
+      environment: own,
+      config: merged(configs),
+      setup: setupOf([ofWorkspace?.config ?? {}, settings.config], user.config),
+      profiles: new Map(known.map((agent) => [agent.profile.name, agent])),
+      faults: [
+        ...configured.flatMap(({ faults }) => faults.map(faultText)),
+        ...found.faults.map(fileFaultText),
+      ],
+      fileFaults: found.faults,
+      workspace,
+    };
+  }
+
+  /** Await this, where there is something to await, before the first `scopeFor` of a folder. */
+  warm(client: Asker, cwd: string | undefined): Promise<void> | undefined {
+    return this.#files.warm(this.#requestFor(this.#workspaceFor(client, cwd), cwd));
+  }
+
+  list(scope: Scope): AgentInfo[] {
+    return [...scope.profiles.values()].map((agent) => {
+      const { profile, source } = agent;
+      const reason = this.#whyNot(agent, scope);
+      return {
+        name: profile.name,
+        description: profile.description ?? "",
+        runner: profile.runner.kind,
+        ...(profile.model !== undefined && { model: profile.model }),
+        source,
+        available: reason === undefined,
+        ...(reason !== undefined && { reason }),
+      };
+    });
+  }
+
+  /** Throws 1002 `agentNotFound` with the names that there are. */
+  resolve(scope: Scope, name: string | undefined): AgentProfile {
+    const wanted = name ?? scope.config.defaultAgent ?? shell.name;
+    const found = scope.profiles.get(wanted);
+    if (found !== undefined && this.#parts.runners.includes(found.profile.runner.kind))
+      return found.profile;
+    const usable = [...scope.profiles.values()].filter((one) => !this.#whyNot(one, scope));
+    const names = usable.map(({ profile }) => profile.name).join(", ");
+    const faults = scope.faults.map((fault) => ` ${fault}`).join("");
+    const message =
+      found === undefined
+        ? `there is no agent "${wanted}"; there are: ${names}.${faults}`
+        : `agent "${wanted}": ${this.#whyNot(found, scope) ?? ""}`;
+    throw new OffshootError("agentNotFound", message, { agent: wanted });
+  }
+
+  /** The session for another run: its agent runs as it is configured for this client now. */
+  renewed(record: StoredSession, client: Asker): StoredSession {
+    const { session, profile, ownRunner } = record;
+    if (profile === undefined || ownRunner === true) return record;
+    const found = this.scopeFor(client, session.cwd).profiles.get(session.agent)?.profile;
+    return found ? { ...record, profile: { ...profile, runner: found.runner } } : record;
+  }
+
+  /** What the built-in agent may read besides its prompt, in the folder of a session. */
+  promptMaterial({
+    session,
+    profile,
+    workspace,
+  }: StoredSession): Pick<RunContext, "skills" | "instructions"> {
+    if (profile?.runner.kind !== "model") return { skills: [], instructions: undefined };
+    const { skills, instructions } = this.#readFiles(this.#requestFor(workspace, session.cwd));
+    return { skills, instructions: instructions?.text };
+  }
+
+  /** What is wrong with the user's own agents' files, as far as they are meant for Offshoot. */
+  userFaults(): string[] {
+    const { faults } = this.#readFiles(this.#requestFor(undefined, undefined));
+    return faults.filter(({ format }) => format === "offshoot").map(fileFaultText);
+  }
 
   /** What a client contributes from inside a run counts as what that run's session was given. */
-  function workspaceFor(client: Asker, cwd: string | undefined): TrustedWorkspace | undefined {
+  #workspaceFor(client: Asker, cwd: string | undefined): TrustedWorkspace | undefined {
     if (cwd === undefined) return undefined;
     const { run, workspaceTrusted } = client.options;
     if (run !== undefined) {
-      const workspace = find(run.sessionId)?.workspace;
+      const workspace = this.#parts.find(run.sessionId)?.workspace;
       const isCovered = workspace?.top === undefined || isInside(cwd, workspace.top);
       return isCovered ? workspace : undefined;
     }
@@ -121,35 +213,33 @@ export function createAgents(parts: {
   }
 
   /** The home folder is read for everybody. */
-  function requestFor(
-    workspace: TrustedWorkspace | undefined,
-    cwd: string | undefined,
-  ): AgentFilesRequest {
+  #requestFor(workspace: TrustedWorkspace | undefined, cwd: string | undefined): AgentFilesRequest {
+    const { environment } = this.#parts;
     const home = environment["HOME"] ?? environment["USERPROFILE"] ?? homedir();
     const trusted = workspace !== undefined && cwd !== undefined;
     return { folder: trusted ? cwd : home, top: workspace?.top, home, trusted };
   }
 
-  function readFiles(request: AgentFilesRequest): AgentFiles {
-    const found = files.read(request);
+  #readFiles(request: AgentFilesRequest): AgentFiles {
+    const found = this.#files.read(request);
     for (const text of found.faults.map(fileFaultText)) {
-      if (told.has(text)) continue;
-      if (told.size >= mostTold) told.clear();
-      told.add(text);
-      onFault(text);
+      if (this.#logged.has(text)) continue;
+      if (this.#logged.size >= mostLogged) this.#logged.clear();
+      this.#logged.add(text);
+      this.#parts.onFault(text);
     }
     return found;
   }
 
   /** Where a vendor's agent is installed, however it was configured, that vendor's files run on it. */
-  function vendorAgent(
+  #vendorAgent(
     configs: readonly Config[],
     path: NodeJS.ProcessEnv,
   ): (vendor: Vendor) => AcpRunner | undefined {
     const profiles = [...builtIn, ...configs.flatMap(({ agents = [] }) => agents)];
     const runnerOf = (vendor: Vendor) => {
       const runner = profiles.findLast(({ name }) => name === vendor)?.runner;
-      if (runner?.kind !== "acp" || !runners.includes("acp")) return undefined;
+      if (runner?.kind !== "acp" || !this.#parts.runners.includes("acp")) return undefined;
       return isOnPath(runner.command, path) ? runner : undefined;
     };
     const known = new Map<Vendor, ReturnType<typeof runnerOf>>();
@@ -159,117 +249,23 @@ export function createAgents(parts: {
     };
   }
 
-  function whyNot({ profile, format }: KnownAgent, scope: Scope): string | undefined {
+  #whyNot({ profile, format }: KnownAgent, scope: Scope): string | undefined {
     const { providers, defaultModel } = scope.config;
-    const here = {
-      defaultModel,
-      runners,
-      environment,
-      programs: scope.environment,
-      providers,
+    const { runners, environment, apiKeys, editorModels } = this.#parts;
+    const why = whyUnavailable(profile, {
+      ...{ defaultModel, providers, runners, environment, programs: scope.environment },
       apiKeys: apiKeys(),
       editorModels: editorModels(),
-    };
-    const why = whyUnavailable(profile, here);
+    });
     const vendor = vendors.find((one) => one === format);
     if (why === undefined || vendor === undefined || profile.runner.kind !== "model") return why;
     const own = builtInAcpProfiles.find(({ name }) => name === vendor)?.runner;
     const how = own?.kind === "acp" ? howToGet(own.command) : undefined;
     return how === undefined ? why : `${why}. Or use the agent that it was written for: ${how}`;
   }
-
-  const agents: Agents = {
-    scopeFor(client, cwd) {
-      const workspace = workspaceFor(client, cwd);
-      const own = client.options.environment ?? environment;
-      const user = configuration.user();
-      const ofWorkspace =
-        workspace && cwd !== undefined ? configuration.workspace(cwd, workspace.top) : undefined;
-      const settings = { ...client.settings, source: "client" };
-      const configured = [user, ...(ofWorkspace ? [ofWorkspace] : []), settings];
-      const configs = configured.map(({ config }) => config);
-      const found = readFiles({
-        ...requestFor(workspace, cwd),
-        vendorAgent: vendorAgent(configs, own),
-      });
-      const ofFiles = (place: "home" | "workspace") =>
-        found.profiles.filter(({ from }) => from === place);
-      const known: KnownAgent[] = [
-        ...builtIn.map((profile) => ({ profile, source: "built-in" })),
-        ...ofFiles("home"),
-        ...agentsOf(user),
-        ...ofFiles("workspace"),
-        ...agentsOf(ofWorkspace),
-        ...agentsOf(settings),
-      ];
-      return {
-        environment: own,
-        config: merged(configs),
-        setup: setupOf([ofWorkspace?.config ?? {}, settings.config], user.config),
-        profiles: new Map(known.map((agent) => [agent.profile.name, agent])),
-        faults: [
-          ...configured.flatMap(({ faults }) => faults.map(faultText)),
-          ...found.faults.map(fileFaultText),
-        ],
-        fileFaults: found.faults,
-        workspace,
-      };
-    },
-
-    warm: (client, cwd) => files.warm(requestFor(workspaceFor(client, cwd), cwd)),
-
-    list(scope) {
-      return [...scope.profiles.values()].map((agent) => {
-        const { profile, source } = agent;
-        const reason = whyNot(agent, scope);
-        return {
-          name: profile.name,
-          description: profile.description ?? "",
-          runner: profile.runner.kind,
-          ...(profile.model !== undefined && { model: profile.model }),
-          source,
-          available: reason === undefined,
-          ...(reason !== undefined && { reason }),
-        };
-      });
-    },
-
-    resolve(scope, name) {
-      const wanted = name ?? scope.config.defaultAgent ?? shell.name;
-      const found = scope.profiles.get(wanted);
-      if (found !== undefined && runners.includes(found.profile.runner.kind)) return found.profile;
-      const usable = [...scope.profiles.values()].filter((one) => !whyNot(one, scope));
-      const names = usable.map(({ profile }) => profile.name).join(", ");
-      const faults = scope.faults.map((fault) => ` ${fault}`).join("");
-      const message =
-        found === undefined
-          ? `there is no agent "${wanted}"; there are: ${names}.${faults}`
-          : `agent "${wanted}": ${whyNot(found, scope) ?? ""}`;
-      throw new OffshootError("agentNotFound", message, { agent: wanted });
-    },
-
-    renewed(record, client) {
-      const { session, profile, ownRunner } = record;
-      if (profile === undefined || ownRunner === true) return record;
-      const found = agents.scopeFor(client, session.cwd).profiles.get(session.agent)?.profile;
-      return found ? { ...record, profile: { ...profile, runner: found.runner } } : record;
-    },
-
-    promptMaterial({ session, profile, workspace }) {
-      if (profile?.runner.kind !== "model") return { skills: [], instructions: undefined };
-      const { skills, instructions } = readFiles(requestFor(workspace, session.cwd));
-      return { skills, instructions: instructions?.text };
-    },
-
-    userFaults() {
-      const { faults } = readFiles(requestFor(undefined, undefined));
-      return faults.filter(({ format }) => format === "offshoot").map(fileFaultText);
-    },
-  };
-  return agents;
 }
 
-/** What workspace and client say of these, over what the user's own configuration says. */
+/** The settings of workspace and client that runs inherit, laid over the user's own. */
 function setupOf(more: readonly Config[], user: Config): Setup {
   const { permissions, providers, defaultModel }: Config = Object.assign({}, ...more);
   return {
@@ -279,8 +275,8 @@ function setupOf(more: readonly Config[], user: Config): Setup {
   };
 }
 
-/** What was told of faults so often is forgotten, and told again. */
-const mostTold = 1_000;
+/** After so many faults, those that were logged are forgotten, and logged again. */
+const mostLogged = 1_000;
 
 function agentsOf(loaded: LoadedConfig | undefined): KnownAgent[] {
   if (loaded === undefined) return [];

@@ -2,7 +2,7 @@
 import { v7 as newId } from "uuid";
 import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
-import type { Agents } from "../profiles/catalogue.ts";
+import type { Catalogue } from "../profiles/catalogue.ts";
 import type { Caller } from "../sessions/caller.ts";
 import type { StoredSession } from "../sessions/records.ts";
 import { isOpen, transition } from "../sessions/transition.ts";
@@ -12,7 +12,7 @@ import { endRun, isUnwanted, type Run } from "./run.ts";
 
 export interface MessageParts {
   engine: Engine;
-  agents: Pick<Agents, "renewed">;
+  agents: Pick<Catalogue, "renewed">;
   environments: Pick<SessionEnvironments, "wanted">;
 }
 

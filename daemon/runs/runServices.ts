@@ -4,7 +4,7 @@ import type { StateFolder } from "../base/stateFolder.ts";
 import type { Approvals, Verdict } from "../permissions/approvals.ts";
 import { permissionSets, permit, strictestMode } from "../permissions/rules.ts";
 import type { StandingRules } from "../permissions/standingRules.ts";
-import type { Agents } from "../profiles/catalogue.ts";
+import type { Catalogue } from "../profiles/catalogue.ts";
 import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "../runners/runner.ts";
 import { titleOf } from "../sessions/newSession.ts";
 import { transition } from "../sessions/transition.ts";
@@ -39,7 +39,7 @@ interface Parts {
   /** What the configuration allows to everybody. */
   permissions: () => Permissions;
   /** What the agent of a session may read besides its prompt. */
-  promptMaterial: Agents["promptMaterial"];
+  promptMaterial: Catalogue["promptMaterial"];
 }
 
 /** The tool of Offshoot's own server, however the agent names it. */

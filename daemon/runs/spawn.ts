@@ -8,7 +8,7 @@ import type { AgentProfile, Config, Permissions } from "../../protocol/config.ts
 import { OffshootError } from "../../protocol/errors.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
 import type { Limits, Message, Session } from "../../protocol/session.ts";
-import type { Agents, Scope } from "../profiles/catalogue.ts";
+import type { Catalogue, Scope } from "../profiles/catalogue.ts";
 import type { Folders } from "../base/folders.ts";
 import type { Caller } from "../sessions/caller.ts";
 import { InvalidParams } from "../base/invalidParams.ts";
@@ -30,7 +30,7 @@ export interface Spawning {
 
 interface Parts {
   engine: Engine;
-  agents: Agents;
+  agents: Catalogue;
   folders: Folders;
   environments: Pick<SessionEnvironments, "wanted">;
 }

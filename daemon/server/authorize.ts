@@ -1,14 +1,14 @@
 /** Which client may ask for what. Each of these throws 1005 `notTrusted` where the client may not. */
 import { OffshootError } from "../../protocol/errors.ts";
 import { isLive } from "../../protocol/states.ts";
-import type { Agents } from "../profiles/catalogue.ts";
+import type { Catalogue } from "../profiles/catalogue.ts";
 import { canAnswer } from "../permissions/approvals.ts";
 import type { Client } from "./hub.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";
 
 interface Parts {
   tree: SessionTree;
-  agents: Agents;
+  agents: Catalogue;
 }
 
 /** A client whose workspace is not trusted can look, cancel and delete, but runs nothing. */

@@ -3,7 +3,7 @@ import type { DaemonStatus } from "../../protocol/daemon.ts";
 import type { ApiKeys } from "./apiKeys.ts";
 import type { Approvals } from "../permissions/approvals.ts";
 import type { StandingRules } from "../permissions/standingRules.ts";
-import type { Agents } from "../profiles/catalogue.ts";
+import type { Catalogue } from "../profiles/catalogue.ts";
 import type { Attempts } from "../runs/attempt.ts";
 import type { Engine } from "../runs/engine.ts";
 import type { SessionEnvironments } from "../runs/environments.ts";
@@ -27,7 +27,7 @@ interface Parts {
   engine: Engine;
   attempts: Attempts;
   spawning: Spawning;
-  agents: Agents;
+  agents: Catalogue;
   environments: SessionEnvironments;
   approvals: Approvals;
   approvalRules: StandingRules;

@@ -1,17 +1,17 @@
 /**
  * What goes out to one client, in order, and what happens when the client is slow.
  *
- * Answers leave at once, notifications when the turn of the event loop in which they were told is
+ * Answers leave at once, notifications when the turn of the event loop in which they were made is
  * over: so the answer to a request always comes before the notifications about what it made. A
  * client that keeps up gets every frame, many in one write. For one that does not, frames wait
  * here, bounded: events are not kept but named in a `subAgent/gap` or, where the client was
  * promised all of them, read again from the store; heartbeats are left out; everything else waits.
- * Past the bound the client is dropped: it connects again and asks for what it missed. Nobody else
- * notices.
+ * Past the bound the client is dropped: it connects again and asks for what it missed. No other
+ * client is affected.
  */
 import type { Socket } from "node:net";
 
-/** What a client asked to hear. */
+/** What a client asked to be notified of. */
 export interface Subscription {
   /** What a client that is too slow gets for the events: their numbers, or all of them, later. */
   readonly late: "gap" | "replay";
@@ -23,27 +23,6 @@ export interface Subscription {
 export interface TreeSubscription extends Subscription {
   readonly rootIds: ReadonlySet<string> | undefined;
   readonly events: "lifecycle" | "all";
-}
-
-export interface Outbound {
-  /** An answer to a request: it goes out before whatever waits. */
-  answer(frame: Buffer): void;
-  /** A frame that has to arrive. Later events of the session that it is about come behind it. */
-  keep(frame: Buffer, of?: Subscription, sessionId?: string): void;
-  /** A frame that a slow client does without. */
-  offer(frame: Buffer, of: Subscription): void;
-  /** A stored event. */
-  event(sessionId: string, seq: number, frame: Buffer, of: Subscription): void;
-  /** Reads events `from` to `to` from the store and sends them, before what comes later. */
-  replayEvents(sessionId: string, from: number, to: number, of: Subscription): void;
-  /** Reads completions above `after`, up to `upTo`, and sends them, before what comes later. */
-  replayCompletions(after: number, upTo: number, of: TreeSubscription): void;
-  /** The client has not read so much that nothing should be done for it now. */
-  readonly congested: boolean;
-  /** Resolves when what waited so far has been sent: an answer after it comes behind it. */
-  caughtUp(): Promise<void>;
-  /** Resolves when everything was handed to the system, or the socket is gone. */
-  drained(): Promise<void>;
 }
 
 /** The frames of some of a range, and the number behind the last of them. */
@@ -86,170 +65,194 @@ const itemsPerTidying = 256;
 /** With more bytes of waiting frames than this, the client is dropped. */
 const mostWaitingBytes = 32 * 1024 * 1024;
 
-export function createOutbound(
-  socket: Socket,
-  replays: Replays,
-  /** The connection is given up, for this reason. */
-  dropped: (why: string) => void,
-): Outbound {
-  let unwritten: Buffer[] = [];
-  let unwrittenBytes = 0;
-  let waiting: Item[] = [];
-  /** How many of them have been sent. */
-  let sent = 0;
-  let waitingBytes = 0;
+export class Outbound {
+  readonly #socket: Socket;
+  readonly #replays: Replays;
+  readonly #dropped: (why: string) => void;
+  #unwritten: Buffer[] = [];
+  #unwrittenBytes = 0;
+  #waiting: Item[] = [];
+  /** How many of the waiting items have been sent. */
+  #sent = 0;
+  #waitingBytes = 0;
   /** Settles when nothing waits any more; undefined while nothing does. */
-  let pumping: Promise<void> | undefined;
+  #pumping: Promise<void> | undefined;
   /** The last range of a session, as long as later events belong into it. */
-  const openRanges = new Map<string, Range>();
+  readonly #openRanges = new Map<string, Range>();
 
-  const isFull = () => socket.writableLength + unwrittenBytes > fullBytes;
-  const isSlow = () => socket.writableLength + waitingBytes > slowBytes;
-
-  function write(frame: Buffer): void {
-    unwritten.push(frame);
-    unwrittenBytes += frame.length;
+  /** `dropped` is called with the reason when the connection is given up. */
+  constructor(socket: Socket, replays: Replays, dropped: (why: string) => void) {
+    this.#socket = socket;
+    this.#replays = replays;
+    this.#dropped = dropped;
   }
 
-  function flush(): void {
-    const frames = unwritten;
-    const bytes = unwrittenBytes;
-    unwritten = [];
-    unwrittenBytes = 0;
-    const [first] = frames;
-    if (first === undefined || !socket.writable) return;
-    socket.write(frames.length === 1 ? first : Buffer.concat(frames, bytes));
+  /** The client has not read so much that nothing should be done for it now. */
+  get congested(): boolean {
+    return this.#socket.writableLength + this.#unwrittenBytes > fullBytes;
   }
 
-  function drop(why: string): void {
-    waiting = [];
-    sent = 0;
-    waitingBytes = 0;
-    openRanges.clear();
-    if (socket.destroyed) return;
-    dropped(why);
-    socket.destroy();
+  /** An answer to a request: it goes out before whatever waits. */
+  answer(frame: Buffer): void {
+    if (this.#socket.writable) this.#socket.write(frame);
   }
 
-  function wait(item: Item): void {
-    if (socket.destroyed) return;
-    waiting.push(item);
-    if (item.kind === "frame") waitingBytes += item.frame.length;
-    if (waitingBytes > mostWaitingBytes) {
-      return drop(`it has not read ${waitingBytes} bytes of notifications`);
+  /** A frame that has to arrive. Later events of the session that it is about come behind it. */
+  keep(frame: Buffer, of?: Subscription, sessionId?: string): void {
+    if (sessionId !== undefined) this.#openRanges.delete(sessionId);
+    this.#wait({ kind: "frame", of, frame });
+  }
+
+  /** A frame that a slow client does without. */
+  offer(frame: Buffer, of: Subscription): void {
+    if (!this.#isSlow) this.#wait({ kind: "frame", of, frame });
+  }
+
+  /** A stored event. */
+  event(sessionId: string, seq: number, frame: Buffer, of: Subscription): void {
+    const range = this.#openRanges.get(sessionId);
+    if (range?.of === of) range.to = seq;
+    else if (this.#isSlow) this.#open(sessionId, seq, seq, of);
+    else this.#wait({ kind: "frame", of, frame });
+  }
+
+  /** Reads events `from` to `to` from the store and sends them, before what comes later. */
+  replayEvents(sessionId: string, from: number, to: number, of: Subscription): void {
+    if (from <= to) this.#open(sessionId, from, to, of);
+  }
+
+  /** Reads completions above `after`, up to `upTo`, and sends them, before what comes later. */
+  replayCompletions(after: number, upTo: number, of: TreeSubscription): void {
+    if (after < upTo) this.#wait({ kind: "completions", of, from: after + 1, to: upTo });
+  }
+
+  /** Resolves when what waited so far has been sent: an answer after it comes behind it. */
+  caughtUp(): Promise<void> {
+    return this.#pumping ?? Promise.resolve();
+  }
+
+  /** Resolves when everything was handed to the system, or the socket is gone. */
+  async drained(): Promise<void> {
+    const socket = this.#socket;
+    while (!socket.destroyed && (this.#pumping !== undefined || socket.writableLength > 0)) {
+      await (this.#pumping ?? socketDrained(socket));
     }
-    pumping ??= pump();
   }
 
-  async function pump(): Promise<void> {
+  get #isSlow(): boolean {
+    return this.#socket.writableLength + this.#waitingBytes > slowBytes;
+  }
+
+  #write(frame: Buffer): void {
+    this.#unwritten.push(frame);
+    this.#unwrittenBytes += frame.length;
+  }
+
+  #flush(): void {
+    const frames = this.#unwritten;
+    const bytes = this.#unwrittenBytes;
+    this.#unwritten = [];
+    this.#unwrittenBytes = 0;
+    const [first] = frames;
+    if (first === undefined || !this.#socket.writable) return;
+    this.#socket.write(frames.length === 1 ? first : Buffer.concat(frames, bytes));
+  }
+
+  #drop(why: string): void {
+    this.#waiting = [];
+    this.#sent = 0;
+    this.#waitingBytes = 0;
+    this.#openRanges.clear();
+    if (this.#socket.destroyed) return;
+    this.#dropped(why);
+    this.#socket.destroy();
+  }
+
+  #wait(item: Item): void {
+    if (this.#socket.destroyed) return;
+    this.#waiting.push(item);
+    if (item.kind === "frame") this.#waitingBytes += item.frame.length;
+    if (this.#waitingBytes > mostWaitingBytes) {
+      return this.#drop(`it has not read ${this.#waitingBytes} bytes of notifications`);
+    }
+    this.#pumping ??= this.#pump();
+  }
+
+  async #pump(): Promise<void> {
     try {
       await nextTurn();
       for (;;) {
-        if (isFull()) await makeRoom();
-        const item = nextItem();
+        if (this.congested) await this.#makeRoom();
+        const item = this.#nextItem();
         if (item === undefined) break;
-        const reading = send(item);
+        const reading = this.#send(item);
         if (reading !== undefined) await reading;
       }
-      flush();
+      this.#flush();
     } catch (error) {
-      drop(`what it missed cannot be read: ${String(error)}`);
+      this.#drop(`what it missed cannot be read: ${String(error)}`);
     }
-    pumping = undefined;
+    this.#pumping = undefined;
   }
 
-  function nextItem(): Item | undefined {
-    if (sent === itemsPerTidying || sent === waiting.length) {
-      waiting.splice(0, sent);
-      sent = 0;
+  #nextItem(): Item | undefined {
+    if (this.#sent === itemsPerTidying || this.#sent === this.#waiting.length) {
+      this.#waiting.splice(0, this.#sent);
+      this.#sent = 0;
     }
-    const item = waiting[sent];
-    if (item !== undefined) sent += 1;
+    const item = this.#waiting[this.#sent];
+    if (item !== undefined) this.#sent += 1;
     return item;
   }
 
   /** At once for a frame; asynchronous only where the store is read. */
-  function send(item: Item): Promise<void> | undefined {
+  #send(item: Item): Promise<void> | undefined {
     if (item.kind === "frame") {
-      waitingBytes -= item.frame.length;
-      if (item.of === undefined || item.of.isWanted()) write(item.frame);
+      this.#waitingBytes -= item.frame.length;
+      if (item.of === undefined || item.of.isWanted()) this.#write(item.frame);
       return undefined;
     }
     if (item.kind === "completions") {
-      return replay(item, (from, to) => replays.completions(from, to, item.of.rootIds));
+      return this.#replay(item, (from, to) => this.#replays.completions(from, to, item.of.rootIds));
     }
     if (item.of.late === "replay") {
-      return replay(item, (from, to) => replays.events(item.sessionId, from, to));
+      return this.#replay(item, (from, to) => this.#replays.events(item.sessionId, from, to));
     }
-    close(item);
-    if (item.of.isWanted()) write(replays.gap(item.sessionId, item.from, item.to));
+    this.#close(item);
+    if (item.of.isWanted()) this.#write(this.#replays.gap(item.sessionId, item.from, item.to));
     return undefined;
   }
 
-  async function makeRoom(): Promise<void> {
-    flush();
-    await socketDrained(socket);
+  async #makeRoom(): Promise<void> {
+    this.#flush();
+    await socketDrained(this.#socket);
   }
 
-  async function replay(
+  async #replay(
     range: Exclude<Item, { kind: "frame" }>,
     read: (from: number, to: number) => Promise<ReplayPage>,
   ): Promise<void> {
-    while (range.from <= range.to && !socket.destroyed) {
-      if (isFull()) await makeRoom();
+    while (range.from <= range.to && !this.#socket.destroyed) {
+      if (this.congested) await this.#makeRoom();
       const { frames, next } = await read(range.from, range.to);
       if (!range.of.isWanted()) break;
       range.from = next;
-      for (const frame of frames) write(frame);
-      flush();
+      for (const frame of frames) this.#write(frame);
+      this.#flush();
     }
-    // In the same breath as the last look at `range.to`: what comes now belongs behind the range.
-    if (range.kind === "events") close(range);
+    // Synchronously after the last look at `range.to`: what comes now belongs behind the range.
+    if (range.kind === "events") this.#close(range);
   }
 
-  function close(range: Range): void {
-    if (openRanges.get(range.sessionId) === range) openRanges.delete(range.sessionId);
+  #close(range: Range): void {
+    if (this.#openRanges.get(range.sessionId) === range) this.#openRanges.delete(range.sessionId);
   }
 
-  function open(sessionId: string, from: number, to: number, of: Subscription): void {
+  #open(sessionId: string, from: number, to: number, of: Subscription): void {
     const range: Range = { kind: "events", of, sessionId, from, to };
-    openRanges.set(sessionId, range);
-    wait(range);
+    this.#openRanges.set(sessionId, range);
+    this.#wait(range);
   }
-
-  return {
-    answer(frame) {
-      if (socket.writable) socket.write(frame);
-    },
-    keep(frame, of, sessionId) {
-      if (sessionId !== undefined) openRanges.delete(sessionId);
-      wait({ kind: "frame", of, frame });
-    },
-    offer(frame, of) {
-      if (!isSlow()) wait({ kind: "frame", of, frame });
-    },
-    event(sessionId, seq, frame, of) {
-      const range = openRanges.get(sessionId);
-      if (range?.of === of) range.to = seq;
-      else if (isSlow()) open(sessionId, seq, seq, of);
-      else wait({ kind: "frame", of, frame });
-    },
-    replayEvents(sessionId, from, to, of) {
-      if (from <= to) open(sessionId, from, to, of);
-    },
-    replayCompletions(after, upTo, of) {
-      if (after < upTo) wait({ kind: "completions", of, from: after + 1, to: upTo });
-    },
-    get congested() {
-      return isFull();
-    },
-    caughtUp: () => pumping ?? Promise.resolve(),
-    async drained() {
-      while (!socket.destroyed && (pumping !== undefined || socket.writableLength > 0)) {
-        await (pumping ?? socketDrained(socket));
-      }
-    },
-  };
 }
 
 function nextTurn(): Promise<void> {

@@ -1,7 +1,7 @@
 /** What the core says of itself: `daemon/status`, and `daemon/statusChanged` when its health does. */
 import type { DaemonStatus } from "../../protocol/daemon.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
-import type { Agents } from "../profiles/catalogue.ts";
+import type { Catalogue } from "../profiles/catalogue.ts";
 import { faultText, type Configuration } from "../config/config.ts";
 import { createEventLoopDelay } from "./eventLoopDelay.ts";
 import type { Hub } from "./hub.ts";
@@ -21,7 +21,7 @@ export interface Status {
 interface Parts {
   folder: StateFolder;
   configuration: Configuration;
-  agents: Agents;
+  agents: Catalogue;
   settings: () => Settings;
   store: Store;
   tree: SessionTree;

@@ -18,28 +18,6 @@ export interface Mutation {
   durability: Durability;
 }
 
-export interface GroupCommit {
-  /**
-   * Takes a mutation; later changes of its objects do not matter. The promise resolves right after
-   * `told`, with the same. Throws when a value has no JSON form.
-   *
-   * When a commit fails, its members are tried one by one. One that fails because of itself is
-   * given up: told as not stored, and logged. One that fails because of the file or the disk makes
-   * the store not ok: it and everything written from then on are told as not stored, and what is to
-   * be kept is tried again in its order until it is stored; then `storedLater` is called.
-   */
-  write(mutation: Mutation, options?: WriteOptions): Promise<boolean>;
-  /** Bytes that wait to be committed, kept ones included. Nothing else bounds them. */
-  readonly pendingBytes: number;
-  readonly health: StoreHealth;
-  /** Calls `listener` with every change of the health. */
-  onHealth(listener: (health: StoreHealth) => void): void;
-  /** Resolves when everything written before is answered. */
-  flush(): Promise<void>;
-  /** Commits what waits. What was kept is tried once more, then given up and logged. */
-  close(): Promise<void>;
-}
-
 export interface GroupCommitParts {
   /** Makes all changes in one transaction, or rejects and makes none. */
   commit: (commit: Commit) => Promise<void>;
@@ -71,151 +49,179 @@ const probeValue = encodeValue("x".repeat(64 * 1024));
 /** Errors of SQLite that come from what is written, not from where it is written to. */
 const ownFaults = ["SQLITE_TOOBIG", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_RANGE"];
 
-export function openGroupCommit(parts: GroupCommitParts): GroupCommit {
-  const { commit, log, explain, retryMs = 1000 } = parts;
-  // Members of the running commit stay in front until it is over.
-  const queue: Entry[] = [];
-  const closing = new AbortController();
-  let pendingBytes = 0;
-  let health: StoreHealth = { ok: true };
-  let onHealth: (now: StoreHealth) => void = () => undefined;
-  let working: Promise<void> | undefined;
+export class GroupCommit {
+  readonly #parts: GroupCommitParts;
+  /** Members of the running commit stay in front until it is over. */
+  readonly #queue: Entry[] = [];
+  readonly #closing = new AbortController();
+  #pendingBytes = 0;
+  #health: StoreHealth = { ok: true };
+  #onHealth: (now: StoreHealth) => void = () => undefined;
+  #working: Promise<void> | undefined;
 
-  function write(mutation: Mutation, options: WriteOptions = {}): Promise<boolean> {
+  constructor(parts: GroupCommitParts) {
+    this.#parts = parts;
+  }
+
+  /** Bytes that wait to be committed, kept ones included. Nothing else bounds them. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  get health(): StoreHealth {
+    return this.#health;
+  }
+
+  /** Calls `listener` with every change of the health. */
+  onHealth(listener: (health: StoreHealth) => void): void {
+    this.#onHealth = listener;
+  }
+
+  /**
+   * Takes a mutation; later changes of its objects do not matter. The promise resolves right after
+   * `decided` was called, with the same answer. Throws when a value has no JSON form.
+   *
+   * When a commit fails, its members are tried one by one. A member that fails because of itself is
+   * given up: answered as not stored, and logged. A member that fails because of the file or the
+   * disk makes the store not ok: that one and all that is written from then on are answered as not
+   * stored, and what is to be kept is tried again in its order until it is stored; then
+   * `storedLater` is called.
+   */
+  write(mutation: Mutation, options: WriteOptions = {}): Promise<boolean> {
     const entry = entryOf(mutation, options);
-    const refused = !health.ok || closing.signal.aborted;
-    if (refused) queueMicrotask(() => answer(entry, false));
-    if (!refused || (isKept(entry) && !closing.signal.aborted)) {
-      queue.push(entry);
-      pendingBytes += entry.bytes;
-      working ??= work();
+    const refused = !this.#health.ok || this.#closing.signal.aborted;
+    if (refused) queueMicrotask(() => this.#answer(entry, false));
+    if (!refused || (isKept(entry) && !this.#closing.signal.aborted)) {
+      this.#queue.push(entry);
+      this.#pendingBytes += entry.bytes;
+      this.#working ??= this.#work();
     }
     return entry.answer.promise;
   }
 
-  async function work(): Promise<void> {
-    while (queue.length > 0 || !health.ok) {
+  /** Resolves when everything written before is answered. */
+  async flush(): Promise<void> {
+    await this.#queue.at(-1)?.answer.promise;
+  }
+
+  /** Commits what waits. What was kept is tried once more, then given up and logged. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#working;
+    const lost = this.#queue.splice(0).length;
+    if (lost > 0) this.#parts.log.error({ mutations: lost }, "Writes were lost at the end.");
+  }
+
+  async #work(): Promise<void> {
+    while (this.#queue.length > 0 || !this.#health.ok) {
       // Those who were just answered get the chance to be in this commit with their next write.
       await nextTurn();
-      const failure = await (queue.length > 0 ? storeGroup(nextGroup(queue)) : probe());
-      if (failure === undefined) recover();
+      const failure = await (this.#queue.length > 0
+        ? this.#storeGroup(nextGroup(this.#queue))
+        : this.#probe());
+      if (failure === undefined) this.#recover();
       else {
-        await degrade(failure);
-        if (closing.signal.aborted) break;
-        await wait(retryMs, undefined, { signal: closing.signal }).catch(() => undefined);
+        await this.#degrade(failure);
+        if (this.#closing.signal.aborted) break;
+        await wait(this.#parts.retryMs ?? 1000, undefined, { signal: this.#closing.signal }).catch(
+          () => undefined,
+        );
       }
     }
-    working = undefined;
+    this.#working = undefined;
   }
 
   /** Answers with the error that the file or the disk gave, if it gave one. */
-  async function storeGroup(group: Entry[]): Promise<unknown> {
+  async #storeGroup(group: Entry[]): Promise<unknown> {
     try {
-      await commit(commitOf(group));
-      leave(group);
-      for (const entry of group) stored(entry);
+      await this.#parts.commit(commitOf(group));
+      this.#leave(group);
+      for (const entry of group) this.#stored(entry);
       return undefined;
     } catch {
       // One of them may have spoilt it for the others.
-      return storeOneByOne(group);
+      return this.#storeOneByOne(group);
     }
   }
 
-  async function storeOneByOne(group: Entry[]): Promise<unknown> {
+  async #storeOneByOne(group: Entry[]): Promise<unknown> {
     for (const entry of group) {
       try {
-        await commit(commitOf([entry]));
-        leave([entry]);
-        stored(entry);
+        await this.#parts.commit(commitOf([entry]));
+        this.#leave([entry]);
+        this.#stored(entry);
       } catch (error) {
         if (!isOwnFault(error)) return error;
         const keys = entry.rows.slice(0, 10).map(([key]) => key);
-        log.error({ err: error, keys }, "A write was given up: the store does not take it.");
-        leave([entry]);
-        answer(entry, false);
+        this.#parts.log.error(
+          { err: error, keys },
+          "A write was given up: the store does not take it.",
+        );
+        this.#leave([entry]);
+        this.#answer(entry, false);
       }
     }
     return undefined;
   }
 
   /** Finds out whether the store takes writes again while there is none to try. */
-  async function probe(): Promise<unknown> {
+  async #probe(): Promise<unknown> {
     try {
-      await commit({ puts: [[probeKey, probeValue]], deletes: [], sync: "full" });
-      await commit({ puts: [], deletes: [probeKey], sync: "full" });
+      await this.#parts.commit({ puts: [[probeKey, probeValue]], deletes: [], sync: "full" });
+      await this.#parts.commit({ puts: [], deletes: [probeKey], sync: "full" });
       return undefined;
     } catch (error) {
       return error;
     }
   }
 
-  function stored(entry: Entry): void {
-    if (entry.answered) call(entry.options.storedLater);
-    else answer(entry, true);
+  #stored(entry: Entry): void {
+    if (entry.answered) this.#call(entry.options.storedLater);
+    else this.#answer(entry, true);
   }
 
   /** Entries leave in their order, so these are the first ones. */
-  function leave(group: Entry[]): void {
-    queue.splice(0, group.length);
-    for (const entry of group) pendingBytes -= entry.bytes;
+  #leave(group: Entry[]): void {
+    this.#queue.splice(0, group.length);
+    for (const entry of group) this.#pendingBytes -= entry.bytes;
   }
 
-  function answer(entry: Entry, isStored: boolean): void {
+  #answer(entry: Entry, isStored: boolean): void {
     if (entry.answered) return;
     entry.answered = true;
-    call(() => entry.options.decided?.(isStored));
+    this.#call(() => entry.options.decided?.(isStored));
     entry.answer.resolve(isStored);
   }
 
   /** A fault in what one caller does must not hurt the others. */
-  function call(callback: (() => void) | undefined): void {
+  #call(callback: (() => void) | undefined): void {
     try {
       callback?.();
     } catch (error) {
-      log.error({ err: error }, "A callback of the store has thrown.");
+      this.#parts.log.error({ err: error }, "A callback of the store has thrown.");
     }
   }
 
-  async function degrade(error: unknown): Promise<void> {
-    const cause = await explain(error);
-    const wasOk = health.ok;
-    health = { ok: false, cause };
+  async #degrade(error: unknown): Promise<void> {
+    const cause = await this.#parts.explain(error);
+    const wasOk = this.#health.ok;
+    this.#health = { ok: false, cause };
     if (wasOk) {
-      log.error({ err: error }, cause);
-      call(() => onHealth(health));
+      this.#parts.log.error({ err: error }, cause);
+      this.#call(() => this.#onHealth(this.#health));
     }
-    for (const entry of queue) answer(entry, false);
-    const kept = queue.filter(isKept);
-    queue.splice(0, queue.length, ...kept);
-    pendingBytes = kept.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const entry of this.#queue) this.#answer(entry, false);
+    const kept = this.#queue.filter(isKept);
+    this.#queue.splice(0, this.#queue.length, ...kept);
+    this.#pendingBytes = kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  function recover(): void {
-    if (health.ok) return;
-    health = { ok: true };
-    log.info({}, "The store takes writes again.");
-    call(() => onHealth(health));
+  #recover(): void {
+    if (this.#health.ok) return;
+    this.#health = { ok: true };
+    this.#parts.log.info({}, "The store takes writes again.");
+    this.#call(() => this.#onHealth(this.#health));
   }
-
-  return {
-    write,
-    onHealth: (listener) => void (onHealth = listener),
-    get pendingBytes() {
-      return pendingBytes;
-    },
-    get health() {
-      return health;
-    },
-    async flush() {
-      await queue.at(-1)?.answer.promise;
-    },
-    async close() {
-      closing.abort();
-      await working;
-      const lost = queue.splice(0);
-      if (lost.length > 0) log.error({ mutations: lost.length }, "Writes were lost at the end.");
-    },
-  };
 }
 
 function entryOf(mutation: Mutation, options: WriteOptions): Entry {

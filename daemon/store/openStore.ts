@@ -10,7 +10,7 @@ import {
   type Migration,
 } from "./databaseFile.ts";
 import { explainFault, isDamage, StoreOpenError } from "./faults.ts";
-import { openGroupCommit } from "./groupCommit.ts";
+import { GroupCommit } from "./groupCommit.ts";
 import { openSessionStore, type Store } from "./sessionStore.ts";
 import { SqliteAdapter } from "./sqliteAdapter.ts";
 
@@ -39,7 +39,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   } catch (error) {
     throw new StoreOpenError(await explainFault(error, file), { cause: error });
   }
-  const group = openGroupCommit({
+  const group = new GroupCommit({
     commit: (commit) => adapter.commit(commit),
     log,
     async explain(error) {

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import type { AgentInfo, DaemonStatus } from "../../protocol/daemon.ts";
 import { RunnerKind } from "../../protocol/session.ts";
-import { createAgents } from "../profiles/catalogue.ts";
+import { Catalogue } from "../profiles/catalogue.ts";
 import { createConfiguration } from "../config/config.ts";
 import { userConfigFile } from "../config/configFile.ts";
 import {
@@ -127,7 +127,7 @@ function* agentChecks(
   known: readonly AgentInfo[] | undefined,
 ): Generator<Check, void> {
   const { cwd, environment } = terminal;
-  const agents = createAgents({
+  const agents = new Catalogue({
     configuration: createConfiguration(userConfigFile(environment)),
     environment,
     runners: RunnerKind.options,

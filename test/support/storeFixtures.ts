@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { prepareDatabaseFile } from "../../daemon/store/databaseFile.ts";
 import { explainFault } from "../../daemon/store/faults.ts";
-import { openGroupCommit, type GroupCommit } from "../../daemon/store/groupCommit.ts";
+import { GroupCommit } from "../../daemon/store/groupCommit.ts";
 import { openStore } from "../../daemon/store/openStore.ts";
 import type { Store } from "../../daemon/store/sessionStore.ts";
 import { SqliteAdapter, type Commit } from "../../daemon/store/sqliteAdapter.ts";
@@ -60,7 +60,7 @@ export function withGroup(use: (parts: GroupParts) => Promise<void>): Promise<vo
     await adapter.opened;
     const commits: Commit[] = [];
     const healths: StoreHealth[] = [];
-    const group = openGroupCommit({
+    const group = new GroupCommit({
       commit(commit) {
         commits.push(commit);
         return adapter.commit(commit);
