@@ -41,7 +41,7 @@ export interface AgentParts {
   version: string;
 }
 
-/** Resolves to the exit code when the client has gone and every process has ended. */
+/** Resolves to the exit code when the connection has closed and every process has ended. */
 export async function runAgent(parts: AgentParts): Promise<number> {
   const { stdin, stdout, stderr, environment, version } = parts;
   const redaction = createRedaction(environment);

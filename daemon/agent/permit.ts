@@ -54,7 +54,7 @@ export async function permit(
     answer = await world.client.askPermission(described(ready), { subject, signal });
   } catch (error) {
     if (signal.aborted) return { refusal: cancelledCall };
-    return denied(`: nobody could be asked (${messageOf(error)})`);
+    return denied(`: the question failed (${messageOf(error)})`);
   }
   if (signal.aborted) return { refusal: cancelledCall };
   const { outcome, _meta } = answer;

@@ -1,4 +1,4 @@
-/** How a run's program is made to end: TERM at once, KILL after the grace, to all that it started. */
+/** Ends a run's program and all that it started: TERM at once, KILL after the grace. */
 import type { ChildProcess } from "node:child_process";
 import type { Log } from "../base/log.ts";
 import type { ProcessRecord, Processes } from "./processes.ts";
@@ -12,7 +12,7 @@ export interface Ending {
   log: Log;
 }
 
-/** Never rejects: what cannot be found is in the log, and the program itself is killed in any case. */
+/** Never rejects: a failed search is logged, and the program itself is killed in any case. */
 export async function endProgram({ child, main, run, processes, log }: Ending): Promise<void> {
   const { runId, grace } = run;
   try {

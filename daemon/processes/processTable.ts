@@ -1,11 +1,11 @@
 /**
- * What the operating system says about its processes: one table per look, and the question which
- * of them belong together. Nothing here sends a signal.
+ * Reads the table of processes from the operating system and finds which of them belong together.
+ * Nothing here sends a signal.
  *
  * Linux reads /proc. macOS asks `ps`, which has start times of one second, no session ids, and
  * hides the environment of the system's own programs: there, a program that moved to another
  * process group and lost its parent is found only when its environment can be read. Windows asks
- * PowerShell and knows parents only, no environment: a process whose parent has ended is not found
+ * PowerShell, which knows parents but no environment: a process whose parent has ended is not found
  * there. Both are best effort.
  */
 import { execFile, execFileSync } from "node:child_process";

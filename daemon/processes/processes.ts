@@ -1,10 +1,10 @@
 /**
- * Finds and ends all processes of a run, wherever they went: by the mark in their environment, by
- * the group and session of the run's main process, and by descent from either.
+ * Finds and ends all processes of a run: by the mark in their environment, by the group and session
+ * of the run's main process, and by descent from either.
  *
- * A program that clears its environment, moves to another session and outlives its parent before
- * anybody looked cannot be found by anyone. What a look has found stays known until it has ended,
- * whatever becomes of its parents.
+ * A program that clears its environment, moves to another session and outlives its parent between
+ * two snapshots cannot be found. A process that was found stays known until it has ended, even if
+ * its parents end.
  */
 import { setImmediate, setTimeout as wait } from "node:timers/promises";
 import type { Log } from "../base/log.ts";
@@ -24,18 +24,16 @@ export interface Processes {
   identify(pid: number): ProcessRecord | undefined;
   /** Returns the live processes among these; never our own process or an ancestor of it. */
   find(wanted: Wanted): Promise<ProcessRecord[]>;
-  /** Ends what a run left behind: `find` names the run's mark and its main process. */
-  leftBehind(runId: string, main?: ProcessRecord): Promise<ProcessRecord[]>;
   /**
-   * Ends them: TERM, and after `killAfterMs` KILL, at once with 0. Resolves as soon as a look
-   * finds none of them alive, with those that could not be ended (also written to the log).
-   * Rejects, as every search does, when the system did not say for 2 s what runs.
+   * Sends TERM, and KILL after `killAfterMs` (0: at once). Resolves as soon as a snapshot has none
+   * of the processes, with those that could not be ended, which are also logged. Rejects, as every
+   * search does, when the system could not list processes for 2 s.
    */
   endProcesses(task: { find: Wanted; killAfterMs: number }): Promise<ProcessRecord[]>;
   /**
-   * For the start of a core after another died: ends whatever carries the mark of any run of this
-   * state folder, and the recorded processes, where number and start time are still the same,
-   * with what they led and started.
+   * Called at the start of a core after another one died: ends every process with the mark of a run
+   * of this state folder, and the recorded processes whose number and start time are still the
+   * same, with what they led and started.
    */
   endLeftovers(task: {
     stateDir: string;
@@ -45,8 +43,8 @@ export interface Processes {
 }
 
 /**
- * Under load looks are at least this far apart on average and take at most one part in
- * `shareOfTime` of the time; a few at once are let through, so that ending one run waits for none.
+ * Under load snapshots are at least this far apart on average and take at most one part in
+ * `shareOfTime` of the time. A few at once are allowed, so that ending a single run does not wait.
  */
 const lookEveryMs = 25;
 const shareOfTime = 8;
@@ -69,10 +67,6 @@ export function createProcesses(parts: {
 
     async find(wanted) {
       return (await look()).of(wanted).map(toRecord);
-    },
-
-    leftBehind(runId, main) {
-      return processes.find({ runId, records: main ? [main] : [] });
     },
 
     async endProcesses({ find, killAfterMs }) {
@@ -204,8 +198,8 @@ function send(target: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * One look for everybody who asks before it begins: many runs end in the same moment. The first one
- * is at once; a look that is under way is too old for whoever asks now.
+ * Shares each snapshot between all callers before it begins, because many runs end at the same
+ * moment. The first snapshot is made at once; one that has begun is too old for a new caller.
  */
 function sharedLook(source: ProcessSource): () => Promise<ProcessTable> {
   let next: Promise<ProcessTable> | undefined;

@@ -1,4 +1,4 @@
-/** What the built-in agent needs of whoever can ask the models of editors. */
+/** The part of the core that asks the models of editors, as the built-in agent uses it. */
 import type { ModelAnswer, ModelPart, ModelQuestion } from "../../protocol/models.ts";
 import type { RunError } from "../../protocol/session.ts";
 

@@ -70,8 +70,8 @@ export interface RunContext {
   /** The messages that no run has read yet, joined by blank lines, oldest first. */
   readonly prompt: string;
   /**
-   * The run goes on after a pause: only the messages since then, perhaps none. An agent that has
-   * forgotten its session needs `prompt`.
+   * Only where the run continues after a pause: the messages since the pause, perhaps none. An
+   * agent without memory of its session needs `prompt`.
    */
   readonly sincePause?: string;
   /** The session's agent with the spawn's overrides; `profile.runner` is the runner's own part. */
@@ -92,7 +92,10 @@ export interface RunContext {
   readonly runDir: string;
   /** The environment a process of this run starts from: the allow list and the run's mark. */
   readonly environment: Record<string, string>;
-  /** TERM `termAfterMs` after the polite word where there is one; KILL `killAfterMs` after TERM. */
+  /**
+   * TERM is sent `termAfterMs` after the agent was asked to end, where it can be asked; KILL
+   * `killAfterMs` after TERM.
+   */
   readonly grace: { termAfterMs: number; killAfterMs: number };
   /** Aborted when the run has to end: end everything within the grace, then return. */
   readonly signal: AbortSignal;

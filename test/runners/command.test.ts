@@ -60,7 +60,7 @@ describe("the runner command", () => {
 
   /** Nothing that a run has started is alive. */
   async function checkAllGone(run: TestRun): Promise<void> {
-    assert.deepEqual(await processes.leftBehind(run.runId, run.started[0]), []);
+    assert.deepEqual(await processes.find({ runId: run.runId, records: run.started }), []);
   }
 
   it("completes with the end of stdout", async () => {

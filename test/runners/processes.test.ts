@@ -70,7 +70,7 @@ describe("processes", () => {
       { pid: record.pid, startTime: `${ticks}.00000000` },
     ];
     for (const other of others) {
-      assert.deepEqual(await processes.leftBehind("no such run", other), []);
+      assert.deepEqual(await processes.find({ runId: "no such run", records: [other] }), []);
       assert.deepEqual(
         await processes.endProcesses({ find: { records: [other] }, killAfterMs: 0 }),
         [],
@@ -112,12 +112,12 @@ describe("processes", () => {
     const { child, record } = begin(process.execPath, [agentFile("forkForEver.mjs"), "5"], options);
     await firstLine(child);
     await waitFor(
-      async () => (await processes.leftBehind("fork-for-ever")).length >= 8,
+      async () => (await processes.find({ runId: "fork-for-ever" })).length >= 8,
       "the shells",
     );
     const find = { runId: "fork-for-ever", records: [record] };
     assert.deepEqual(await processes.endProcesses({ find, killAfterMs: 50 }), []);
-    assert.deepEqual(await processes.leftBehind("fork-for-ever"), []);
+    assert.deepEqual(await processes.find({ runId: "fork-for-ever" }), []);
   });
 
   it("ends what a dead core has left behind, by mark and by record", async () => {
@@ -153,7 +153,7 @@ describe("processes", () => {
       },
     });
     const ask = () =>
-      Promise.all(Array.from({ length: 300 }, (_, n) => counting.leftBehind(`r${n}`)));
+      Promise.all(Array.from({ length: 300 }, (_, n) => counting.find({ runId: `r${n}` })));
     await ask();
     assert.equal(looks, 1);
     await Promise.all([ask(), ask()]);

@@ -16,7 +16,7 @@ export function acpSuite(): Start {
     for (const run of runs) {
       run.abort();
       await run.outcome;
-      const left = await processes.leftBehind(run.runId, run.started[0]);
+      const left = await processes.find({ runId: run.runId, records: run.started });
       run.remove();
       assert.deepEqual(left, []);
     }

@@ -13,7 +13,7 @@ export interface Reply {
   data?: unknown;
 }
 
-/** Yields its turns, gets the results of each, and returns its last words. */
+/** Yields turns, gets the results of each, and returns its last text. */
 export type Plan = Generator<PlanStep, string, Reply[]>;
 
 export interface PlanWorld {

@@ -66,7 +66,7 @@ export async function runAcpSession(
 
 const gone: RunOutcome = {
   status: "error",
-  error: runError("runner_crashed", "The agent has gone in the middle of its run."),
+  error: runError("runner_crashed", "The agent ended in the middle of its run."),
 };
 
 interface Talk {

@@ -73,7 +73,7 @@ async function continued(parts: Parts, params: object) {
   const sessions = objectIn(facts.capabilities, "sessionCapabilities");
   const canResume = isJson(sessions["resume"]);
   if (!canResume && facts.capabilities["loadSession"] !== true) {
-    warn(`${facts.title} cannot go on with its earlier session; it does not know what was said.`);
+    warn(`${facts.title} cannot continue its earlier session and does not know what was said.`);
     return undefined;
   }
   const method = canResume ? toAgent.resumeSession : toAgent.loadSession;
@@ -85,7 +85,7 @@ async function continued(parts: Parts, params: object) {
   } catch (error) {
     if (!(error instanceof AcpError) || error.code === errorCodes.authRequired) throw error;
     warn(
-      `${facts.title} could not go on with its earlier session (${error.message}); a new one begins.`,
+      `${facts.title} could not continue its earlier session (${error.message}); a new one begins.`,
     );
     return undefined;
   } finally {

@@ -133,7 +133,7 @@ function watch(child: ChildProcess, parts: HostParts & { mark: string }) {
 
   const describeEnd = (exit: Exit | undefined) => {
     const text = redact(lastWords.text());
-    // The engine's own output about it ends with addresses that help nobody.
+    // The engine's own output ends with addresses that are of no use.
     if (text.includes("heap out of memory")) return `needed more than ${mostHostHeapMb} MB`;
     const words = labelOf(text);
     const how = exit ? describeExit(exit) : "closed its output";

@@ -108,7 +108,7 @@ describe("setting up a session over ACP", () => {
     assert.match(lost.notes()[0] ?? "", /\(gone\); a new one begins/);
     const unable = start({ remembered: earlier, steps: [{ say: "new" }] });
     await unable.outcome;
-    assert.match(unable.notes()[0] ?? "", /cannot go on/);
+    assert.match(unable.notes()[0] ?? "", /cannot continue its earlier session/);
     const other = start({
       remembered: { ...earlier, acpAgent: "another" },
       setUp: { capabilities: { loadSession: true } },

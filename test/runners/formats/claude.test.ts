@@ -333,7 +333,7 @@ describe("claude-stream-json, both ways", () => {
     run.abort();
     assert.deepEqual(await run.outcome, { status: "aborted", result: "heard hold" });
     assert.equal(run.ofType("turn.completed").length, 1);
-    assert.deepEqual(await processes.leftBehind(run.runId, run.started[0]), []);
+    assert.deepEqual(await processes.find({ runId: run.runId, records: run.started }), []);
   });
 
   it("ends what does not hear the polite word", async () => {
@@ -341,7 +341,7 @@ describe("claude-stream-json, both ways", () => {
     await heard(run, "hold");
     run.abort();
     assert.deepEqual(await run.outcome, { status: "aborted", result: "heard hold" });
-    assert.deepEqual(await processes.leftBehind(run.runId, run.started[0]), []);
+    assert.deepEqual(await processes.find({ runId: run.runId, records: run.started }), []);
   });
 
   it("answers an open question when the run has to end", async () => {

@@ -127,7 +127,7 @@ describe("formats of JSON lines", () => {
         const hurried = commandRunner({ processes, log: silentLog, lingerMs: 100 });
         const run = start("linger", hurried);
         assert.deepEqual(await run.outcome, { status: "completed", result });
-        assert.deepEqual(await processes.leftBehind(run.runId, run.started[0]), []);
+        assert.deepEqual(await processes.find({ runId: run.runId, records: run.started }), []);
       });
 
       it("believes the result line, and mentions a bad exit", async () => {
