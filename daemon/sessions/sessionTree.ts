@@ -43,6 +43,8 @@ export class SessionTree extends SessionIndex {
   readonly #lastEvents = new Map<string, LastEvent>();
   /** Sessions whose removal is on its way to the store: a later write would bring them back. */
   readonly #removing = new Set<string>();
+  /** Refused records of new sessions, which a later change may have followed. */
+  readonly #neverStored = new WeakSet<StoredSession>();
   /** Messages on their way to the store that it may refuse, by session. */
   readonly #undecided = new Map<string, Promise<boolean>>();
 
@@ -254,12 +256,14 @@ export class SessionTree extends SessionIndex {
   #restore(record: StoredSession, before: StoredSession | undefined): void {
     const { id, status } = record.session;
     const last = this.find(id);
+    const isNew = before === undefined || this.#neverStored.has(before);
     if (last !== record) {
-      if (last !== undefined && before !== undefined) this.#countBack(last, record, before);
+      if (isNew) this.#neverStored.add(record);
+      else if (last !== undefined) this.#countBack(last, record, before);
       return;
     }
     if (status === "queued" && before?.session.status !== "queued") this.#parts.places.remove(id);
-    if (before === undefined) this.drop(id);
+    if (isNew) this.drop(id);
     else this.put(before);
   }
 

@@ -78,6 +78,30 @@ describe("while the store takes nothing", () => {
     await until(client, id, "completed");
   });
 
+  it("nothing is left of a new root when two spawns below it are refused", async () => {
+    let isRefusing = true;
+    const parts = await openParts({
+      run: async () => ({ status: "completed", result: "done" }),
+      store: (store) => ({
+        ...store,
+        async write(write, options) {
+          if (!isRefusing) return await store.write(write, options);
+          await Promise.resolve();
+          options?.decided?.(false);
+          return false;
+        },
+      }),
+    });
+    const refused = [refusal(parts.spawn("first")), refusal(parts.spawn("second"))];
+    for (const { code } of await Promise.all(refused)) equal(code, 1006);
+    equal(parts.tree.size, 0);
+    isRefusing = false;
+    const { rootId } = await parts.spawn("third");
+    const shown = parts.of("session/changed").map(({ session }) => session.id);
+    equal(shown[0], rootId, "clients are notified of the root");
+    await parts.stop();
+  });
+
   it("a message that is refused is not counted, whatever the run does meanwhile", async () => {
     const refused = Promise.withResolvers<void>();
     const outcomes = Promise.withResolvers<RunOutcome>();
