@@ -10,6 +10,7 @@ import sqlite3 from "sqlite3";
 import type { StoredEvent } from "../protocol/events.ts";
 import type { Completion } from "../protocol/messages.ts";
 import { noUsage, type Message, type Session } from "../protocol/session.ts";
+import { systemClock } from "../daemon/base/clock.ts";
 import { openStore } from "../daemon/store/openStore.ts";
 import type { StoredSession } from "../daemon/sessions/records.ts";
 import type { Store } from "../daemon/store/sessionStore.ts";
@@ -250,7 +251,7 @@ function lifeOf(number: number): Life {
 async function withStore(measure: (store: Store) => Promise<number>): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), "offshoot-bench-"));
   const uri = `sqlite://${join(dir, "store.sqlite")}`;
-  const store = await openStore({ uri, log: silent, now: Date.now });
+  const store = await openStore({ uri, log: silent, clock: systemClock });
   try {
     return await measure(store);
   } finally {

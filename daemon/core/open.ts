@@ -48,7 +48,7 @@ export async function openCore({ folder, configFile, environment, selfCommand }:
   const editorModels = createEditorModels();
 
   const uri = user().store ?? `sqlite://${folder.storeFile}`;
-  const store = await openStore({ uri, log, now: clock.now });
+  const store = await openStore({ uri, log, clock });
   await rm(folder.runsDir, { recursive: true, force: true });
   const { killAfterMs } = settings().grace;
   await endDeadRuns({ store, processes, stateDir: folder.dir, killAfterMs, log });

@@ -60,7 +60,10 @@ export function createSpawning(parts: Parts): Spawning {
     const run = runs.get(spawner.session.id);
     const asker = run && { ask: run.attempt?.ask, spawnsAllowed: run.spawnsAllowed };
     const { prompt } = params;
-    return { ...params, prompt: await permissionToSpawn(spawner, asker, { profile, prompt, folder }) };
+    return {
+      ...params,
+      prompt: await permissionToSpawn(spawner, asker, { profile, prompt, folder }),
+    };
   }
 
   async function spawnAllowed(

@@ -3,7 +3,7 @@
  * thousand sessions share an fsync. A mutation is never split, and the order never changes.
  */
 import type { StoreHealth, WriteOptions } from "../sessions/records.ts";
-import { setTimeout as wait } from "node:timers/promises";
+import { sleep, type Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { sqliteCode } from "./faults.ts";
 import { metadataKey } from "./keys.ts";
@@ -22,6 +22,7 @@ export interface GroupCommitParts {
   /** Makes all changes in one transaction, or rejects and makes none. */
   commit: (commit: Commit) => Promise<void>;
   log: Log;
+  clock: Clock;
   /** Says for people what an error of the file or the disk means and what to do. */
   explain: (error: unknown) => Promise<string>;
   /** Time between two tries while the store is not ok. */
@@ -123,9 +124,8 @@ export class GroupCommit {
       else {
         await this.#degrade(failure);
         if (this.#closing.signal.aborted) break;
-        await wait(this.#parts.retryMs ?? 1000, undefined, { signal: this.#closing.signal }).catch(
-          () => undefined,
-        );
+        const { clock, retryMs = 1000 } = this.#parts;
+        await sleep(clock, retryMs, this.#closing.signal);
       }
     }
     this.#working = undefined;

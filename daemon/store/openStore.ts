@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { Keyv } from "keyv";
+import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import {
   migrations as allMigrations,
@@ -18,7 +19,7 @@ export interface StoreOptions {
   /** `sqlite://` and an absolute path. */
   uri: string;
   log: Log;
-  now: () => number;
+  clock: Clock;
   /** What leads from version 1 of the schema to the newest. */
   migrations?: readonly Migration[];
   /** Time between two tries while the store is not ok. */
@@ -30,9 +31,9 @@ export interface StoreOptions {
  * StoreOpenError whose message says what to do. A damaged file is set aside, see Store.setAside.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { log, now, migrations = allMigrations } = options;
+  const { log, clock, migrations = allMigrations } = options;
   const file = fileOf(options.uri);
-  const setAside = await prepareDatabaseFile({ file, log, now, migrations });
+  const setAside = await prepareDatabaseFile({ file, log, now: clock.now, migrations });
   const adapter = new SqliteAdapter(file);
   try {
     await adapter.opened;
@@ -41,7 +42,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
   const group = new GroupCommit({
     commit: (commit) => adapter.commit(commit),
-    log,
+    ...{ log, clock },
     async explain(error) {
       if (isDamage(error)) await suspect(file, log);
       return explainFault(error, file);

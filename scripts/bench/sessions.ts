@@ -1,5 +1,6 @@
 /** Many stored sessions: to list them, to get them as a snapshot, and to start with them. */
 import { join } from "node:path";
+import { systemClock } from "../../daemon/base/clock.ts";
 import { openStore } from "../../daemon/store/openStore.ts";
 import type { StoredSession } from "../../daemon/sessions/records.ts";
 import { noUsage, type Session } from "../../protocol/session.ts";
@@ -111,7 +112,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 /** Ended sessions below one root, written by the store itself while no core runs. */
 async function fill(daemon: BenchDaemon, sessions: number): Promise<void> {
   const file = join(daemon.stateDir, "store.sqlite");
-  const store = await openStore({ uri: `sqlite://${file}`, log: silent, now: Date.now });
+  const store = await openStore({ uri: `sqlite://${file}`, log: silent, clock: systemClock });
   try {
     const root = rootOf(daemon.work);
     await store.write({ headers: [root], durability: "lazy" });

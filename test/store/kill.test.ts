@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text as readAll } from "node:stream/consumers";
+import { systemClock } from "../../daemon/base/clock.ts";
 import { openStore } from "../../daemon/store/openStore.ts";
 import { checkLeaks } from "../support/leaks.ts";
 import { inFolder } from "../support/storeFixtures.ts";
@@ -33,7 +34,7 @@ async function writeUntilKilled(file: string, mutations: number): Promise<string
 
 /** Every mutation that is there at all is there with all of its rows. */
 async function checkStored(file: string, acknowledged: Map<string, number>): Promise<void> {
-  const store = await openStore({ uri: `sqlite://${file}`, log: logInto([]), now: Date.now });
+  const store = await openStore({ uri: `sqlite://${file}`, log: logInto([]), clock: systemClock });
   assert.equal(store.setAside, undefined);
   const { sessions, unreadable } = await store.loadHeaders();
   assert.deepEqual(unreadable, []);

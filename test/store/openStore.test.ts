@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { dirname, join } from "node:path";
 import semver from "semver";
 import sqlite3 from "sqlite3";
+import { systemClock } from "../../daemon/base/clock.ts";
 import { connect } from "../../daemon/store/connection.ts";
 import { SCHEMA_VERSION, type Migration } from "../../daemon/store/databaseFile.ts";
 import { StoreOpenError } from "../../daemon/store/faults.ts";
@@ -11,11 +12,11 @@ import { checkLeaks } from "../support/leaks.ts";
 import { asOrdinaryUser, inFolder } from "../support/storeFixtures.ts";
 import { logInto, testEvent, testSession, type LogLine } from "../support/storeRecords.ts";
 
-const now = () => 1234;
+const clock = { ...systemClock, now: () => 1234 };
 const log = logInto([]);
 
 const open = (file: string, migrations?: readonly Migration[]) =>
-  openStore({ uri: `sqlite://${file}`, log, now, ...(migrations && { migrations }) });
+  openStore({ uri: `sqlite://${file}`, log, clock, ...(migrations && { migrations }) });
 
 async function refusal(opening: Promise<unknown>): Promise<string> {
   try {
@@ -81,12 +82,12 @@ describe("opening the store", () => {
   it("refuses what is not SQLite, and paths that are not absolute", async () => {
     for (const uri of ["postgres://host/db", "/tmp/store.sqlite", "", "SQLITE:///x"]) {
       assert.equal(
-        await refusal(openStore({ uri, log, now })),
+        await refusal(openStore({ uri, log, clock })),
         `only SQLite is supported for now: use sqlite://PATH (got "${uri}")`,
       );
     }
     for (const uri of ["sqlite://store.sqlite", "sqlite://:memory:", "sqlite://"]) {
-      assert.match(await refusal(openStore({ uri, log, now })), /has to be absolute/);
+      assert.match(await refusal(openStore({ uri, log, clock })), /has to be absolute/);
     }
   });
 
@@ -164,7 +165,7 @@ describe("opening the store", () => {
       writeFileSync(file, "this is no database, but somebody's text ".repeat(200));
       writeFileSync(`${file}-wal`, "and this is no log of it");
       const before = readFileSync(file);
-      const store = await openStore({ uri: `sqlite://${file}`, log: logInto(lines), now });
+      const store = await openStore({ uri: `sqlite://${file}`, log: logInto(lines), clock });
       const aside = `${file}.corrupt.1234`;
       assert.equal(store.setAside, aside);
       assert.deepEqual(readFileSync(aside), before);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { systemClock } from "../../daemon/base/clock.ts";
 import { connect } from "../../daemon/store/connection.ts";
 import { keyvOn, openStore } from "../../daemon/store/openStore.ts";
 import { openSessionStore, type Store } from "../../daemon/store/sessionStore.ts";
@@ -36,7 +37,7 @@ async function change(file: string, sql: string): Promise<void> {
 }
 
 async function withFile(file: string, use: (store: Store) => Promise<void>): Promise<void> {
-  const store = await openStore({ uri: `sqlite://${file}`, log: logInto([]), now: Date.now });
+  const store = await openStore({ uri: `sqlite://${file}`, log: logInto([]), clock: systemClock });
   try {
     await use(store);
   } finally {

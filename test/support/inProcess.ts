@@ -79,7 +79,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
   const told: News[] = [];
   const clock = { ...systemClock, ...options.clock };
   const uri = `sqlite://${folder.storeFile}`;
-  const opened = await openStore({ uri, log, now: clock.now, retryMs: 20 });
+  const opened = await openStore({ uri, log, clock, retryMs: 20 });
   const store = options.store?.(opened) ?? opened;
   const configuration = createConfiguration(join(dir, "config.json"));
   const assembly = assemble({
@@ -149,7 +149,7 @@ export async function openParts(options: TestPartsOptions): Promise<TestParts> {
 }
 
 /** What clients ask of runs, as the handlers of the wire pass it on. */
-function requestsOf(assembly: Assembly) {
+export function requestsOf(assembly: Assembly) {
   const { engine, attempts } = assembly;
   const { tree, cancels, runs } = engine;
   const never = new AbortController().signal;

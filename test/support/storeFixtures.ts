@@ -1,4 +1,5 @@
 /** Stores for tests, on real files. */
+import { systemClock } from "../../daemon/base/clock.ts";
 import type { StoreHealth } from "../../daemon/sessions/records.ts";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +28,8 @@ export function withStore(
   logged: LogLine[] = [],
 ): Promise<void> {
   return inFolder(async (file) => {
-    const open = () => openStore({ uri: `sqlite://${file}`, log: logInto(logged), now: Date.now });
+    const open = () =>
+      openStore({ uri: `sqlite://${file}`, log: logInto(logged), clock: systemClock });
     let store = await open();
     const reopen = async () => {
       await store.close();
@@ -66,6 +68,7 @@ export function withGroup(use: (parts: GroupParts) => Promise<void>): Promise<vo
         return adapter.commit(commit);
       },
       log,
+      clock: systemClock,
       explain: (error) => explainFault(error, file),
       retryMs: 20,
     });

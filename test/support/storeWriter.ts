@@ -4,12 +4,13 @@
  * For each that is acknowledged it prints a line: `<session> <number>`.
  */
 import { writeSync } from "node:fs";
+import { systemClock } from "../../daemon/base/clock.ts";
 import { openStore } from "../../daemon/store/openStore.ts";
 import { logInto, testEvent, testSession } from "./storeRecords.ts";
 
 const [file, sessionCount] = process.argv.slice(2);
 const log = logInto([]);
-const store = await openStore({ uri: `sqlite://${file}`, log, now: Date.now });
+const store = await openStore({ uri: `sqlite://${file}`, log, clock: systemClock });
 const { sessions } = await store.loadHeaders();
 const done = new Map(sessions.map((stored) => [stored.session.id, stored.session.lastSeq]));
 

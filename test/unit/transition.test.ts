@@ -31,7 +31,7 @@ describe("transition", () => {
           });
         });
       } else {
-        it(`${type} leads from ${status} to ${next}, one version on`, () => {
+        it(`${type} leads from ${status} to ${String(next)}, one version on`, () => {
           const before = sessionIn(status);
           const frozen = structuredClone(before);
           const after = transition(before, move, 100);
