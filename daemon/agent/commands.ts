@@ -1,7 +1,4 @@
-/**
- * The commands of one session: those that the model waits for, and background commands with a
- * handle.
- */
+/** The commands of one session: those that the model waits for, and those in the background. */
 import { setTimeout as wait } from "node:timers/promises";
 import { withTimeout } from "../base/until.ts";
 import { createCollector } from "./outputCollector.ts";
@@ -11,10 +8,7 @@ import type { ProcessGroup } from "../processes/processGroup.ts";
 import type { Processes } from "../processes/processes.ts";
 
 export interface Commands {
-  /**
-   * Runs a command to its end. When the signal aborts, ends all processes of the command, then
-   * returns.
-   */
+  /** Runs a command to its end. When the signal aborts, ends all its processes, then returns. */
   run(task: CommandTask & { timeoutMs: number; signal: AbortSignal }): Promise<CommandEnd>;
   /** Starts a background command and returns its handle. */
   start(task: CommandTask): string;
@@ -148,10 +142,7 @@ export function createCommands(
   };
 }
 
-/**
- * A process that was left behind may hold the pipes open for ever, so they are awaited only
- * briefly.
- */
+/** The pipes are awaited only briefly: a process that was left behind may hold them open. */
 async function endOf({ child }: ProcessGroup): Promise<CommandExit> {
   const closed = new Promise<void>((resolve) => void child.once("close", () => resolve()));
   const end = await new Promise<CommandExit>((resolve, reject) => {

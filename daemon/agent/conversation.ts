@@ -3,10 +3,7 @@ import type { ContentBlock } from "@agentclientprotocol/sdk";
 import type { ModelMessage } from "ai";
 import type { SessionMeta } from "./contract/meta.ts";
 
-/**
- * Code and JSON have fewer characters per token than prose; a guess that is too high is the safe
- * one.
- */
+/** Code and JSON have fewer characters per token than prose; a high guess is the safe one. */
 const charactersPerToken = 3.5;
 
 export function userMessage(text: string): ModelMessage {

@@ -1,7 +1,4 @@
-/**
- * Sends a session's updates and questions to its client, in the order of the calls and without
- * keys.
- */
+/** Sends a session's updates and questions to its client, in order and without keys. */
 import { methods } from "@agentclientprotocol/sdk";
 import type {
   AgentContext,

@@ -183,10 +183,7 @@ function createPursuit(parts: {
   };
 }
 
-/**
- * A process that has ended meanwhile is not a fault; one that cannot be signalled is in the next
- * snapshot.
- */
+/** A failure is not reported: a process that still runs is in the next snapshot. */
 function send(target: number, signal: NodeJS.Signals): void {
   const onWindows = process.platform === "win32";
   if (onWindows && signal !== "SIGKILL" && signal !== "SIGTERM") return;

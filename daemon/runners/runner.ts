@@ -134,10 +134,7 @@ export interface RunContext {
   adopt(child: AdoptedChild): AdoptedSession;
   /** Sets what the agent says of its own session; a title that the spawn gave is kept. */
   describe(facts: { title?: string; model?: string }): void;
-  /**
-   * Values that are stored with the session over runs and restarts, such as the agent's own session
-   * id.
-   */
+  /** Values that are stored with the session, over restarts, such as the agent's own session id. */
   readonly remembered: Readonly<Record<string, string>>;
   remember(name: string, value: string): void;
   /** How to start the MCP server with the sub-agent tools, bound to this session. */

@@ -12,10 +12,7 @@ import { typeError } from "./modelErrors.ts";
 export interface ModelTiming {
   /** The longest time that the provider may send nothing. */
   idleMs: number;
-  /**
-   * The wait before the second try. Doubles with every try, unless the provider says how long to
-   * wait.
-   */
+  /** The wait before the second try; doubles with every try, unless the provider names a wait. */
   firstRetryMs: number;
 }
 

@@ -1,7 +1,4 @@
-/**
- * Types the errors of providers: by HTTP status, by the provider's own codes, by the socket's
- * codes.
- */
+/** Types the errors of providers: by HTTP status, by the provider's codes, by the socket's. */
 import { codeOfStatus, messageOf } from "../../base/errors.ts";
 import type { RunErrorCode } from "../../../protocol/session.ts";
 import { TypedError } from "../contract/runErrors.ts";

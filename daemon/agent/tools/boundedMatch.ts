@@ -4,10 +4,7 @@ import { createContext, Script } from "node:vm";
 import picomatch from "picomatch";
 
 const longestMatchMs = 1_000;
-/**
- * The number of paths that are matched together, because entering the context costs more than a
- * match.
- */
+/** Paths that are matched together, because entering the context costs more than a match. */
 const pathsAtOnce = 500;
 
 /**

@@ -13,10 +13,7 @@ interface IgnoreRules {
   rules: Ignore;
 }
 
-/**
- * Yields the paths of files from `root`, with `/`, sorted within each folder. Links are not
- * followed.
- */
+/** Yields paths of files from `root`, with `/`, sorted in each folder. Links are not followed. */
 export async function* walkFiles(
   root: string,
   signal: AbortSignal,

@@ -30,10 +30,7 @@ interface Parts {
   terminalOutput: (terminalId: string, text: string) => void;
 }
 
-/**
- * The tool call of a question. Text in a question is an explanation for people, not output of the
- * tool.
- */
+/** The tool call of a question, without texts, which explain it and are not the tool's output. */
 function askedCall(params: Json): Json {
   const { content, ...call } = objectIn(params, "toolCall");
   const changes = listIn({ content }, "content").filter(({ type }) => type === "diff");

@@ -1,7 +1,4 @@
-/**
- * The names of the Agent Client Protocol, version 1, that the runner uses, and what it says of
- * itself.
- */
+/** The names of the Agent Client Protocol, version 1, and what the runner says of itself. */
 import { VERSION } from "../../base/version.ts";
 
 export const protocolVersion = 1;

@@ -1,7 +1,4 @@
-/**
- * Turns an agent's request for permission into a question to the core, and the answer into an
- * option.
- */
+/** Turns an agent's request for permission into a question, and the answer into an option. */
 import { textIn, isJson, type Json } from "../formats/json.ts";
 import { labelOf } from "../../processes/outputLines.ts";
 import type { ApprovalAnswer, ApprovalQuestion } from "../runner.ts";

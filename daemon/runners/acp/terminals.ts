@@ -30,10 +30,7 @@ interface Parts {
   spawn: typeof spawnProcess;
   log: Log;
   ask: (question: ApprovalQuestion) => Promise<ApprovalAnswer>;
-  /**
-   * Whether this command line was allowed before as part of a tool call. Each permission counts
-   * once.
-   */
+  /** Whether a tool call was allowed with this command line. Each permission counts once. */
   isAllowed: (commandLine: string) => boolean;
   /** Called with output, for the tool call that shows the terminal. */
   told: (terminalId: string, text: string) => void;
