@@ -1,6 +1,6 @@
 /**
- * What `npm start` shows: a core in a throwaway state folder, and a tree of real sub-agents at work
- * on this folder, until all have ended as they should.
+ * What `npm start` shows: a core in a temporary state folder, and a tree of real sub-agents that
+ * work on this folder, until all have ended as planned.
  */
 import { existsSync } from "node:fs";
 import { mkdtemp, realpath, writeFile } from "node:fs/promises";
@@ -18,10 +18,10 @@ import { untilInterrupted, type Paint } from "./output.ts";
 import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
 import { cleanText, cutTo, formatDuration } from "../client/values.ts";
 
-/** All of it has to be over by then, in milliseconds; it takes about ten seconds. */
+/** The longest time of the demo; it usually takes about ten seconds. */
 const longestDemoMs = 50_000;
 
-/** Lines of a result that are shown. */
+/** The most lines of a result that are shown. */
 const shownLines = 8;
 
 /** A task and the session that was spawned for it. */
@@ -31,13 +31,14 @@ interface Spawned {
 }
 
 /**
- * Shows the demo on the folder that the invocation is in. The exit code is 0 when every sub-agent
- * ended as planned. No process is left then; the throwaway folder is, for a second look.
+ * Runs the demo on the folder of the invocation. The exit code is 0 if every sub-agent ended as
+ * planned. No process is left then; the temporary folder is, for a second look.
  */
 export async function runDemo(invocation: Invocation): Promise<number> {
   const { output, terminal } = invocation;
   if (process.platform === "win32") {
-    const message = "the demo needs sh, find and awk, which Windows has not; the rest works there";
+    const message =
+      "the demo needs sh, find and awk, which Windows does not have; everything else works there";
     throw new CommandFailure("unsupported", message, exitCodes.failed);
   }
   const scratch = await realpath(await mkdtemp(join(tmpdir(), "offshoot-demo-")));
@@ -64,7 +65,7 @@ export async function runDemo(invocation: Invocation): Promise<number> {
   );
 }
 
-/** Nothing of the user's configuration. */
+/** A configuration that holds nothing of the user's. */
 async function writeConfiguration(scratch: string): Promise<string> {
   const file = join(scratch, "config.json");
   const config: Config = { concurrency: { total: 8, perRoot: 8 } };
@@ -72,7 +73,7 @@ async function writeConfiguration(scratch: string): Promise<string> {
   return file;
 }
 
-/** A core inherits the environment of who starts it, and finds its configuration in there. */
+/** A core inherits the environment of this process, which names its configuration. */
 async function withConfigFile<Result>(file: string, use: () => Promise<Result>): Promise<Result> {
   const before = process.env["OFFSHOOT_CONFIG"];
   process.env["OFFSHOOT_CONFIG"] = file;
@@ -84,7 +85,7 @@ async function withConfigFile<Result>(file: string, use: () => Promise<Result>):
   }
 }
 
-/** Spawns the tree, draws it until all of it has ended, and tells the results. */
+/** Spawns the tree, draws it until all sub-agents have ended, and prints the results. */
 async function show(
   client: Client,
   invocation: Invocation,
@@ -109,7 +110,7 @@ async function show(
       sessionIds: spawned.map(({ sessionId }) => sessionId),
       timeoutMs: longestDemoMs,
     });
-    // The answer can be here before the last news of the runs is.
+    // The answer may arrive before the last notification about the runs.
     if (!timedOut) await live.allEnded();
     return exitCodes.ok;
   };
@@ -120,7 +121,7 @@ async function show(
     });
     live.stop();
     if (code !== exitCodes.ok) return code;
-    return tellResults(invocation, spawned, live.model.sessions, terminal.now() - startedAt);
+    return printResults(invocation, spawned, live.model.sessions, terminal.now() - startedAt);
   } finally {
     stopping.abort();
     live.stop();
@@ -156,7 +157,7 @@ async function cancelWhenStarted(
   let timer: NodeJS.Timeout | undefined;
   const startTimer = () => {
     timer ??= setTimeout(() => {
-      // It fails only when the connection has ended, and with it the demo.
+      // The request fails only when the connection has ended, and the demo with it.
       client.call("session/cancel", { sessionId, reason: "halfway" }).catch(() => {});
     }, afterMs);
   };
@@ -168,8 +169,8 @@ async function cancelWhenStarted(
   if (isLive(session)) startTimer();
 }
 
-/** Prints what came of it. The exit code is 1 where something did not end as planned. */
-function tellResults(
+/** Prints the results. The exit code is 1 if a sub-agent did not end as planned. */
+function printResults(
   { output, folder, terminal }: Invocation,
   spawned: readonly Spawned[],
   sessions: ReadonlyMap<string, Session>,
@@ -214,7 +215,7 @@ function isAsPlanned(task: DemoTask, session: Session): boolean {
   );
 }
 
-/** The title with its state, and the last lines of what it said. */
+/** The title with the state, and the last lines of the result. */
 function resultLines(session: Session, asPlanned: boolean, paint: Paint): string[] {
   const { glyph, style } = lookOf(session, undefined);
   const completed = session.status === "completed";
@@ -222,8 +223,8 @@ function resultLines(session: Session, asPlanned: boolean, paint: Paint): string
     elapsedOf(session, session.updatedAt),
     completed ? "" : detailOf(session, undefined, session.updatedAt),
   ].filter((fact) => fact !== "");
-  const isTold = completed || !asPlanned;
-  const said = isTold && "result" in session ? cleanText(session.result ?? "") : "";
+  const isShown = completed || !asPlanned;
+  const said = isShown && "result" in session ? cleanText(session.result ?? "") : "";
   const lines = said.split("\n").filter((line) => line.trim() !== "");
   const hidden = lines.length - shownLines;
   return [
