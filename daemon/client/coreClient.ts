@@ -1,6 +1,6 @@
 /**
- * One connection to the core, typed by the method table: what is called and what is answered, and
- * what is told. Every pending call fails when the connection ends.
+ * One connection to the core. Calls, answers and notifications are typed by the method table. Every
+ * pending call fails when the connection ends.
  */
 import type { Socket } from "node:net";
 import { basename } from "node:path";
@@ -27,28 +27,12 @@ import { allowedPart } from "../processes/environment.ts";
 import { VERSION } from "../base/version.ts";
 import { failureOfAnswer, unreachableFailure, type CommandFailure } from "./failures.ts";
 
-export interface Client {
-  /** Rejects with a CommandFailure, also when the connection ends before the answer. */
-  call<M extends RequestMethod>(method: M, params: ParamsOf<M>): Promise<ResultOf<M>>;
-  /** Every handler of a method is called in the order of `on`; the answer takes it off again. */
-  on<M extends NotificationMethod>(
-    method: M,
-    handler: (params: NotificationParams<M>) => void,
-  ): () => void;
-  /** Resolves when the connection has ended, whoever ended it. */
-  readonly ended: Promise<void>;
-  /** Nobody wants another connection: this side has said goodbye, or the core stops in order. */
-  readonly isOver: boolean;
-  /** Says goodbye and resolves when nothing of this client is left. Never rejects. */
-  close(): Promise<void>;
-}
-
 export interface Greeting {
-  /** Absolute; the workspace folder, where no other is named. */
+  /** Absolute; also the workspace folder, unless `workspaceFolder` is given. */
   readonly cwd: string;
-  /** Absolute: what trust is given to. */
+  /** Absolute: the folder that `trusted` is about. */
   readonly workspaceFolder?: string;
-  /** Whether what the workspace contributes may run; absent: only the user's own agents. */
+  /** Whether agents of the workspace may run; absent: only the user's own agents may. */
   readonly trusted?: boolean;
   /** Of this process. */
   readonly environment: NodeJS.ProcessEnv;
@@ -58,25 +42,96 @@ export interface Greeting {
   readonly settings?: Config;
 }
 
-/** Speaks the protocol on a socket that has joined a core: initialized and ready for calls. */
+/** Opens the protocol on a socket that has joined a core; the client is ready for calls. */
 export async function openClient(socket: Socket, greeting: Greeting): Promise<Client> {
-  const connection = createMessageConnection(
-    new StreamMessageReader(socket),
-    new StreamMessageWriter(socket),
-  );
-  const client = clientOn(connection, socket);
-  connection.listen();
-  socket.resume();
-  try {
-    await client.call("initialize", initializeParams(greeting));
-    await connection.sendNotification("initialized", {}).catch(() => {
-      throw connectionLost();
+  const client = new Client(socket);
+  await client.open(greeting);
+  return client;
+}
+
+export class Client {
+  readonly #connection: MessageConnection;
+  readonly #socket: Socket;
+  readonly #handlers = new Map<string, Set<(params: never) => void>>();
+  #isOver = false;
+  /** Resolves when the connection has ended, whoever ended it. */
+  readonly ended: Promise<void>;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#connection = createMessageConnection(
+      new StreamMessageReader(socket),
+      new StreamMessageWriter(socket),
+    );
+    this.ended = new Promise<void>((resolve) => {
+      socket.once("close", () => {
+        this.#connection.dispose();
+        resolve();
+      });
     });
-    return client;
-  } catch (error) {
-    socket.destroy();
-    await client.ended;
-    throw error;
+    this.#connection.onError(() => socket.destroy());
+    this.#connection.onNotification((method, params) => {
+      if (method === stoppingMethod) this.#isOver = true;
+      for (const handler of this.#handlers.get(method) ?? []) handler(params as never);
+    });
+  }
+
+  /** No other connection is wanted: this side has closed this one, or the core stops in order. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Makes the client ready for calls. */
+  async open(greeting: Greeting): Promise<void> {
+    this.#connection.listen();
+    this.#socket.resume();
+    try {
+      await this.call("initialize", initializeParams(greeting));
+      await this.#connection.sendNotification("initialized", {}).catch(() => {
+        throw connectionLost();
+      });
+    } catch (error) {
+      this.#socket.destroy();
+      await this.ended;
+      throw error;
+    }
+  }
+
+  /** Rejects with a CommandFailure, also when the connection ends before the answer. */
+  async call<M extends RequestMethod>(method: M, params: ParamsOf<M>): Promise<ResultOf<M>> {
+    try {
+      return await this.#connection.sendRequest(method, params);
+    } catch (error) {
+      // The core answers every request that it reads; one that cannot be written is lost too.
+      throw error instanceof ResponseError && !this.#socket.destroyed
+        ? failureOf(error)
+        : connectionLost();
+    }
+  }
+
+  /** Handlers of a method are called in the order of `on`; the returned function removes one. */
+  on<M extends NotificationMethod>(
+    method: M,
+    handler: (params: NotificationParams<M>) => void,
+  ): () => void {
+    const ofMethod = this.#handlers.get(method) ?? new Set();
+    this.#handlers.set(method, ofMethod.add(handler));
+    return () => ofMethod.delete(handler);
+  }
+
+  /** Sends `shutdown` and `exit`, and resolves when the connection has ended. Never rejects. */
+  async close(): Promise<void> {
+    this.#isOver = true;
+    try {
+      // The answer is not awaited, because a core that hangs never sends it.
+      this.#connection.sendRequest("shutdown", null).catch(() => {});
+      await this.#connection.sendNotification("exit");
+      this.#socket.end();
+    } catch {
+      // The connection has ended before `exit` was sent: nothing is left to do.
+    }
+    this.#socket.destroySoon();
+    await this.ended;
   }
 }
 
@@ -108,63 +163,12 @@ function initializeParams({
   };
 }
 
-function clientOn(connection: MessageConnection, socket: Socket): Client {
-  const handlers = new Map<string, Set<(params: never) => void>>();
-  const ended = new Promise<void>((resolve) => {
-    socket.once("close", () => {
-      connection.dispose();
-      resolve();
-    });
-  });
-  connection.onError(() => socket.destroy());
-  let isOver = false;
-  connection.onNotification((method, params) => {
-    if (method === stoppingMethod) isOver = true;
-    for (const handler of handlers.get(method) ?? []) handler(params as never);
-  });
-
-  return {
-    ended,
-    get isOver() {
-      return isOver;
-    },
-    async call<M extends RequestMethod>(method: M, params: ParamsOf<M>): Promise<ResultOf<M>> {
-      try {
-        return await connection.sendRequest(method, params);
-      } catch (error) {
-        // The core answers whatever it takes; that a request cannot be written says as much.
-        throw error instanceof ResponseError && !socket.destroyed
-          ? failureOf(error)
-          : connectionLost();
-      }
-    },
-    on(method, handler) {
-      const ofMethod = handlers.get(method) ?? new Set();
-      handlers.set(method, ofMethod.add(handler));
-      return () => ofMethod.delete(handler);
-    },
-    async close() {
-      isOver = true;
-      try {
-        // Nobody needs the answer, and a core that hangs would never give it.
-        connection.sendRequest("shutdown", null).catch(() => {});
-        await connection.sendNotification("exit");
-        socket.end();
-      } catch {
-        // The connection has ended before its goodbye; there is nothing left to say.
-      }
-      socket.destroySoon();
-      await ended;
-    },
-  };
-}
-
 function failureOf({ code, message, data }: ResponseError<unknown>): CommandFailure {
   return failureOfAnswer(code, message, data);
 }
 
 function connectionLost(): CommandFailure {
   return unreachableFailure(
-    "the connection to the core has ended; what was answered is stored, so run the command again",
+    "the connection to the core has ended; all that the core has answered is stored, so run the command again",
   );
 }

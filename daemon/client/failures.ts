@@ -1,4 +1,4 @@
-/** What a script learns from the exit code, and the errors that end a command. */
+/** The exit codes of commands, and the errors that end a command. */
 import { errors, type ErrorKind } from "../../protocol/errors.ts";
 import type { SessionStatus } from "../../protocol/session.ts";
 
@@ -17,23 +17,26 @@ export const exitCodes = {
 
 /** For `offshoot --help` and the README: code and meaning. */
 export const exitCodeTable: readonly (readonly [number, string])[] = [
-  [exitCodes.ok, "done; a run that was followed or waited for has completed"],
-  [exitCodes.failed, "the run ended in error, or something unforeseen happened"],
+  [exitCodes.ok, "success; a run that was followed or waited for has completed"],
+  [exitCodes.failed, "the run ended in error, or an unforeseen error happened"],
   [exitCodes.usage, "wrong usage, or a session, agent or folder that does not exist"],
   [exitCodes.cancelled, "the run was cancelled"],
   [exitCodes.timeout, "the run ran out of time"],
-  [exitCodes.interrupted, "the run was interrupted: its core or its agent's host ended under it"],
-  [exitCodes.unreachable, "the core cannot be reached or started, or speaks another version"],
-  [exitCodes.refused, "refused: a limit, a full queue, the session's state, trust"],
-  [exitCodes.waitTimedOut, "`wait --timeout` is over, and not everything has ended"],
-  [exitCodes.detached, "Ctrl-C; what runs goes on"],
+  [exitCodes.interrupted, "the run was interrupted: its core or its agent's host ended"],
+  [exitCodes.unreachable, "the core cannot be reached or started, or has another protocol version"],
+  [
+    exitCodes.refused,
+    "refused because of a limit, a full queue, the session's state or missing trust",
+  ],
+  [exitCodes.waitTimedOut, "the time of `wait --timeout` is over, and some run has not ended"],
+  [exitCodes.detached, "Ctrl-C; the run continues"],
 ];
 
-/** Ends a command with one sentence for people and an exit code for scripts. */
+/** Ends a command with one sentence for a person and an exit code for scripts. */
 export class CommandFailure extends Error {
   readonly kind: string;
   readonly exitCode: number;
-  /** The code of the wire, for an error that came from there. */
+  /** The error code of the protocol, if the core answered with an error. */
   readonly code: number | undefined;
 
   constructor(kind: string, message: string, exitCode: number, code?: number) {
@@ -53,7 +56,7 @@ export function unreachableFailure(message: string): CommandFailure {
   return new CommandFailure("unreachable", message, exitCodes.unreachable);
 }
 
-/** The exit code that the end of a run stands for. Skipped is fine: there was nothing to do. */
+/** The exit code for the status of a run. `skipped` is a success: there was nothing to do. */
 export function exitCodeOfStatus(status: SessionStatus): number {
   switch (status) {
     case "error":
@@ -92,7 +95,7 @@ const exitCodeOfKind: Record<ErrorKind, number> = {
   versionMismatch: exitCodes.unreachable,
 };
 
-/** What an error answer of the core means for a command. */
+/** The failure of a command that the core answered with an error. */
 export function failureOfAnswer(code: number, message: string, data: unknown): CommandFailure {
   const known = (Object.keys(errors) as ErrorKind[]).find((kind) => errors[kind].code === code);
   if (known !== undefined) {

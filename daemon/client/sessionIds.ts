@@ -1,4 +1,4 @@
-/** What a person types for an id, and the session that is meant. */
+/** Finds the session that a person names by its id or by the end of its id. */
 import type { ParamsOf } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
 import type { Client } from "./coreClient.ts";
@@ -26,9 +26,7 @@ export async function* listSessions(
   } while (cursor !== undefined);
 }
 
-/**
- * The ids of the sessions that people named by a whole id or by its unique end. Fails with the candidates when several sessions end so.
- */
+/** The ids of the named sessions. Fails with the candidates if several ids have the same end. */
 export async function resolveIds(client: Client, named: readonly string[]): Promise<string[]> {
   const ends = named.filter((text) => !wholeId.test(text));
   if (ends.length === 0) return [...named];
@@ -44,7 +42,7 @@ export async function resolveId(client: Client, named: string): Promise<string> 
   return id ?? named;
 }
 
-/** The session itself, as it is now. */
+/** The named session, as it is now. */
 export async function sessionNamed(client: Client, named: string): Promise<Session> {
   const sessionId = await resolveId(client, named);
   return (await client.call("session/get", { sessionId })).session;
@@ -66,7 +64,7 @@ function theOne(end: string, candidates: readonly Session[]): string {
   );
 }
 
-/** How a session is named in a sentence: the end of its id and its title. */
+/** The name of a session in a sentence: the end of its id and its title. */
 export function nameOf(session: Session): string {
   return `${shortId(session.id)} "${cleanLine(session.title)}"`;
 }

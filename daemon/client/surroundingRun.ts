@@ -1,10 +1,10 @@
-/** The run that this program is part of, if it is one of a given core. */
+/** Finds the run that this program is part of. */
 import { stateFolder, type StateFolder } from "../base/stateFolder.ts";
 
 /**
- * Of programs inside a run, for the core of that run. They never start it: when it is gone the run
- * is lost and they end with it, and a core that they started would have no more than the part of
- * the environment that runs are given, without configuration and keys.
+ * The run that this program is part of, if that run belongs to the core of `folder`. Such a program
+ * never starts the core: when the core has died, the run is lost and the program ends with it. A
+ * core that it started would lack configuration and keys, which runs do not get.
  */
 export function surroundingRun(
   environment: NodeJS.ProcessEnv,

@@ -1,4 +1,4 @@
-/** Words of people and values of the wire: durations, sizes, money and hostile text. Pure. */
+/** Parses and formats durations, sizes, money, times and text of agents. Pure. */
 import { stripVTControlCharacters } from "node:util";
 import cliTruncate from "cli-truncate";
 import stringWidth from "string-width";
@@ -22,7 +22,7 @@ const unitBytes: Record<string, number> = {
   gib: 1024 ** 3,
 };
 
-/** Milliseconds of "90s", "10m", "2h", "30d" or "1h30m"; undefined when it is none of these. */
+/** Milliseconds of "90s", "10m", "2h", "30d" or "1h30m"; undefined for any other form. */
 export function parseDuration(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return undefined;
   let total = 0;
@@ -32,7 +32,7 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(total);
 }
 
-/** Bytes of "500MB", "2GiB" or "4096"; undefined when it is none of these. */
+/** Bytes of "500MB", "2GiB" or "4096"; undefined for any other form. */
 export function parseSize(text: string): number | undefined {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)\s*([kmg]?i?b)?$/i.exec(text) ?? [];
   const bytes = unitBytes[(unit ?? "").toLowerCase()];
@@ -58,7 +58,7 @@ function twoDigits(value: number): string {
   return String(value).padStart(2, "0");
 }
 
-/** "512 B", "4.2 kB", "1.3 MB": decimal units, as disks are sold. */
+/** "512 B", "4.2 kB", "1.3 MB": in decimal units. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   for (const unit of ["B", "kB", "MB", "GB"]) {
@@ -75,7 +75,7 @@ export function formatCount(count: number): string {
   return count < 999_950 ? `${(count / 1000).toFixed(1)}k` : `${(count / 1e6).toFixed(1)}M`;
 }
 
-/** "$0.0042", "$1.25": small sums keep two figures that say something. */
+/** "$0.0042", "$1.25": a sum below one cent keeps two significant digits. */
 export function formatMoney(usd: number): string {
   return `$${usd >= 0.01 ? usd.toFixed(2) : usd.toPrecision(2)}`;
 }
@@ -87,8 +87,8 @@ export function formatTime(at: number): string {
 }
 
 /**
- * Text of an agent on one line of a terminal: whatever moves the cursor, turns the reading
- * direction or has no width of its own is taken out, because titles come from strangers.
+ * Text of an agent for one line of a terminal. The text is not trusted: characters that move the
+ * cursor, change the reading direction or have no width are removed.
  */
 export function cleanLine(text: string): string {
   return stripVTControlCharacters(text.toWellFormed())
@@ -97,16 +97,16 @@ export function cleanLine(text: string): string {
     .trim();
 }
 
-/** The same for text of many lines: line ends and tabs stay. */
+/** The same for text of many lines: line ends and tabs are kept. */
 export function cleanText(text: string): string {
   return stripVTControlCharacters(text.toWellFormed())
     .replaceAll(/\r\n?/g, "\n")
     .replaceAll(/[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu, "");
 }
 
-/** The text in at most `width` columns, with … where something is missing. */
+/** The text in at most `width` columns, with … where text was cut. */
 export function cutTo(text: string, width: number): string {
-  // cli-truncate 5.2.0 is one column too wide where a wide character stands at the edge.
+  // The result of cli-truncate 5.2.0 is one column too wide if a wide character is at the edge.
   for (let room = width; room > 0; room -= 1) {
     const shown = cliTruncate(text, room);
     if (stringWidth(shown) <= width) return shown;
@@ -114,7 +114,7 @@ export function cutTo(text: string, width: number): string {
   return "";
 }
 
-/** What people see of an id. Ids grow with time, so their front parts look alike. */
+/** The part of an id that people see: its end, because ids of the same time begin alike. */
 export function shortId(id: string): string {
   return id.slice(-8);
 }

@@ -1,6 +1,6 @@
 /**
- * What a model is told of a sub-agent: as data, and in the same words as text, because some hosts
- * show their model only the one and some only the other.
+ * The state of a sub-agent as a model reads it: as data, and the same as text, because some hosts
+ * show their model only the data and some only the text.
  */
 import * as z from "zod";
 import type { ResultOf } from "../../protocol/messages.ts";
@@ -11,30 +11,33 @@ type WaitResult = ResultOf<"session/wait">;
 
 export const AgentState = z.object({
   id: z.string(),
-  shortId: z.string().describe("names it as well as id does"),
+  shortId: z.string().describe("can be used instead of id"),
   title: z.string(),
   agent: z.string(),
   status: z.enum(sessionStatuses),
-  finished: z.boolean().describe("its run has ended"),
-  detail: z.string().optional().describe("what it does or waits for, or why it ended so"),
-  result: z.string().optional().describe("what it said last"),
-  resultIsCut: z.boolean().optional().describe("wait_agent for it alone shows more"),
+  finished: z.boolean().describe("whether its run has ended"),
+  detail: z.string().optional().describe("what it does or waits for, or why it ended"),
+  result: z.string().optional().describe("its last text"),
+  resultIsCut: z
+    .boolean()
+    .optional()
+    .describe("true if result was cut; wait_agent with only this id shows more"),
 });
 export type AgentState = z.infer<typeof AgentState>;
 
-/** Characters of all results together: hosts cut answers of tools off at about 25,000 tokens. */
+/** Characters of all results together, because hosts cut a tool's answer at about 25,000 tokens. */
 const resultsRoom = 60_000;
 
-/** States of sessions, with the ends and failures that a wait has answered. */
+/** The states of sessions, with the ends and failures that a wait has returned. */
 export function agentStates(sessions: readonly Session[], waited?: WaitResult): AgentState[] {
   const room = Math.floor(resultsRoom / Math.max(1, sessions.length));
   return sessions.map((session) => {
     const ended = waited?.completions.find(({ childSessionId }) => childSessionId === session.id);
     const failed = waited?.escalated?.find(({ sessionId }) => sessionId === session.id);
-    // A session that was sent a message may have begun a new run since: the wait has its say.
+    // The session may have begun a new run since, so what the wait returned has precedence.
     const result = ended?.result ?? (isTerminal(session) ? session.result : undefined);
     const detail = failed
-      ? `failed and needs a message to go on: ${failed.error.message}`
+      ? `failed and needs a message to continue: ${failed.error.message}`
       : (ended?.error?.message ?? ended?.reason ?? detailOf(session));
     return {
       id: session.id,
@@ -59,7 +62,7 @@ function detailOf(session: Session): string | undefined {
     const { kind, ids, until = 0 } = session.waitingFor;
     if (kind === "retry") return `tries again at ${new Date(until).toISOString()}`;
     return kind === "approval"
-      ? "waits for a person to allow what it wants to do"
+      ? "waits for a person's approval"
       : `waits for ${ids.length > 1 ? `${ids.length} ` : ""}${kind}`;
   }
   if (session.status === "created") return "not started; send_message starts it";
@@ -73,7 +76,7 @@ function detailOf(session: Session): string | undefined {
     .join(", ");
 }
 
-/** One line for each, and below it what it said. */
+/** One line for each sub-agent, and its result below that line. */
 export function textOf(states: readonly AgentState[]): string {
   return states.map(textOfOne).join("\n");
 }
@@ -83,6 +86,6 @@ function textOfOne(state: AgentState): string {
   const why = detail ? `: ${detail}` : "";
   const line = `${state.shortId} "${title}" (${agent}) ${status}${why} [id ${state.id}]`;
   if (result === undefined || result === "") return line;
-  const cut = resultIsCut === true ? "\n… (cut; wait_agent for it alone shows more)" : "";
+  const cut = resultIsCut === true ? "\n… (cut; wait_agent with only this id shows more)" : "";
   return `${line}\n<result>\n${result.trimEnd()}${cut}\n</result>`;
 }

@@ -1,46 +1,44 @@
 /**
- * A connection to the core for as long as one tool call needs it. A core that died or was replaced
- * in between costs nothing; one that dies under a call is joined again, once.
+ * Connections to the core, each open for one tool call only. A core that dies or is replaced between
+ * two calls has no effect; after one that dies during a call, the core is joined once more.
  */
 import type { Client } from "../client/coreClient.ts";
 import { CommandFailure, unreachableFailure } from "../client/failures.ts";
 
-export interface CoreAccess {
-  /**
-   * Uses a connection of its own, which ends when `signal` is aborted. Where it breaks, `use` is
-   * called once more on a new one: it must do no harm when it is done twice. Rejects with a
-   * CommandFailure or a JoinError.
-   */
-  use<Result>(use: (client: Client) => Promise<Result>, signal: AbortSignal): Promise<Result>;
-  /** The same for what must not happen twice: a broken connection is told, not tried again. */
-  useOnce<Result>(use: (client: Client) => Promise<Result>, signal: AbortSignal): Promise<Result>;
-  /** Ends every connection; what still waits fails. */
-  close(): Promise<void>;
-}
+export class CoreAccess {
+  readonly #open: () => Promise<Client>;
+  readonly #clients = new Set<Client>();
+  readonly #opening = new Set<Promise<Client>>();
+  #isClosed = false;
 
-export function createCoreAccess(open: () => Promise<Client>): CoreAccess {
-  const clients = new Set<Client>();
-  const opening = new Set<Promise<Client>>();
-  let isClosed = false;
-
-  async function connected(): Promise<Client> {
-    if (isClosed) throw unreachableFailure("the tool server is ending");
-    const client = open();
-    opening.add(client);
-    try {
-      clients.add(await client);
-      return await client;
-    } finally {
-      opening.delete(client);
-    }
+  constructor(open: () => Promise<Client>) {
+    this.#open = open;
   }
 
-  async function useOnce<Result>(
+  /**
+   * Uses a connection of its own, which ends when `signal` is aborted. If the connection breaks,
+   * `use` is called once more on a new one, so it must do no harm when it runs twice. Rejects with a
+   * CommandFailure or a JoinError.
+   */
+  async use<Result>(
     use: (client: Client) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
-    const client = await connected();
-    // A host that no longer wants an answer ends the wait, so that the run has its slot again.
+    try {
+      return await this.useOnce(use, signal);
+    } catch (error) {
+      if (this.#isClosed || signal.aborted || !isLost(error)) throw error;
+      return await this.useOnce(use, signal);
+    }
+  }
+
+  /** The same for what must not run twice: a broken connection is an error. */
+  async useOnce<Result>(
+    use: (client: Client) => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const client = await this.#connect();
+    // When the host no longer wants the answer, the wait ends and the run gets its slot again.
     const leave = () => void client.close();
     signal.addEventListener("abort", leave);
     try {
@@ -48,27 +46,30 @@ export function createCoreAccess(open: () => Promise<Client>): CoreAccess {
       return await use(client);
     } finally {
       signal.removeEventListener("abort", leave);
-      clients.delete(client);
+      this.#clients.delete(client);
       await client.close();
     }
   }
 
-  return {
-    useOnce,
-    async use(use, signal) {
-      try {
-        return await useOnce(use, signal);
-      } catch (error) {
-        if (isClosed || signal.aborted || !isLost(error)) throw error;
-        return await useOnce(use, signal);
-      }
-    },
-    async close() {
-      isClosed = true;
-      await Promise.allSettled(opening);
-      await Promise.all([...clients].map((client) => client.close()));
-    },
-  };
+  /** Ends every connection; calls without an answer fail. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#opening);
+    await Promise.all([...this.#clients].map((client) => client.close()));
+  }
+
+  async #connect(): Promise<Client> {
+    if (this.#isClosed) throw unreachableFailure("the tool server is ending");
+    const opening = this.#open();
+    this.#opening.add(opening);
+    try {
+      const client = await opening;
+      this.#clients.add(client);
+      return client;
+    } finally {
+      this.#opening.delete(opening);
+    }
+  }
 }
 
 function isLost(error: unknown): boolean {

@@ -1,6 +1,6 @@
 /**
- * The session that the tools act for, and its children. An agent sees and steers what it has
- * spawned itself: neither its siblings nor what its children spawn.
+ * The session that the tools act for, and its children. An agent sees and controls only the
+ * sub-agents that it spawned itself, neither its siblings nor the sub-agents of its children.
  */
 import type { Greeting, Client } from "../client/coreClient.ts";
 import { usageFailure } from "../client/failures.ts";
@@ -8,63 +8,61 @@ import { listSessions } from "../client/sessionIds.ts";
 import { shortId } from "../client/values.ts";
 import type { Session } from "../../protocol/session.ts";
 
-export interface OwnSession {
-  /** The run's session; by hand the root of the folder, undefined while there is none. */
-  find(client: Client): Promise<string | undefined>;
-  /** The same; by hand the root is made where there is none. */
-  findOrMake(client: Client): Promise<string>;
-  /** Newest first, at most `most` of them. */
-  children(client: Client, most: number): Promise<Session[]>;
-  /** The ids of children that were named by an id or by its end. Fails with those there are. */
-  resolve(client: Client, named: readonly string[]): Promise<string[]>;
-}
+export class OwnSession {
+  readonly #run: Greeting["run"];
+  readonly #cwd: string;
 
-export function createOwnSession(place: { run: Greeting["run"]; cwd: string }): OwnSession {
-  const { run, cwd } = place;
+  constructor({ run, cwd }: { run: Greeting["run"]; cwd: string }) {
+    this.#run = run;
+    this.#cwd = cwd;
+  }
 
-  /** Where a folder has several roots, the oldest is the one that the core takes as well. */
-  async function find(client: Client): Promise<string | undefined> {
-    if (run !== undefined) return run.sessionId;
+  /** The session of the run; outside of a run the root of the folder, undefined if there is none. */
+  async find(client: Client): Promise<string | undefined> {
+    if (this.#run !== undefined) return this.#run.sessionId;
     let root: string | undefined;
-    for await (const session of listSessions(client, { cwd, status: ["created"] })) {
+    // Of several roots of a folder, the core uses the oldest too.
+    for await (const session of listSessions(client, { cwd: this.#cwd, status: ["created"] })) {
       if (session.kind === "root") root = session.id;
     }
     return root;
   }
 
-  async function* childrenOf(client: Client): AsyncGenerator<Session, void> {
-    const parentId = await find(client);
-    if (parentId !== undefined) yield* listSessions(client, { parentId });
+  /** The same, but outside of a run the root is made if there is none. */
+  async findOrMake(client: Client): Promise<string> {
+    const found = await this.find(client);
+    if (found !== undefined) return found;
+    return (await client.call("session/create", { cwd: this.#cwd })).session.id;
   }
 
-  return {
-    find,
-    async findOrMake(client) {
-      const found = await find(client);
-      if (found !== undefined) return found;
-      return (await client.call("session/create", { cwd })).session.id;
-    },
-    async children(client, most) {
-      const children: Session[] = [];
-      for await (const child of childrenOf(client)) {
-        if (children.length === most) break;
-        children.push(child);
-      }
-      return children;
-    },
-    async resolve(client, named) {
-      const found = new Map(named.map((text) => [text, [] as Session[]]));
-      const others: Session[] = [];
-      const unseen = new Set(named);
-      for await (const child of childrenOf(client)) {
-        if (others.length < candidatesShown) others.push(child);
-        for (const [text, matches] of found) if (child.id.endsWith(text)) matches.push(child);
-        // Whole ids are unique: a folder by hand may have very many children.
-        if (unseen.delete(child.id) && unseen.size === 0) break;
-      }
-      return [...new Set(named.map((text) => theOne(text, found.get(text) ?? [], others)))];
-    },
-  };
+  /** Newest first, at most `most` of them. */
+  async children(client: Client, most: number): Promise<Session[]> {
+    const children: Session[] = [];
+    for await (const child of this.#children(client)) {
+      if (children.length === most) break;
+      children.push(child);
+    }
+    return children;
+  }
+
+  /** The ids of children that are named by an id or by its end. Fails with those that exist. */
+  async resolve(client: Client, named: readonly string[]): Promise<string[]> {
+    const found = new Map(named.map((text) => [text, [] as Session[]]));
+    const others: Session[] = [];
+    const unseen = new Set(named);
+    for await (const child of this.#children(client)) {
+      if (others.length < candidatesShown) others.push(child);
+      for (const [text, matches] of found) if (child.id.endsWith(text)) matches.push(child);
+      // Whole ids are unique, and a folder may have very many children: stop when all are found.
+      if (unseen.delete(child.id) && unseen.size === 0) break;
+    }
+    return [...new Set(named.map((text) => theOne(text, found.get(text) ?? [], others)))];
+  }
+
+  async *#children(client: Client): AsyncGenerator<Session, void> {
+    const parentId = await this.find(client);
+    if (parentId !== undefined) yield* listSessions(client, { parentId });
+  }
 }
 
 const candidatesShown = 10;

@@ -9,19 +9,19 @@ import { agentStates, AgentState, textOf } from "./agentState.ts";
 import type { CoreAccess } from "./coreAccess.ts";
 import type { OwnSession } from "./ownSession.ts";
 import { answer, answerOf } from "./toolAnswer.ts";
-import { waitFor, withNews } from "./waiting.ts";
+import { waitFor, unendedOrUnreported } from "./waiting.ts";
 
 interface Parts {
   core: CoreAccess;
   own: OwnSession;
-  /** Absolute: relative folders start here. */
+  /** Absolute; relative folders are resolved against it. */
   cwd: string;
   longestWaitMs: number;
 }
 
-/** Parts, and the sub-agents with work whose end the model was not told of yet. */
 interface ToolParts extends Parts {
-  owed: Set<string>;
+  /** The sub-agents whose end the model does not know yet. */
+  unreported: Set<string>;
 }
 
 const mostListed = 50;
@@ -30,7 +30,7 @@ const Id = z.string().min(1).describe("the sub-agent's id, or its shortId");
 const Hint = z.string().optional().describe("what to do next");
 
 export function addSubAgentTools(server: McpServer, given: Parts): void {
-  const parts: ToolParts = { ...given, owed: new Set() };
+  const parts: ToolParts = { ...given, unreported: new Set() };
   addSpawnAgent(server, parts);
   addSendMessage(server, parts);
   addWaitAgent(server, parts);
@@ -39,21 +39,24 @@ export function addSubAgentTools(server: McpServer, given: Parts): void {
 }
 
 function addSpawnAgent(server: McpServer, parts: ToolParts): void {
-  const { core, own, owed, cwd: ownFolder } = parts;
+  const { core, own, unreported, cwd: ownFolder } = parts;
   const inputSchema = z.object({
     prompt: z
       .string()
       .min(1)
-      .describe("the whole task: the sub-agent knows nothing of your conversation"),
-    agent: z.string().optional().describe("which agent, see list_agents; else the default"),
-    title: z.string().optional().describe("a few words that people see; else from the prompt"),
+      .describe("the whole task, because the sub-agent does not see your conversation"),
+    agent: z
+      .string()
+      .optional()
+      .describe("the agent, see list_agents; default: the configured one"),
+    title: z.string().optional().describe("a few words that people see; default: from the prompt"),
     model: z.string().optional().describe("another model than the agent's own"),
-    cwd: z.string().optional().describe("folder to work in; else yours"),
+    cwd: z.string().optional().describe("folder to work in; default: yours"),
     limits: Limits.optional().describe("bounds of this sub-agent and of all below it"),
     wait: z
       .union([z.boolean(), z.number().nonnegative()])
       .optional()
-      .describe("wait for its result: true, or for so many seconds, at most 45; else it is not"),
+      .describe("wait for its result: true, or the number of seconds, at most 45; default: false"),
   });
   server.registerTool(
     "spawn_agent",
@@ -61,14 +64,14 @@ function addSpawnAgent(server: McpServer, parts: ToolParts): void {
       title: "Spawn a sub-agent",
       description:
         "Hands a task to a new sub-agent, which works on it beside you, and answers at once with " +
-        "its id. Spawn what is independent of each other first, then call wait_agent for the " +
-        "results. Beyond the number that may run at once they are queued: spawn as many as needed.",
+        "its id. Spawn all tasks that are independent of each other first, then call wait_agent " +
+        "for the results. Sub-agents that cannot run yet are queued: spawn as many as needed.",
       inputSchema,
       outputSchema: z.object({ agent: AgentState, hint: Hint }),
       annotations: { destructiveHint: false, openWorldHint: true },
     },
     ({ prompt, agent, title, model, cwd, limits, wait }, { signal }) => {
-      // One key for both tries, so that a connection that breaks makes no second sub-agent.
+      // Both tries have the same key, so that the second one spawns no second sub-agent.
       const requestKey = randomUUID();
       const seconds = wait === true ? undefined : wait === false ? 0 : (wait ?? 0);
       const deadline = deadlineAfter(seconds, parts);
@@ -84,11 +87,11 @@ function addSpawnAgent(server: McpServer, parts: ToolParts): void {
             ...(cwd !== undefined && { cwd: resolve(ownFolder, cwd) }),
             ...(limits !== undefined && { limits: withoutAbsent(limits) }),
           });
-          const [state] = await waitFor(client, [session.id], { deadline, owed });
+          const [state] = await waitFor(client, [session.id], { deadline, unreported });
           if (state === undefined) throw usageFailure("the sub-agent was deleted meanwhile");
           const hint = state.finished
             ? undefined
-            : "It works by itself; call wait_agent for its result when you need it.";
+            : "The sub-agent works by itself; call wait_agent when you need its result.";
           return answer([textOf([state]), hint], { agent: state, ...(hint && { hint }) });
         }, signal),
       );
@@ -97,25 +100,24 @@ function addSpawnAgent(server: McpServer, parts: ToolParts): void {
 }
 
 function addWaitAgent(server: McpServer, parts: ToolParts): void {
-  const { core, own, owed } = parts;
+  const { core, own, unreported } = parts;
   server.registerTool(
     "wait_agent",
     {
       title: "Wait for sub-agents",
       description:
-        "Waits until sub-agents have ended and answers with what they said. It answers after 45 " +
-        "seconds at the latest, with the states so far: call it again while there is something " +
-        "pending. Waiting costs nothing.",
+        "Waits until sub-agents have ended and answers with their results, or after 45 seconds " +
+        "with the states so far: call it again while some are pending. Waiting costs nothing.",
       inputSchema: z.object({
         ids: z
           .array(Id)
           .max(100)
           .optional()
-          .describe("else all that have not ended, or ended since your last wait"),
+          .describe("default: all that have not ended, or ended since your last wait"),
         until: z
           .enum(["all", "any", "firstError"])
           .optional()
-          .describe("all (default), the first that ends, or all unless one fails before"),
+          .describe("until all have ended (default), one has ended, or one has failed"),
         timeoutSeconds: z.number().nonnegative().optional().describe("at most 45, the default"),
       }),
       outputSchema: z.object({
@@ -126,15 +128,15 @@ function addWaitAgent(server: McpServer, parts: ToolParts): void {
       annotations: { readOnlyHint: true },
     },
     ({ ids, until, timeoutSeconds }, { signal }) => {
-      // Chosen once: what has ended when a broken connection is replaced was waited for as well.
+      // Chosen once: the second try also waits for those that end while the connection is replaced.
       let chosen: string[] | undefined;
       const deadline = deadlineAfter(timeoutSeconds, parts);
       return answerOf(() =>
         core.use(async (client) => {
           chosen ??= ids?.length
             ? await own.resolve(client, ids)
-            : await withNews(client, own, owed);
-          const agents = await waitFor(client, chosen, { deadline, until, owed });
+            : await unendedOrUnreported(client, own, unreported);
+          const agents = await waitFor(client, chosen, { deadline, until, unreported });
           const pending = agents.filter(({ finished }) => !finished).map(({ id }) => id);
           const hint = hintAfterWait(agents.length, pending.length);
           const data = { agents, pending, ...(hint && { hint }) };
@@ -147,28 +149,28 @@ function addWaitAgent(server: McpServer, parts: ToolParts): void {
 
 function hintAfterWait(waitedFor: number, pending: number): string | undefined {
   if (waitedFor === 0)
-    return "No sub-agent is at work, and you know of every end; name one by its id.";
+    return "No sub-agent is at work, and you know every result; name one by its id to see it again.";
   if (pending === 0) return undefined;
-  return `${pending} of ${waitedFor} have not ended; call wait_agent again for them.`;
+  return `${pending} of ${waitedFor} sub-agents have not ended; call wait_agent again.`;
 }
 
-function addSendMessage(server: McpServer, { core, own, owed }: ToolParts): void {
+function addSendMessage(server: McpServer, { core, own, unreported }: ToolParts): void {
   const deliveries = {
-    injected: "The running sub-agent gets it at its next turn.",
-    queued: "It is kept and read in a new run when the present one has ended.",
-    run: "It has started a new run of the sub-agent, which remembers its conversation.",
+    injected: "The running sub-agent reads the message at its next turn.",
+    queued: "The message is read in a new run when the present run has ended.",
+    run: "The message has started a new run of the sub-agent, which knows its conversation.",
   };
   server.registerTool(
     "send_message",
     {
       title: "Send a message to a sub-agent",
       description:
-        "Says something to one of your sub-agents: more facts or a correction while it works, or " +
+        "Sends a message to one of your sub-agents: more facts or a correction while it works, or " +
         "a new task when it has ended.",
       inputSchema: z.object({
         id: Id,
         message: z.string().min(1),
-        interrupt: z.boolean().optional().describe("end what it does now; else it is not"),
+        interrupt: z.boolean().optional().describe("interrupt the present turn; default: false"),
       }),
       outputSchema: z.object({ delivery: z.enum(["injected", "queued", "run"]), hint: Hint }),
       annotations: { destructiveHint: false },
@@ -177,12 +179,12 @@ function addSendMessage(server: McpServer, { core, own, owed }: ToolParts): void
       answerOf(async () => {
         const [sessionId = id] = await core.use((client) => own.resolve(client, [id]), signal);
         const params = { sessionId, text: message, ...(interrupt === true && { interrupt }) };
-        // Not tried again: nobody could tell whether the first one has arrived.
+        // Sent once only, because the first message may have arrived.
         const { delivery } = await core.useOnce(
           (client) => client.call("session/send", params),
           signal,
         );
-        owed.add(sessionId);
+        unreported.add(sessionId);
         const hint = `${deliveries[delivery]} Call wait_agent for its answer.`;
         return answer([`${delivery}: ${hint}`], { delivery, hint });
       }),
@@ -195,7 +197,7 @@ function addListAgents(server: McpServer, { core, own }: ToolParts): void {
     description: z.string(),
     model: z.string().optional(),
     available: z.boolean(),
-    reason: z.string().optional().describe("why it is not available"),
+    reason: z.string().optional().describe("why the agent is not available"),
   });
   server.registerTool(
     "list_agents",
@@ -203,7 +205,7 @@ function addListAgents(server: McpServer, { core, own }: ToolParts): void {
       title: "List sub-agents and agents",
       description:
         "Shows your sub-agents with their states, the newest first, and the agents that " +
-        "spawn_agent can use. For results call wait_agent.",
+        "spawn_agent can use. To get results, call wait_agent.",
       inputSchema: z.object({}),
       outputSchema: z.object({ subAgents: z.array(AgentState), agents: z.array(Spawnable) }),
       annotations: { readOnlyHint: true },
@@ -225,7 +227,7 @@ function addListAgents(server: McpServer, { core, own }: ToolParts): void {
             const missing = reason === undefined ? "" : ` (not available: ${reason})`;
             return `- ${name}: ${description}${missing}`;
           });
-          const first = states.length === 0 ? "No sub-agents yet." : textOf(states);
+          const first = states.length === 0 ? "There are no sub-agents yet." : textOf(states);
           const data = { subAgents: states, agents };
           return answer([first, "Agents that spawn_agent can use:", ...lines], data);
         }, signal),
@@ -239,7 +241,7 @@ function addCancelAgent(server: McpServer, { core, own }: ToolParts): void {
     {
       title: "Cancel a sub-agent",
       description:
-        "Ends one of your sub-agents with everything below it. What it said so far is kept, and " +
+        "Ends one of your sub-agents with everything below it. Its conversation is kept, and " +
         "send_message can start it again.",
       inputSchema: z.object({ id: Id, reason: z.string().optional() }),
       outputSchema: z.object({ agent: AgentState, hint: Hint }),
@@ -256,19 +258,19 @@ function addCancelAgent(server: McpServer, { core, own }: ToolParts): void {
           if (agent === undefined) throw usageFailure("the sub-agent was deleted meanwhile");
           const hint = agent.finished
             ? undefined
-            : "It is being ended, which takes some seconds at most; wait_agent says when it is.";
+            : "The sub-agent ends within some seconds; wait_agent returns when it has ended.";
           return answer([textOf([agent]), hint], { agent, ...(hint && { hint }) });
         }, signal),
       ),
   );
 }
 
-/** Epoch milliseconds, never further away than a host is patient. */
+/** Epoch milliseconds, at most `longestWaitMs` from now. */
 function deadlineAfter(seconds: number | undefined, { longestWaitMs }: Parts): number {
   return Date.now() + Math.min((seconds ?? Infinity) * 1000, longestWaitMs);
 }
 
-/** Absent means unchanged on the wire, and a key that holds undefined is not absent. */
+/** On the wire an absent key means unchanged, so keys that hold undefined are removed. */
 function withoutAbsent(limits: Limits): Limits {
   const present = Object.entries(limits).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as Limits;

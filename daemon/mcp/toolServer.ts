@@ -1,10 +1,11 @@
 /**
  * `offshoot mcp`: the sub-agent tools as an MCP server over stdio, for any agent and any MCP host.
  *
- * Inside a run, which the environment names, it is bound to that run's session: what it spawns are
- * that session's children, and a wait gives the run's slot back. By hand it works under the root of
- * its folder. It holds no connection while no tool is at work, so it never keeps a core alive, never
- * counts as a person who could answer an approval, and does not notice when a core is replaced.
+ * Inside a run, which the environment names, the server is bound to that run's session: sub-agents
+ * that it spawns are children of that session, and a wait gives the run's slot back. Outside of a
+ * run it works under the root of its folder. It is connected to the core only while a tool works.
+ * So it never keeps a core alive, is never taken for a person who could answer an approval, and is
+ * not affected when a core is replaced.
  */
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
@@ -12,8 +13,8 @@ import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { openClient, type Greeting } from "../client/coreClient.ts";
 import { VERSION } from "../base/version.ts";
-import { createCoreAccess } from "./coreAccess.ts";
-import { createOwnSession } from "./ownSession.ts";
+import { CoreAccess } from "./coreAccess.ts";
+import { OwnSession } from "./ownSession.ts";
 import { addSubAgentTools } from "./subAgentTools.ts";
 
 export interface ToolServerOptions {
@@ -21,27 +22,27 @@ export interface ToolServerOptions {
   readonly stdout: Writable;
   /** `OFFSHOOT_RUN` and `OFFSHOOT_SESSION` bind the server to a run. */
   readonly environment: NodeJS.ProcessEnv;
-  /** Absolute: the folder that is worked in. */
+  /** Absolute: the folder to work in. */
   readonly cwd: string;
-  /** Joins the core, which is started where none runs; rejects with a JoinError. */
+  /** Joins the core, or starts one; rejects with a JoinError. */
   connect(): Promise<Socket>;
-  /** Bound of every wait; 45,000, since hosts give a tool up after 50 to 60 seconds. */
+  /** Bound of every wait; 45,000 by default, because hosts end a tool call after 50 to 60 seconds. */
   readonly longestWaitMs?: number;
 }
 
-/** Serves until the host goes away; resolves with the exit code when nothing of it is left. */
+/** Serves until the host closes the streams; resolves with the exit code when all has ended. */
 export async function runToolServer(options: ToolServerOptions): Promise<number> {
   const { stdin, stdout, cwd } = options;
   const run = runOf(options.environment);
   const { environment } = options;
   const greeting: Greeting = { cwd, environment, ...(run && { run }) };
-  const core = createCoreAccess(async () => openClient(await options.connect(), greeting));
+  const core = new CoreAccess(async () => openClient(await options.connect(), greeting));
   const server = new McpServer(
     { name: "offshoot", title: "Offshoot sub-agents", version: VERSION },
     { instructions },
   );
   const longestWaitMs = options.longestWaitMs ?? 45_000;
-  addSubAgentTools(server, { core, own: createOwnSession({ run, cwd }), cwd, longestWaitMs });
+  addSubAgentTools(server, { core, own: new OwnSession({ run, cwd }), cwd, longestWaitMs });
 
   const gone = Promise.withResolvers<void>();
   const leave = () => gone.resolve();
@@ -63,5 +64,5 @@ function runOf(environment: NodeJS.ProcessEnv): Greeting["run"] {
 const instructions =
   "Hand work to sub-agents that run in parallel, each with a conversation of its own that knows " +
   "nothing but its prompt. Spawn all that are independent of each other first, then call " +
-  "wait_agent for their results. list_agents shows which agents can be spawned. Sub-agents go on " +
-  "when you do not wait, and what they say is kept.";
+  "wait_agent for their results. list_agents shows which agents can be spawned. Sub-agents continue " +
+  "when you do not wait, and their results are kept.";

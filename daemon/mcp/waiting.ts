@@ -1,4 +1,4 @@
-/** Waiting for sub-agents, and which of their ends a model was not told of yet. */
+/** Waits for sub-agents, and keeps which of their ends the model does not know yet. */
 import type { ParamsOf } from "../../protocol/messages.ts";
 import type { Client } from "../client/coreClient.ts";
 import { CommandFailure } from "../client/failures.ts";
@@ -9,15 +9,15 @@ export interface WaitOptions {
   /** Epoch milliseconds. */
   deadline: number;
   until?: ParamsOf<"session/wait">["until"];
-  /** Brought up to date with what is answered. */
-  owed: Set<string>;
+  /** The sub-agents whose end the model does not know; the answer of a wait changes it. */
+  unreported: Set<string>;
 }
 
-/** The states once the condition holds or the deadline has come. */
+/** The states when the condition holds, or at the deadline. */
 export async function waitFor(
   client: Client,
   sessionIds: string[],
-  { deadline, until, owed }: WaitOptions,
+  { deadline, until, unreported }: WaitOptions,
 ): Promise<AgentState[]> {
   if (sessionIds.length === 0) return [];
   const timeoutMs = Math.max(0, deadline - Date.now());
@@ -28,17 +28,17 @@ export async function waitFor(
   );
   const states = agentStates(sessions, waited);
   for (const { id, finished } of states) {
-    if (finished) owed.delete(id);
-    else owed.add(id);
+    if (finished) unreported.delete(id);
+    else unreported.add(id);
   }
   return states;
 }
 
-/** The children that have not ended, and those whose end was not told yet. */
-export async function withNews(
+/** The children that have not ended, and those whose end the model does not know. */
+export async function unendedOrUnreported(
   client: Client,
   own: OwnSession,
-  owed: Set<string>,
+  unreported: Set<string>,
 ): Promise<string[]> {
   const parentId = await own.find(client);
   if (parentId === undefined) return [];
@@ -47,15 +47,15 @@ export async function withNews(
     status: ["queued", "running", "suspended", "paused"],
     limit: 100,
   });
-  const news = new Set(sessions.map(({ id }) => id));
-  for (const sessionId of owed) {
-    if (await isThere(client, sessionId)) news.add(sessionId);
-    else owed.delete(sessionId);
+  const ids = new Set(sessions.map(({ id }) => id));
+  for (const sessionId of unreported) {
+    if (await exists(client, sessionId)) ids.add(sessionId);
+    else unreported.delete(sessionId);
   }
-  return [...news];
+  return [...ids];
 }
 
-async function isThere(client: Client, sessionId: string): Promise<boolean> {
+async function exists(client: Client, sessionId: string): Promise<boolean> {
   try {
     await client.call("session/get", { sessionId });
     return true;

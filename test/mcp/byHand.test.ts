@@ -107,7 +107,7 @@ describe("the sub-agent tools by hand", () => {
       first.data.agents?.map(({ status }) => status),
       ["running", "completed"],
     );
-    match(first.data.hint ?? "", /1 of 2 have not ended; call wait_agent again/);
+    match(first.data.hint ?? "", /1 of 2 sub-agents have not ended; call wait_agent again/);
     held.open();
     const second = await host.call("wait_agent", { ids: [slow, quick] });
     deepEqual(second.data.pending, []);
@@ -204,7 +204,7 @@ describe("the sub-agent tools by hand", () => {
 
   const faults: [what: string, tool: string, input: Record<string, unknown>, says: RegExp][] = [
     ["an unknown agent", "spawn_agent", { prompt: "x", agent: "nobody" }, /there are: .*shell/],
-    ["a folder that is not there", "spawn_agent", { prompt: "x", cwd: "nowhere" }, /Give a folder/],
+    ["a folder that is not there", "spawn_agent", { prompt: "x", cwd: "nowhere" }, /Name a folder/],
     ["no prompt", "spawn_agent", {}, /prompt/],
     ["an unknown id", "wait_agent", { ids: ["nothing"] }, /no sub-agent .* there are: .*"/],
     ["an empty id", "cancel_agent", { id: "" }, /id/],
