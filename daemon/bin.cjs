@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 "use strict";
 /*
- * The `offshoot` command. Plain old JavaScript that Node 12 can still parse, so that a Node that is
- * too old gets a sentence and not a syntax error. A source checkout runs the TypeScript as it
- * stands; a packaged form has dist/offshoot.cjs and no source.
+ * The `offshoot` command, in JavaScript that Node 12 can parse, so that an old Node prints a clear
+ * sentence and not a syntax error. A source checkout runs the TypeScript source; a package has
+ * dist/offshoot.cjs and no source.
  */
 const fs = require("fs");
 const nodeModule = require("module");
@@ -20,13 +20,13 @@ if (isSourceCheckout && !process.features.typescript) {
 } else if (major < 22) {
   refuse("22", "Install a newer one from https://nodejs.org, or");
 } else {
-  // Compiled code is kept between starts, so that a front is there before anybody notices.
+  // Node keeps compiled code between starts, so that a front starts fast.
   if (nodeModule.enableCompileCache) nodeModule.enableCompileCache();
   start().catch(cannotStart);
 }
 
 async function start() {
-  // Only require() for the bundle: import() would first look through all of it for its exports.
+  // The bundle needs require(): import() would first search all of it for exports.
   return isSourceCheckout ? import(url.pathToFileURL(source).href) : require(bundle);
 }
 
@@ -41,7 +41,7 @@ function cannotStart(error) {
   console.error(error);
   if (error.code === "ERR_MODULE_NOT_FOUND" || error.code === "MODULE_NOT_FOUND") {
     console.error(
-      'offshoot lacks a part of itself: run "npm ci" in its folder, or install it again.',
+      'A part of offshoot is missing: run "npm ci" in its folder, or install it again.',
     );
   }
   process.exit(1);

@@ -1,17 +1,17 @@
 /**
  * The command line: `offshoot --stdio` is a front, `offshoot core` a core, `offshoot agent` the
  * built-in agent, `offshoot mcp` the sub-agent tools, everything else the terminal client. Each is
- * loaded only when it is wanted, since a front has to start fast.
+ * imported only when it runs, because a front has to start fast.
  */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
+import { messageOf } from "./base/errors.ts";
 import { stateFolder } from "./base/stateFolder.ts";
 import { VERSION } from "./base/version.ts";
-import { messageOf } from "./base/errors.ts";
 
 const argv = process.argv.slice(2);
-/** What a core is started with; a script of the same package, whatever way it was called. */
+/** The script that starts a core: the one that runs now. */
 const entry = resolve(process.argv[1] ?? "");
 
 const { values, positionals } = parseArgs({
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   else process.exitCode = await terminal();
 }
 
-/** Called with nothing but a state folder; the terminal client explains these and refuses the rest. */
+/** Whether `command` has no option but a state folder; the terminal client handles all other calls. */
 function isPlain(command: string): boolean {
   const { "state-dir": folder, ...others } = values;
   const isKnown = Object.keys(others).length === 0 && folder !== true;
@@ -69,9 +69,9 @@ async function core(): Promise<void> {
     });
     if (started === "lockHeld") process.exit(lockHeldExitCode);
     const { log } = started;
-    process.on("unhandledRejection", (err) => log.error({ err }, "Nobody handled a rejection."));
-    // The core then ends with exit code 1, as every program of Node does.
-    process.on("uncaughtExceptionMonitor", (err) => log.error({ err }, "Nobody caught an error."));
+    process.on("unhandledRejection", (err) => log.error({ err }, "A rejection was not handled."));
+    // After an error that was not caught, Node ends the core with exit code 1.
+    process.on("uncaughtExceptionMonitor", (err) => log.error({ err }, "An error was not caught."));
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => started.stop("interrupt"));
     }
@@ -109,13 +109,13 @@ async function toolServer(): Promise<number> {
 
 function startFault(error: unknown): string {
   const message = messageOf(error);
-  // What the loader of native modules says names neither the module nor a remedy.
+  // The loader's own message names neither the package nor a remedy.
   if (!/bindings file|node_sqlite3|ERR_DLOPEN_FAILED/.test(message)) return message;
   return `SQLite's native part is missing or does not fit: run "npm rebuild sqlite3" (${message})`;
 }
 
 async function terminal(): Promise<number> {
-  // The fault of a pipe that nobody reads may come after the command has let go of its streams.
+  // The error of a closed pipe may come after the command has removed its own listeners.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPIPE") throw error;

@@ -1,4 +1,4 @@
-/** `agents`: the agents that there are here, those that can be used first, and how to get the others. */
+/** `agents`: lists the agents, those that can be used first, and how to get the others. */
 import { homedir } from "node:os";
 import { relative, sep } from "node:path";
 import { isInside } from "../base/paths.ts";
@@ -32,7 +32,7 @@ export async function agents(client: Client, { output, terminal }: Invocation): 
   for (const line of lines) output.line(line);
   if (others.length > 0) {
     output.line("");
-    output.line(output.paint("bold", "What those need that are not ready:"));
+    output.line(output.paint("bold", "What the agents that are not ready need:"));
     for (const { name, reason = "" } of others) {
       output.line(`  ${cleanLine(name)}: ${cleanLine(reason)}`);
     }
@@ -41,7 +41,7 @@ export async function agents(client: Client, { output, terminal }: Invocation): 
   return exitCodes.ok;
 }
 
-/** A path as people write it: from the folder that they are in, or from their home. */
+/** The path relative to the present folder or to the home folder, if it lies in one of them. */
 function shortSource({ source }: AgentInfo, cwd: string, home: string): string {
   if (isInside(source, cwd)) return relative(cwd, source);
   return isInside(source, home) ? `~${sep}${relative(home, source)}` : source;

@@ -1,4 +1,4 @@
-/** `approvals`: the questions of agents that wait for a person, the answers, and their rules. */
+/** `approvals`: lists and answers the approvals that wait for a person; lists stored answers. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
@@ -18,7 +18,9 @@ interface AnswerOptions extends CommonOptions {
 export function addApprovalCommands(program: Command, bind: Bind): void {
   const approvals = program
     .command("approvals")
-    .description("list what waits for a person; allow or deny it; list and forget stored answers")
+    .description(
+      "list the approvals that wait for a person; answer them; list and forget stored answers",
+    )
     .action(
       bind((invocation) =>
         withCore(invocation, async (client) => {
@@ -26,7 +28,7 @@ export function addApprovalCommands(program: Command, bind: Bind): void {
           const answer = await client.call("approval/list", {});
           output.value(answer);
           if (answer.approvals.length === 0) output.note("Nothing waits for you.");
-          for (const approval of answer.approvals) tellApproval(output, approval, terminal.now());
+          for (const approval of answer.approvals) printApproval(output, approval, terminal.now());
           return exitCodes.ok;
         }),
       ),
@@ -35,23 +37,23 @@ export function addApprovalCommands(program: Command, bind: Bind): void {
     const command = approvals
       .command(verb)
       .argument("<id>", "the approval, or the end of its id")
-      .description(`${verb} it`)
-      .option("--always", "and exactly this from now on in the session's folder")
-      .option("--tree", "with --always: in its tree instead of its folder")
-      .option("-m, --message <text>", "why, for the agent to read")
+      .description(`${verb} what the agent asks for`)
+      .option("--always", "also for every later request for exactly this in the session's folder")
+      .option("--tree", "with --always: in the session's tree instead of its folder")
+      .option("-m, --message <text>", "the reason, which the agent reads")
       .action(
         bind((invocation, [named]: [string], options: AnswerOptions) =>
           respond(invocation, named, answerFrom(verb, options)),
         ),
       );
     if (verb === "allow") {
-      command.option("--input <json>", "what to do instead, in the form that is asked for");
+      command.option("--input <json>", "the input to use instead of the agent's, in the same form");
     }
   }
   approvals
     .command("rules")
-    .description("list the answers that were given for always")
-    .option("--cwd <folder>", "only those of this folder")
+    .description("list the stored answers")
+    .option("--cwd <folder>", "only those for this folder")
     .action(
       bind((invocation, _arguments: [], { cwd }: CommonOptions & { cwd?: string }) =>
         listRules(invocation, cwd),
@@ -64,7 +66,7 @@ export function addApprovalCommands(program: Command, bind: Bind): void {
     .action(bind((invocation, [named]: [string]) => forget(invocation, named)));
 }
 
-function tellApproval(output: Output, approval: Approval, now: number): void {
+function printApproval(output: Output, approval: Approval, now: number): void {
   const { paint } = output;
   const path = approval.path.map((step) => cleanLine(step.title)).join(" › ");
   const left =
@@ -79,7 +81,7 @@ function tellApproval(output: Output, approval: Approval, now: number): void {
     output.line(`          ${line}`);
 }
 
-/** A command by its first line, since an agent's title may be any of its lines; else the title. */
+/** The first line of a command, because an agent's title may be any of its lines; else the title. */
 function headOf({ kind, input, title }: Approval): string {
   const { command } = (input ?? {}) as { command?: unknown };
   if (kind !== "execute" || typeof command !== "string") return cleanLine(title);
@@ -92,7 +94,7 @@ type Answer = Omit<ParamsOf<"approval/respond">, "approvalId">;
 
 function answerFrom(verb: "allow" | "deny", options: AnswerOptions): Answer {
   const { always, tree, message, input } = options;
-  if (tree === true && always !== true) throw usageFailure("--tree says where --always holds");
+  if (tree === true && always !== true) throw usageFailure("--tree needs --always");
   return {
     decision: always === true ? `${verb}Always` : `${verb}Once`,
     ...(tree === true && { scope: "tree" }),
@@ -112,7 +114,7 @@ function parsedInput(text: string): unknown {
 async function respond(invocation: Invocation, named: string, answer: Answer): Promise<number> {
   return await withCore(invocation, async (client) => {
     const { approvals } = await client.call("approval/list", {});
-    // An unknown one may have been answered before: the core knows the difference.
+    // If the approval is not in the list, the core says whether it is unknown or was answered.
     const approvalId = findByEnd(approvals, named, "approvals")?.id ?? named;
     await client.call("approval/respond", { approvalId, ...answer });
     invocation.output.value({ approvalId, ...answer });
@@ -127,13 +129,13 @@ async function listRules(invocation: Invocation, folder: string | undefined): Pr
     const cwd = folder === undefined ? {} : { cwd: resolve(terminal.cwd, folder) };
     const answer = await client.call("approval/rules", cwd);
     output.value(answer);
-    if (answer.rules.length === 0) output.note("No answer was given for always.");
-    for (const rule of answer.rules) tellRule(output, rule, terminal.now());
+    if (answer.rules.length === 0) output.note("There are no stored answers.");
+    for (const rule of answer.rules) printRule(output, rule, terminal.now());
     return exitCodes.ok;
   });
 }
 
-function tellRule(output: Output, rule: ApprovalRule, now: number): void {
+function printRule(output: Output, rule: ApprovalRule, now: number): void {
   const { paint } = output;
   const age = formatDuration(now - rule.createdAt);
   const uses = rule.uses === 0 ? "not used yet" : `used ${rule.uses}×`;
@@ -154,7 +156,7 @@ async function forget(invocation: Invocation, named: string): Promise<number> {
   });
 }
 
-/** The one with this id, else the only one whose id ends so. Several are refused. */
+/** The one with this id, else the only one whose id ends with it. Several are an error. */
 function findByEnd<Named extends { id: string }>(
   all: readonly Named[],
   named: string,

@@ -1,4 +1,4 @@
-/** Pictures of lines in place: each takes the last one's, and a terminal never shows half of one. */
+/** Draws lines in place of the lines drawn before; the terminal never shows half of a picture. */
 import { createLogUpdate } from "log-update";
 import stringWidth from "string-width";
 import type { Screen } from "./output.ts";
@@ -7,7 +7,7 @@ export interface Canvas {
   columns(): number;
   rows(): number;
   draw(lines: readonly string[]): void;
-  /** Call when the size has changed, before the next picture. */
+  /** Call after a change of the terminal's size, before the next picture. */
   resized(): void;
   done(): void;
 }
@@ -17,17 +17,17 @@ const endPicture = "\u001b[?2026l";
 const upAndErase = "\u001b[1A\u001b[2K";
 
 /**
- * log-update on a stream that gathers what one picture needs into one write.
+ * Uses log-update on a stream that collects one picture into one write.
  *
- * It is told to start afresh when the number of lines changes: 7.2.0 leaves rows of the old picture
- * behind when lines come or go above others that stay.
+ * log-update starts afresh when the number of lines changes, because 7.2.0 leaves rows of the old
+ * picture on the screen when lines above other lines are added or removed.
  */
 export function openCanvas(screen: Screen): Canvas {
   const columns = () => screen.columns ?? 80;
   const rows = () => screen.rows ?? 24;
   let gathered = "";
   const sink = Object.create(screen, {
-    // log-update would mark each of its writes as a picture of its own.
+    // On a terminal, log-update would mark each of its writes as a picture of its own.
     isTTY: { value: false },
     write: {
       value(text: string) {
@@ -53,13 +53,13 @@ export function openCanvas(screen: Screen): Canvas {
     },
     resized() {
       if (shown.length === 0) return;
-      // A terminal that became narrower has broken the lines that no longer fit.
-      const broken = shown.reduce(
+      // A terminal that became narrower has wrapped the lines that no longer fit.
+      const wrapped = shown.reduce(
         (sum, line) => sum + Math.max(0, Math.ceil(stringWidth(line) / columns()) - 1),
         0,
       );
       update.clear();
-      gathered += upAndErase.repeat(Math.min(broken, rows() - shown.length));
+      gathered += upAndErase.repeat(Math.min(wrapped, rows() - shown.length));
       shown = [];
     },
     done() {

@@ -1,8 +1,9 @@
 /**
- * The terminal client: `offshoot` with its commands. One function takes the arguments to an exit
- * code; every error on the way becomes one clear line, or one JSON value with `--json`.
+ * The terminal client: `offshoot` with its commands. `runTerminal` runs one command and returns its
+ * exit code. Every error becomes one line, or with `--json` one JSON value.
  */
 import { Command, CommanderError, Help } from "commander";
+import { messageOf } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
 import { addApprovalCommands } from "./approvalCommands.ts";
 import { addCoreCommands } from "./coreCommands.ts";
@@ -12,11 +13,10 @@ import { addLookCommands } from "./lookCommands.ts";
 import { openOutput } from "./output.ts";
 import { addSpawnCommands } from "./spawnCommands.ts";
 import { addSteerCommands } from "./steerCommands.ts";
-import { messageOf } from "../base/errors.ts";
 
 /**
- * Runs one command of the terminal client; `argv` holds what stands behind the program's name.
- * Resolves with the exit code when everything is written and nothing is left open. Never rejects.
+ * Runs one command; `argv` are the arguments after the program's name. Resolves with the exit code
+ * when everything is written and nothing is left open. Never rejects.
  */
 export async function runTerminal(argv: readonly string[], terminal: Terminal): Promise<number> {
   const output = openOutput({ ...terminal, json: argv.includes("--json") });
@@ -34,7 +34,7 @@ export async function runTerminal(argv: readonly string[], terminal: Terminal): 
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
   } catch (error) {
-    // Whoever read stdout has seen enough.
+    // The reader of stdout has closed it and wants no more.
     if (output.closed.aborted) return exitCodes.ok;
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok;
     if (isWithoutCommand(error) && !output.json) {
@@ -49,7 +49,7 @@ export async function runTerminal(argv: readonly string[], terminal: Terminal): 
   }
 }
 
-/** No command was named, or only `help`. */
+/** The command line has no command, or only `help`. */
 function isWithoutCommand(error: unknown): boolean {
   return error instanceof CommanderError && error.code === "commander.help";
 }
@@ -59,11 +59,11 @@ function createProgram(terminal: Terminal, bind: Bind): Command {
     .description("Runs sub-agents, keeps every one of them on disk, and shows what they do.")
     .usage(
       "[options] COMMAND …\n" +
-        "       offshoot --stdio                 speak the protocol, for editors",
+        "       offshoot --stdio                 serve the protocol on stdin and stdout, for editors",
     )
     .option("--state-dir <dir>", "the core's state folder (or OFFSHOOT_STATE_DIR)")
-    .option("--json", "write JSON for scripts: one value per line, errors too")
-    .option("--trust", "trust this repository, else this folder: its agents may run")
+    .option("--json", "write JSON for scripts: one value per line, also for errors")
+    .option("--trust", "trust this repository, or this folder if it is in none: its agents may run")
     .version(VERSION, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
     .exitOverride()
@@ -78,27 +78,27 @@ function createProgram(terminal: Terminal, bind: Bind): Command {
       // Errors are written once, by runTerminal.
       writeErr: () => {},
     });
-  program.commandsGroup("Hand out work:");
+  program.commandsGroup("Start work:");
   addSpawnCommands(program, bind);
-  program.commandsGroup("Look:");
+  program.commandsGroup("Inspect:");
   addLookCommands(program, bind);
-  program.commandsGroup("Steer:");
+  program.commandsGroup("Control:");
   addSteerCommands(program, bind);
   addApprovalCommands(program, bind);
   program.commandsGroup("For other programs, over stdin and stdout:");
   addProgramCommands(program);
-  program.commandsGroup("The core behind it:");
+  program.commandsGroup("The core:");
   addCoreCommands(program, bind);
   program.helpCommand("help [command]", "explain a command");
   program.addHelpText("after", helpEnd);
   return program;
 }
 
-/** Where these are called as they have to be, `daemon/main.ts` starts them and nobody comes here. */
+/** Help for these; `daemon/main.ts` runs them before the terminal client, unless they are misused. */
 function addProgramCommands(program: Command): void {
   const programs = {
-    agent: "be an agent of the Agent Client Protocol, for editors and other hosts",
-    mcp: "be an MCP server with the sub-agent tools, for any other agent",
+    agent: "run as an agent of the Agent Client Protocol, for editors and other hosts",
+    mcp: "run as an MCP server with the sub-agent tools, for any other agent",
   };
   for (const [name, description] of Object.entries(programs)) {
     program
@@ -119,10 +119,10 @@ Times are written 90s, 10m, 2h or 30d; sizes 500MB or 2GiB.
 Examples:
   offshoot run "npm test"                       run a shell command as a sub-agent and follow it
   offshoot run --agent claude "Fix the tests"   the same with another agent (see offshoot agents)
-  id=$(offshoot spawn "npm test")               start it in the background
-  offshoot wait --timeout 10m $id && echo good  wait for it in a script
-  offshoot tree                                 watch everything that runs
-  offshoot cancel 1f2e3d4c                      end a session and all below it
+  id=$(offshoot spawn "npm test")               start one in the background
+  offshoot wait --timeout 10m $id && echo ok    wait for the sub-agent in a script
+  offshoot tree                                 watch all sub-agents
+  offshoot cancel 1f2e3d4c                      cancel a session and everything below it
 
 Exit codes:
 ${exitCodeTable.map(([code, meaning]) => `  ${String(code).padEnd(4)}${meaning}`).join("\n")}
@@ -133,8 +133,7 @@ function failureOf(error: unknown): CommandFailure {
   if (error instanceof CommanderError) {
     return new CommandFailure("usage", usageMessage(error), exitCodes.usage);
   }
-  const message = messageOf(error);
-  return new CommandFailure("internal", message, exitCodes.failed);
+  return new CommandFailure("internal", messageOf(error), exitCodes.failed);
 }
 
 function usageMessage(error: CommanderError): string {
@@ -142,7 +141,7 @@ function usageMessage(error: CommanderError): string {
   if (error.code === "commander.help") return "no command was given";
   const hint =
     error.code === "commander.unknownOption"
-      ? "; put -- before a text that has dashes in it"
-      : "; `offshoot --help` says more";
+      ? "; put -- before a text that begins with a dash"
+      : "; see `offshoot --help`";
   return message + hint;
 }

@@ -1,4 +1,4 @@
-/** The commands about the core itself: `status`, `prune`, `stop`, `doctor`, and `demo`. */
+/** The commands about the core: `status`, `prune`, `stop`, `doctor` and `demo`. */
 import type { Command } from "commander";
 import type { DaemonStatus } from "../../protocol/daemon.ts";
 import { runDemo } from "./demo.ts";
@@ -19,32 +19,38 @@ interface PruneOptions extends CommonOptions {
   readonly size?: number;
 }
 
-/** A core that stops in order does so within ten seconds. */
+/** A core that stops in order ends within ten seconds. */
 const stopTimeoutMs = 15_000;
 
 export function addCoreCommands(program: Command, bind: Bind): void {
   program
     .command("status")
-    .description("say how the core is; does not start one")
+    .description("show the state of the core; starts none")
     .action(bind(status));
   program
     .command("prune")
     .description("remove trees that have ended, by age or by size of the store")
-    .option("--older-than <time>", "trees that ended before this time, as 30d", duration)
-    .option("--size <size>", "the oldest ones, until the store is no larger, as 500MB", size)
+    .option("--older-than <time>", "trees that ended longer ago than this, such as 30d", duration)
+    .option(
+      "--size <size>",
+      "the oldest trees, until the store is no larger than this, such as 500MB",
+      size,
+    )
     .action(bind(prune));
   program
     .command("stop")
-    .description("stop the core in order; what runs is interrupted")
-    .option("--cancel", "cancel what runs, so that nothing is left to resume")
+    .description("stop the core in order; live runs are interrupted")
+    .option("--cancel", "cancel live runs instead, so that none is resumed later")
     .action(bind(stop));
   program
     .command("doctor")
-    .description("check what Offshoot needs and say what to do; changes nothing")
+    .description(
+      "check everything that Offshoot needs, with a remedy for each fault; changes nothing",
+    )
     .action(bind(doctor));
   program
     .command("demo")
-    .description("show a tree of real sub-agents at work on this folder")
+    .description("show a tree of real sub-agents that work on this folder")
     .action(bind(runDemo));
 }
 
@@ -89,7 +95,7 @@ async function prune(invocation: Invocation, _given: [], options: PruneOptions):
   const { output } = invocation;
   const { olderThan, size: maxBytes } = options;
   if (olderThan === undefined && maxBytes === undefined) {
-    throw usageFailure("say what may go: --older-than 30d, --size 500MB, or both");
+    throw usageFailure("name what to remove: --older-than 30d, --size 500MB, or both");
   }
   const answer = await withStoredSessions(invocation, (client) =>
     client.call("daemon/prune", {
@@ -134,7 +140,7 @@ const styles = { ok: "green", info: "dim", warn: "yellow", fail: "red" } as cons
 
 async function doctor(invocation: Invocation): Promise<number> {
   const { output } = invocation;
-  // What it looks with takes longer to load than most commands take.
+  // Loaded here, because the checks import more than most commands need.
   const { doctorChecks } = await import("./doctor.ts");
   let failed = false;
   for await (const check of doctorChecks(invocation)) {

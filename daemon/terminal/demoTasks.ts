@@ -1,6 +1,6 @@
 /**
- * What the sub-agents of the demo are asked to do on the folder that they run in: shell commands of
- * an ordinary Unix machine, and a survey by the built-in agent. None of them changes anything there.
+ * The tasks of the demo's sub-agents: shell commands of an ordinary Unix machine, and a survey by
+ * the built-in agent. None of them changes anything in the folder that they run in.
  */
 import type { Permissions } from "../../protocol/config.ts";
 import type { TerminalStatus } from "../../protocol/session.ts";
@@ -10,17 +10,17 @@ export interface DemoTask {
   readonly agent: string;
   readonly prompt: string;
   readonly permissions?: Permissions;
-  /** How it has to end; anything else is a fault of the demo. */
+  /** The status with which the run has to end; any other is a fault of the demo. */
   readonly expected: TerminalStatus;
   /** The exit code that belongs to an expected error. */
   readonly exitCode?: number;
-  /** It ends only when it is cancelled, this long after it has started; in milliseconds. */
+  /** The run ends only because it is cancelled, so many milliseconds after its start. */
   readonly cancelAfterMs?: number;
-  /** A file below the folder without which there is nothing to do. */
+  /** A file below the folder; without it the task is left out. */
   readonly needs?: string;
 }
 
-/** The files of the folder: those that git knows, or without git everything but what was built. */
+/** Lists the files of the folder: those that git knows, or without git all but installed ones. */
 const listFiles = `files() {
   git ls-files -co --exclude-standard 2>/dev/null ||
     find . -name node_modules -prune -o -name .git -prune -o -type f -print
@@ -39,7 +39,7 @@ const countCode = `${listFiles}files | grep -vE '[.](png|ico|jpg|gif|woff2?)$' |
     printf "%7d lines in all\\n", all
   }' | sort -n | tail -7`;
 
-// The brackets keep these very lines from being found.
+// The brackets keep this source from finding itself.
 const findMarks = `${listFiles}found=$(files | grep -E '[.](c|m)?(t|j)sx?$|[.]py$|[.]go$|[.]rs$|[.]sh$' |
   each grep -nE '(//|#|[*]).*[^A-Za-z](T[O]DO|F[I]XME|H[A]CK)([^A-Za-z]|$)' /dev/null | head -5)
 if [ -n "$found" ]; then echo "$found"; else echo "none: nothing is left for later"; fi`;
@@ -78,7 +78,7 @@ export const demoTasks: readonly DemoTask[] = [
     agent: "rehearsal",
     prompt: "Survey this repository.",
     expected: "completed",
-    // It looks at the history by a command, and nobody is here to be asked.
+    // The survey runs a command to read the history, and nobody is there to approve it.
     permissions: { mode: "auto" },
   },
   { title: "Count the code by language", agent: "shell", prompt: countCode, expected: "completed" },

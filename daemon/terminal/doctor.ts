@@ -1,6 +1,6 @@
 /**
- * `doctor`: checks what Offshoot needs, with or without a core, and says what to do. It only looks:
- * it makes no file, changes none and starts nothing.
+ * `doctor`: checks what Offshoot needs, with or without a core, and names the remedies. It makes and
+ * changes no file and starts nothing.
  */
 import { existsSync } from "node:fs";
 import type { AgentInfo, DaemonStatus } from "../../protocol/daemon.ts";
@@ -24,7 +24,7 @@ import { CommandFailure } from "../client/failures.ts";
 import { withRunningCore, workspaceFolderOf, type Invocation } from "./invocation.ts";
 import { cleanLine, formatDuration } from "../client/values.ts";
 
-/** One check after the other, as each is done. */
+/** The checks, each as soon as it is done. */
 export async function* doctorChecks(invocation: Invocation): AsyncGenerator<Check, void> {
   const { folder } = invocation;
   yield nodeCheck();
@@ -54,7 +54,7 @@ function nodeCheck(): Check {
 
 async function bindingCheck(): Promise<Check> {
   try {
-    // The store's own way to SQLite; the binding is loaded with the module.
+    // The module loads the binding in the same way as the store does.
     await import("../store/connection.ts");
     return ok("sqlite", "the SQLite binding loads");
   } catch (error) {
@@ -78,7 +78,7 @@ async function askCore(invocation: Invocation): Promise<AskedCore> {
       status: await client.call("daemon/status", {}),
       agents: (await client.call("agent/list", { cwd })).agents,
     }));
-    const text = "none is running; one starts when it is needed";
+    const text = "no core is running; one starts when it is needed";
     if (answer === undefined) {
       return { check: ok(name, text), status: undefined, agents: undefined, failed: false };
     }
@@ -87,7 +87,7 @@ async function askCore(invocation: Invocation): Promise<AskedCore> {
     const isOtherVersion = error instanceof CommandFailure && error.kind === "versionMismatch";
     const remedy = isOtherVersion
       ? "run `offshoot stop` with the version of the core, or update the older one"
-      : `look into ${invocation.folder.logFile}`;
+      : `read ${invocation.folder.logFile}`;
     const check = fail(name, firstLine(error), remedy);
     return { check, status: undefined, agents: undefined, failed: true };
   }
@@ -121,7 +121,7 @@ async function* configChecks({ terminal, trusted }: Invocation): AsyncGenerator<
   }
 }
 
-/** Files are looked at from here; without a core to ask, so are the agents' programs. */
+/** Reads the agents' files here; without a core, looks for the agents' programs here too. */
 function* agentChecks(
   { terminal, trusted }: Invocation,
   known: readonly AgentInfo[] | undefined,
@@ -146,7 +146,7 @@ function* agentChecks(
   for (const agent of known ?? agents.list(scope)) yield agentCheck(agent);
 }
 
-/** What comes with Offshoot and is not installed is no trouble: most people want one or two. */
+/** A built-in profile whose program is not installed is no fault: most people use one or two. */
 function agentCheck({ name, runner, source, available, reason = "" }: AgentInfo): Check {
   const text = `${cleanLine(name)} (${runner}, ${cleanLine(source)})`;
   if (available) return ok("agent", text);

@@ -1,22 +1,22 @@
-/** The part of `doctor` that looks at the files of a state folder, from outside. */
+/** The part of `doctor` that checks the files of a state folder. */
 import { constants, existsSync, type Stats } from "node:fs";
 import { access, open, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DaemonStatus } from "../../protocol/daemon.ts";
+import { messageOf } from "../base/errors.ts";
 import type { StateFolder } from "../base/stateFolder.ts";
 import { cleanLine, formatBytes } from "../client/values.ts";
-import { messageOf } from "../base/errors.ts";
 
 export interface Check {
   readonly state: "ok" | "info" | "warn" | "fail";
   readonly name: string;
   readonly text: string;
-  /** What to do, where there is something to do. */
+  /** What to do, if anything. */
   readonly remedy?: string;
 }
 
 export const ok = (name: string, text: string): Check => ({ state: "ok", name, text });
-/** Nothing is wrong, and there is something that people may want to do. */
+/** Nothing is wrong, but there is something that a person may want to do. */
 export const info = (name: string, text: string, remedy: string): Check => ({
   state: "info",
   name,
@@ -36,17 +36,17 @@ export const fail = (name: string, text: string, remedy: string): Check => ({
   remedy,
 });
 
-/** What is known of the core when its files are looked at. */
+/** What is known of the core when its files are checked. */
 export interface CoreFound {
-  /** What a running core told about itself. */
+  /** The answer of a running core. */
   readonly status: DaemonStatus | undefined;
-  /** A core is there, but no connection came about. */
+  /** A core answers, but no connection could be opened. */
   readonly failed: boolean;
   /** SQLite can be used here. */
   readonly bindingLoads: boolean;
 }
 
-/** Below this, in bytes, the disk is nearly full for a store that only grows. */
+/** With fewer free bytes than this, the disk counts as nearly full. */
 const littleSpace = 200 * 1000 * 1000;
 
 const chooseAnother = "choose another one with --state-dir";
@@ -57,10 +57,10 @@ export async function* folderChecks({ dir }: StateFolder): AsyncGenerator<Check,
   const found = await stat(dir).catch(() => undefined);
   if (found === undefined) {
     yield (await canMake(dir))
-      ? ok(name, `${dir} is not there yet; the first core makes it`)
+      ? ok(name, `${dir} does not exist yet; the first core makes it`)
       : fail(
           name,
-          `${dir} is not there and cannot be made`,
+          `${dir} does not exist and cannot be made`,
           `make its parent folder writable, or ${chooseAnother}`,
         );
     return;
@@ -74,7 +74,7 @@ export async function* folderChecks({ dir }: StateFolder): AsyncGenerator<Check,
     : warn(
         "disk",
         `only ${formatBytes(free)} free`,
-        "free some, or `offshoot prune --older-than 30d`",
+        "free some space, for example with `offshoot prune --older-than 30d`",
       );
 }
 
@@ -106,7 +106,7 @@ async function may(path: string, mode: number): Promise<boolean> {
   );
 }
 
-/** Whether a core holds the lock without answering. */
+/** Whether a core holds the lock but does not answer. */
 export async function lockCheck(
   { lockFile, logFile }: StateFolder,
   core: CoreFound,
@@ -115,14 +115,18 @@ export async function lockCheck(
   if (core.status !== undefined) return ok(name, `held by process ${core.status.pid}`);
   if (!existsSync(lockFile)) return ok(name, "free");
   if (!core.bindingLoads) {
-    return warn(name, "cannot be looked at without the SQLite binding", "mend the binding first");
+    return warn(name, "cannot be checked without the SQLite binding", "repair the binding first");
   }
   const { acquireLock } = await import("../store/lock.ts");
   try {
     const lock = await acquireLock(lockFile);
     if (lock === "held") {
-      const text = "held by a core that lets nobody in";
-      return fail(name, text, `it may be starting or stopping: look again, then into ${logFile}`);
+      const text = "held by a core that does not answer";
+      return fail(
+        name,
+        text,
+        `the core may be starting or stopping: try again, then read ${logFile}`,
+      );
     }
     await lock.release();
     return ok(name, "free");
@@ -131,7 +135,7 @@ export async function lockCheck(
   }
 }
 
-/** Whether the token that opens the socket is there and private. */
+/** Whether the token for the socket exists and is private. */
 export async function tokenCheck(
   { tokenFile, logFile }: StateFolder,
   core: CoreFound,
@@ -139,10 +143,10 @@ export async function tokenCheck(
   const name = "token";
   const found = await stat(tokenFile).catch(() => undefined);
   if (found === undefined && core.failed) {
-    const remedy = `end the core's process, whose number stands in ${logFile}; the next makes one`;
-    return fail(name, `${tokenFile} is gone`, remedy);
+    const remedy = `end the core's process, whose id is in ${logFile}; the next core makes a token`;
+    return fail(name, `${tokenFile} is missing`, remedy);
   }
-  if (found === undefined) return ok(name, "not there yet; the first core makes it");
+  if (found === undefined) return ok(name, "does not exist yet; the first core makes it");
   if (process.platform !== "win32" && (found.mode & 0o077) !== 0) {
     const remedy = `run: offshoot stop; rm ${tokenFile}   (the next core makes a new one)`;
     return fail(name, `${tokenFile} can be read by others (mode ${modeText(found.mode)})`, remedy);
@@ -152,12 +156,12 @@ export async function tokenCheck(
     : fail(name, `${tokenFile} cannot be read`, `run: chmod 600 ${tokenFile}`);
 }
 
-/** What the store's file is, as far as its head says: to open a database is to change files. */
+/** Reads only the first bytes of the store's file, because opening a database changes files. */
 export async function storeCheck(folder: StateFolder, core: CoreFound): Promise<Check> {
   const name = "store";
   const file = core.status?.storeFile ?? folder.storeFile;
   const head = await readHead(file).catch(() => "unreadable" as const);
-  if (head === undefined) return ok(name, "not there yet; the first core makes it");
+  if (head === undefined) return ok(name, "does not exist yet; the first core makes it");
   if (head === "unreadable") return fail(name, `${file} cannot be read`, `run: chmod 600 ${file}`);
   if (!head.isDatabase) {
     return fail(name, `${file} is no SQLite database`, "move it away; the next core makes a store");
@@ -175,7 +179,11 @@ export async function storeCheck(folder: StateFolder, core: CoreFound): Promise<
     return fail(name, `${file} cannot be written`, `run: chmod 600 ${file}`);
   }
   if (existsSync(`${file}.suspect`)) {
-    return warn(name, `${text}; it showed damage`, "run `offshoot stop`: the next core checks it");
+    return warn(
+      name,
+      `${text}; damage was found`,
+      "run `offshoot stop`: the next core checks the store",
+    );
   }
   return ok(name, core.status ? `${text}, ${core.status.sessions} sessions` : text);
 }
@@ -187,7 +195,7 @@ interface Head {
   readonly bytes: number;
 }
 
-/** The first bytes of a database file; undefined where there is no file. */
+/** The facts in the first bytes of a database file; undefined if there is no file. */
 async function readHead(file: string): Promise<Head | undefined> {
   if (!existsSync(file)) return undefined;
   const opened = await open(file, "r");
@@ -196,7 +204,7 @@ async function readHead(file: string): Promise<Head | undefined> {
     const { size } = await opened.stat();
     const wal = await stat(`${file}-wal`).catch(() => undefined);
     return {
-      // An empty file is an empty database; any other one begins with these 16 bytes.
+      // An empty file is an empty database; every other database begins with these 16 bytes.
       isDatabase: size === 0 || buffer.toString("latin1", 0, 16) === "SQLite format 3\0",
       version: bytesRead < 64 ? 0 : buffer.readUInt32BE(60),
       bytes: size + (wal?.size ?? 0),
@@ -210,8 +218,7 @@ function modeText(mode: number): string {
   return (mode & 0o777).toString(8).padStart(3, "0");
 }
 
-/** The first line of an error, clean. */
+/** The first line of an error's message, safe for a terminal. */
 export function firstLine(error: unknown): string {
-  const text = messageOf(error);
-  return cleanLine(text.split("\n")[0] ?? "");
+  return cleanLine(messageOf(error).split("\n")[0] ?? "");
 }

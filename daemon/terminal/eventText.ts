@@ -1,4 +1,4 @@
-/** Events as text: one line each for `events`, or the stream of what an agent says for `run`. */
+/** Events as text: one line each for `events`, or the agent's own text and output for `run`. */
 import type { AgentEvent, StoredEvent } from "../../protocol/events.ts";
 import type { Usage } from "../../protocol/session.ts";
 import type { Output } from "./output.ts";
@@ -11,13 +11,13 @@ import {
   formatTime,
 } from "../client/values.ts";
 
-/** "12  10:32:05  output  hello": the number, the time, the type and what is worth saying. */
+/** "12  10:32:05  output  hello": the number, the time, the type and the text. */
 export function eventLine({ seq, at, event }: StoredEvent): string {
   const said = cleanLine(eventText(event));
   return `${String(seq).padStart(5)}  ${formatTime(at)}  ${event.type.padEnd(15)}  ${said}`.trimEnd();
 }
 
-/** What an event says, without its type; not yet clean. */
+/** The text of an event, without its type; not yet safe for a terminal. */
 export function eventText(event: AgentEvent): string {
   switch (event.type) {
     case "turn.started":
@@ -58,14 +58,13 @@ export function eventText(event: AgentEvent): string {
 
 export interface EventWriter {
   write(event: AgentEvent): void;
-  /** Ends the last line, if it has no end. */
+  /** Ends the last line, if its end is missing. */
   end(): void;
 }
 
 /**
- * Writes what an agent says, as it says it: its words and its output on stdout; what it does, and
- * what goes wrong, on stderr. A pipe gets the output as it is, a terminal without the control
- * characters of strangers.
+ * Writes events as they come: the agent's text and output on stdout, its tool calls and faults on
+ * stderr. A pipe gets the output as it is; for a terminal, control characters are removed.
  */
 export function eventWriter(output: Output): EventWriter {
   const onTerminal = output.stdout.isTTY === true;
@@ -99,7 +98,7 @@ export function eventWriter(output: Output): EventWriter {
           say(event.text);
           break;
         case "message":
-          // The deltas have said it already.
+          // The deltas have written this text already.
           if (event.role === "assistant" && !deltasSince) say(event.text);
           endLine();
           deltasSince = false;
@@ -128,7 +127,7 @@ export function eventWriter(output: Output): EventWriter {
   };
 }
 
-/** Most agents say nothing of what they cost, which is not the same as nothing. */
+/** Most agents do not report their cost, so a cost of 0 is not shown. */
 function usageText({ inputTokens, outputTokens, costUsd }: Usage): string {
   const tokens = `${formatCount(inputTokens + outputTokens)} tokens`;
   return costUsd > 0 ? `${tokens}, ${formatMoney(costUsd)}` : tokens;

@@ -1,4 +1,4 @@
-/** A run as `run`, `tail -f` and `retry -f` show it: what it says, and how it ended. */
+/** Follows a run for `run`, `tail -f` and `retry -f`: its output, then one line on its end. */
 import type { StoredEvent } from "../../protocol/events.ts";
 import { isTerminal, type Session } from "../../protocol/session.ts";
 import type { Client } from "../client/coreClient.ts";
@@ -11,8 +11,8 @@ import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
 import { shortId } from "../client/values.ts";
 
 /**
- * Writes what a session says until its run has ended, and at last one line on how. The exit code is
- * that of the outcome; after Ctrl-C it runs on.
+ * Writes the output of a session until its run has ended, then one line on the outcome, which also
+ * decides the exit code. After Ctrl-C the run continues.
  */
 export async function followRun(
   invocation: Invocation,
@@ -33,7 +33,9 @@ export async function followRun(
     const { event } = stored;
     if (event.type === "approval" && event.state === "requested") {
       const id = shortId(event.approvalId);
-      output.note(`It waits for you: offshoot approvals   then: offshoot approvals allow ${id}`);
+      output.note(
+        `The run waits for your answer: offshoot approvals   then: offshoot approvals allow ${id}`,
+      );
     }
   };
   const work = acrossCores(invocation, client, (present) =>
@@ -48,7 +50,7 @@ export async function followRun(
     writer.end();
     const id = shortId(session.id);
     output.note(
-      `It goes on. Come back with: offshoot tail -f ${id}   End it with: offshoot cancel ${id}`,
+      `The run continues. Follow: offshoot tail -f ${id}   Cancel: offshoot cancel ${id}`,
     );
   });
 }

@@ -1,4 +1,4 @@
-/** What every command is given: the options that all share, its output, and a way to the core. */
+/** What every command gets: the common options, its output, and a connection to the core. */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { keysIn } from "../agent/contract/providers.ts";
@@ -15,7 +15,7 @@ import { openClient, type Client, type Greeting } from "../client/coreClient.ts"
 import { CommandFailure, exitCodes } from "../client/failures.ts";
 import type { Output, Screen } from "./output.ts";
 
-/** The world of the process, as `daemon/main.ts` hands it over. */
+/** The streams, environment and clock of the process, from `daemon/main.ts`. */
 export interface Terminal {
   readonly environment: NodeJS.ProcessEnv;
   /** Absolute. */
@@ -23,7 +23,7 @@ export interface Terminal {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: Screen;
   readonly stderr: Screen;
-  /** The script that `core` is given to, to start a core. */
+  /** The script that starts a core when it runs with the argument `core`. */
   readonly entry: string;
   readonly now: () => number;
 }
@@ -62,14 +62,14 @@ export function invocationOf(
 }
 
 /**
- * Makes the action of a command from what it does: its arguments and options to an exit code. The
- * handler declares what the command was told to parse; commander knows no types.
+ * Makes the action of a command from its handler, which returns an exit code. Each handler declares
+ * the types of its own arguments and options, because commander does not know them.
  */
 export type Bind = (
   handler: (invocation: Invocation, given: never, options: never) => Promise<number>,
 ) => (...given: unknown[]) => Promise<void>;
 
-/** Uses the core, which is started when none is running. */
+/** Calls `use` with the core; starts one if none is running. */
 export async function withCore<Result>(
   invocation: Invocation,
   use: (client: Client) => Promise<Result>,
@@ -77,7 +77,7 @@ export async function withCore<Result>(
   return await useClient(await connect(invocation, "ifNeeded"), invocation, use);
 }
 
-/** Uses the core where one is running; undefined where none is. */
+/** Calls `use` with the core if one is running; undefined otherwise. */
 export async function withRunningCore<Result>(
   invocation: Invocation,
   use: (client: Client) => Promise<Result>,
@@ -93,8 +93,8 @@ export async function withRunningCore<Result>(
 }
 
 /**
- * Uses the core, which is started when none is running; but where none has ever run there is
- * nothing to look at, and the answer is undefined.
+ * As `withCore`, but if no core has ever run in the state folder, none is started and the result is
+ * undefined, because there are no sessions.
  */
 export async function withStoredSessions<Result>(
   invocation: Invocation,
@@ -105,8 +105,8 @@ export async function withStoredSessions<Result>(
 }
 
 /**
- * As `withCore`, for commands that may start runs: the core is lent the keys of model providers that
- * this terminal knows, since it was perhaps started by somebody who knew none.
+ * As `withCore`, for commands that may start runs: sends the core the API keys in this terminal's
+ * environment, because the core may have been started from an environment without them.
  */
 export async function withCoreForRuns<Result>(
   invocation: Invocation,
@@ -121,12 +121,12 @@ export async function withCoreForRuns<Result>(
   });
 }
 
-/** A core that dies under its clients again and again is not started for ever. */
+/** The most cores that one command uses, so that cores that keep dying end the command. */
 const mostCores = 5;
 
 /**
- * Work that can be taken up on another connection: where the core dies under it, it goes on with the
- * next one. After a core that was stopped in order nobody wants another.
+ * Does work that can continue on another connection: when the core dies, the work is repeated with
+ * the next core. When a core stops in order, the work fails.
  */
 export async function acrossCores<Result>(
   invocation: Invocation,
@@ -144,14 +144,14 @@ export async function acrossCores<Result>(
     } finally {
       if (client !== first) await client.close();
     }
-    output.note("The core has died; going on with another one.");
+    output.note("The core has died; this command continues with another one.");
     client = await connect(invocation, "ifNeeded");
   }
 }
 
 /**
- * The nearest folder at or above `cwd` with a `.git`, which a work tree of its own has as a file:
- * agents and instructions of a repository count in all of it. Without one, `cwd` itself.
+ * The nearest folder at or above `cwd` with a `.git` (a file in a linked work tree), because agents
+ * and instructions of a repository hold in all of its folders; `cwd` itself if there is none.
  */
 export function workspaceFolderOf(cwd: string): string {
   for (let folder = cwd; ; folder = dirname(folder)) {
@@ -160,7 +160,7 @@ export function workspaceFolderOf(cwd: string): string {
   }
 }
 
-/** Joins the core of the folder and greets it. Rejects with a CommandFailure. */
+/** Joins the core of the folder and opens the protocol. Rejects with a CommandFailure. */
 async function connect(invocation: Invocation, start: JoinOptions["start"]): Promise<Client> {
   const { folder, output, run, terminal, trusted } = invocation;
   try {
@@ -192,7 +192,7 @@ async function useClient<Result>(
   { output }: Invocation,
   use: (client: Client) => Promise<Result>,
 ): Promise<Result> {
-  // When nobody reads stdout any more, what the command still waits for fails, and it ends.
+  // When stdout is closed, every pending call fails, and so the command ends.
   const onClosed = () => void client.close();
   output.closed.addEventListener("abort", onClosed);
   try {

@@ -1,7 +1,4 @@
-/**
- * The tree as it lives: drawn in place on a terminal, or one plain line per transition where
- * stdout is none.
- */
+/** The live tree: drawn in place on a terminal, else one plain line per change of state. */
 import { openCanvas } from "./canvas.ts";
 import { isTerminal, type Session } from "../../protocol/session.ts";
 import type { Client } from "../client/coreClient.ts";
@@ -12,7 +9,7 @@ import { watchTrees, type TreeModel } from "./treeModel.ts";
 import { treeLines } from "./treeView.ts";
 import { cleanLine, formatTime, shortId } from "../client/values.ts";
 
-/** At most ten pictures a second; and one a second when only the clocks move. */
+/** At most ten pictures a second, and one a second when only times change. */
 const frameMs = 100;
 const clockMs = 1000;
 
@@ -31,9 +28,9 @@ export interface LiveTreeOptions {
 
 export interface LiveTree {
   readonly model: TreeModel;
-  /** Resolves when every session that the tree shows has ended, as far as it was told. */
+  /** Resolves when every session that is shown has ended. */
   allEnded(): Promise<void>;
-  /** Draws the last picture, which stays, gives the cursor back and lets go of all; idempotent. */
+  /** Draws the last picture, restores the cursor and ends all timers and listeners; idempotent. */
   stop(): void;
 }
 
@@ -42,14 +39,14 @@ export async function liveTree(options: LiveTreeOptions): Promise<LiveTree> {
   const { client, output, rootIds } = options;
   let stopped = false;
   let view: View | undefined;
-  /** Set while somebody waits for the end. */
+  /** Set by the first call of `allEnded`. */
   let ending: PromiseWithResolvers<void> | undefined;
   const lookForEnd = () => {
     if (ending !== undefined && nothingLeft(shownOf(model, options))) ending.resolve();
   };
   const model = await watchTrees(
     client,
-    // What runs say last is drawn only.
+    // Only a drawn tree shows the last text of a run.
     { ...(rootIds && { rootIds }), events: output.canDraw ? "all" : "lifecycle" },
     {
       changed(session, before) {
@@ -63,7 +60,7 @@ export async function liveTree(options: LiveTreeOptions): Promise<LiveTree> {
       stirred: () => view?.stirred(),
     },
   );
-  view = output.canDraw ? drawing(model, options) : telling(model, options);
+  view = output.canDraw ? drawing(model, options) : printing(model, options);
   return {
     model,
     async allEnded() {
@@ -85,7 +82,7 @@ function shownOf(model: TreeModel, { topId }: LiveTreeOptions): Session[] {
   return topId === undefined ? sessions : subtreeOf(sessions, topId);
 }
 
-/** Nothing runs, waits or will begin by itself. */
+/** No session runs, waits, or will start by itself. */
 function nothingLeft(sessions: readonly Session[]): boolean {
   return sessions.every(
     (session) => session.kind === "root" || isTerminal(session) || session.status === "created",
@@ -99,21 +96,21 @@ interface View {
 }
 
 /** One line, or one JSON value, per change of state. */
-function telling(model: TreeModel, options: LiveTreeOptions): View {
+function printing(model: TreeModel, options: LiveTreeOptions): View {
   const { output, now, topId } = options;
-  const tell = (session: Session) => {
+  const print = (session: Session) => {
     if (session.kind === "child") output.line(transitionLine(session, now()));
   };
   const isShown = (session: Session) =>
     topId === undefined || subtreeOf([...model.sessions.values()], topId).includes(session);
   const snapshot = shownOf(model, options);
   output.value({ sessions: snapshot });
-  for (const session of snapshot) if (!isTerminal(session)) tell(session);
+  for (const session of snapshot) if (!isTerminal(session)) print(session);
   return {
     changed(session, before) {
       if (!isShown(session)) return;
       output.value({ session });
-      if (before?.status !== session.status || runOf(before) !== runOf(session)) tell(session);
+      if (before?.status !== session.status || runOf(before) !== runOf(session)) print(session);
     },
     stirred() {},
     stop() {},
@@ -137,7 +134,7 @@ export function transitionLine(session: Session, now: number): string {
   ].join("  ");
 }
 
-/** Pictures in place, each written at once, so that a terminal never shows half of one. */
+/** A picture that is drawn again in place when something changes. */
 function drawing(model: TreeModel, options: LiveTreeOptions): View {
   const { output, now } = options;
   const canvas = openCanvas(output.stdout);

@@ -1,4 +1,4 @@
-/** The commands that only look: `ls`, `tree`, `events`, `tail`, `agents`, and `approvals`. */
+/** The commands that change nothing: `ls`, `tree`, `events`, `tail` and `agents`. */
 import type { Command } from "commander";
 import { resolve } from "node:path";
 import type { StoredEvent } from "../../protocol/events.ts";
@@ -44,10 +44,10 @@ export function addLookCommands(program: Command, bind: Bind): void {
   program
     .command("ls")
     .description("list sessions, newest first")
-    .option("-s, --status <names>", "only in these states, with commas", statuses)
-    .option("-r, --root <id>", "only of the tree that this session is in", idOrEnd)
-    .option("--text <words>", "only with these words in title, agent or result")
-    .option("-C, --cwd <dir>", "only of this folder")
+    .option("-s, --status <names>", "only sessions in these states, separated by commas", statuses)
+    .option("-r, --root <id>", "only sessions of the tree that has this session", idOrEnd)
+    .option("--text <words>", "only sessions with this text in title, agent or result")
+    .option("-C, --cwd <dir>", "only sessions of this folder")
     .option("-n, --limit <n>", "at most this many, 0 for all", count, 50)
     .action(
       bind((invocation, _given: [], options: ListOptions) =>
@@ -56,9 +56,9 @@ export function addLookCommands(program: Command, bind: Bind): void {
     );
   program
     .command("tree")
-    .argument("[id]", "only what is below this session", idOrEnd)
+    .argument("[id]", "only this session and everything below it", idOrEnd)
     .description("show the tree, live until Ctrl-C")
-    .option("--once", "print it once")
+    .option("--once", "print the tree once")
     .action(
       bind((invocation, [named]: [string | undefined], options: TreeOptions) =>
         look(invocation, (client) => tree(client, invocation, named, options)),
@@ -67,15 +67,15 @@ export function addLookCommands(program: Command, bind: Bind): void {
   program
     .command("events")
     .argument("<id>", "the session", idOrEnd)
-    .description("print what happened in a session, one event per line")
+    .description("print the events of a session, one per line")
     .option("--after <n>", "only events above this number", count, 0)
     .option("-f, --follow", "stay until the run has ended; its outcome is the exit code")
     .action(bind(events));
   program
     .command("tail")
     .argument("<id>", "the session", idOrEnd)
-    .description("print what a session said last; -f comes back to a run")
-    .option("-n, --lines <n>", "this many events", count, 20)
+    .description("print the last output of a session; -f follows its run")
+    .option("-n, --lines <n>", "the number of events", count, 20)
     .option("--after <n>", "all events above this number", count)
     .option("-f, --follow", "stay until the run has ended; its outcome is the exit code")
     .action(bind(tail));
@@ -85,7 +85,7 @@ export function addLookCommands(program: Command, bind: Bind): void {
     .action(bind((invocation) => withCore(invocation, (client) => agents(client, invocation))));
 }
 
-/** Where no core has ever run there are no sessions, and none is started to say so. */
+/** If no core has ever run in the state folder, there are no sessions, and none is started. */
 async function look(
   invocation: Invocation,
   use: (client: Client) => Promise<number>,
@@ -163,7 +163,7 @@ async function events(
         write(event);
       }),
     ).then((ended) => (isTerminal(ended) ? exitCodeOfStatus(ended.status) : exitCodes.failed));
-    return await untilInterrupted(work, () => output.note("It goes on."));
+    return await untilInterrupted(work, () => output.note("The run continues."));
   });
 }
 

@@ -1,4 +1,4 @@
-/** Arguments of the command line, read at the edge: what is wrong with one is said in its terms. */
+/** Parsers of arguments; each error message shows the form that is expected. */
 import { InvalidArgumentError } from "commander";
 import { sessionStatuses, type SessionStatus } from "../../protocol/session.ts";
 import { parseDuration, parseSize } from "../client/values.ts";
@@ -12,7 +12,7 @@ export function duration(text: string): number {
   return ms;
 }
 
-/** Milliseconds; 0 asks for an answer at once. */
+/** Milliseconds; 0 means not to wait. */
 export function waitingTime(text: string): number {
   return text.trim() === "0" || parseDuration(text) === 0 ? 0 : duration(text);
 }
@@ -25,13 +25,12 @@ export function size(text: string): number {
 }
 
 export function count(text: string): number {
-  if (!/^\d+$/.test(text))
-    throw new InvalidArgumentError("It has to be a whole number, 0 or more.");
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Give a whole number, 0 or more.");
   return Number(text);
 }
 
 export function wholeNumber(text: string): number {
-  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("It has to be a whole number.");
+  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("Give a whole number.");
   return Number(text);
 }
 
@@ -43,7 +42,7 @@ export function money(text: string): number {
   return amount;
 }
 
-/** States, with commas or given several times. */
+/** States, separated by commas; the option may be repeated. */
 export function statuses(text: string, before: readonly SessionStatus[] = []): SessionStatus[] {
   const named = text.split(",").map((part) => part.trim());
   const found = named.flatMap((name) => sessionStatuses.filter((status) => status === name));
@@ -55,7 +54,7 @@ export function statuses(text: string, before: readonly SessionStatus[] = []): S
 
 const wholeOrEnd = /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f-]{4,35})$/;
 
-/** A session's id, or at least the last four characters of it. Which session it is, is found out later. */
+/** A session's id, or at least its last four characters; `resolveIds` finds the session later. */
 export function idOrEnd(text: string): string {
   const id = text.toLowerCase();
   if (wholeOrEnd.test(id)) return id;

@@ -1,6 +1,6 @@
 /**
- * What a command writes: lines for people, or with `--json` one JSON value per line and nothing
- * else. Errors are JSON on stdout too, so that a script reads one stream.
+ * The output of a command: lines for people, or with `--json` one JSON value per line and nothing
+ * else. With `--json`, errors go to stdout too, so that a script reads one stream.
  */
 import { styleText } from "node:util";
 import { exitCodes, type CommandFailure } from "../client/failures.ts";
@@ -18,24 +18,24 @@ export interface Screen extends NodeJS.WritableStream {
 export interface Output {
   readonly json: boolean;
   readonly stdout: Screen;
-  /** Stdout is a terminal where lines can be drawn anew, for a person. */
+  /** Stdout is a terminal on which lines can be drawn again in place. */
   readonly canDraw: boolean;
   readonly paint: Paint;
-  /** Aborted when the reader of stdout has gone away, as `head` does. */
+  /** Aborted when the reader of stdout has closed it, as `head` does. */
   readonly closed: AbortSignal;
   /** Text on stdout as it is, for people. */
   text(text: string): void;
   /** A line on stdout for people. */
   line(text: string): void;
-  /** Text on stderr as it is: what an agent says beside its result. */
+  /** Text on stderr as it is: an agent's output that is not part of its result. */
   aside(text: string): void;
-  /** A line on stderr that is not the answer: what happens, what to do next. */
+  /** A line on stderr about what happens or what to do next; not part of the result. */
   note(text: string): void;
   /** A value on stdout for scripts. */
   value(value: unknown): void;
   /** The error that ends the command. */
   failure(failure: CommandFailure): void;
-  /** Lets go of the streams. */
+  /** Removes the listeners from the streams. */
   release(): void;
 }
 
@@ -79,19 +79,19 @@ export function openOutput({ stdout, stderr, environment, json }: OutputOptions)
   };
 }
 
-/** Colours where the stream is a terminal that wants them (NO_COLOR, FORCE_COLOR, TERM). */
+/** Colours, if the stream is a terminal that wants them (NO_COLOR, FORCE_COLOR, TERM). */
 export function painter(stream: Screen): Paint {
   return (style, text) => styleText(style, text, { stream });
 }
 
-/** Columns that a line may have; Infinity where stdout is no terminal. */
+/** The columns that a line may have; Infinity if stdout is no terminal. */
 export function widthOf({ stdout }: Output): number {
   return stdout.isTTY === true ? (stdout.columns ?? 80) : Infinity;
 }
 
 /**
- * Awaits `work`, or leaves it where it is at the first Ctrl-C: `detach` then says how to come back.
- * The exit code is the work's, or 130.
+ * Awaits `work` until the first Ctrl-C; then calls `detach` and no longer waits. The exit code is
+ * that of the work, or 130 after Ctrl-C.
  */
 export async function untilInterrupted(work: Promise<number>, detach: () => void): Promise<number> {
   const ended = new AbortController();
@@ -102,12 +102,12 @@ export async function untilInterrupted(work: Promise<number>, detach: () => void
     return exitCodes.detached;
   } finally {
     ended.abort();
-    // What was left behind fails when its connection is closed, and nobody waits for it any more.
+    // After Ctrl-C the work fails when its connection is closed, and nobody awaits it any more.
     work.catch(() => {});
   }
 }
 
-/** Resolves at the first Ctrl-C, or when nobody waits for one any more. */
+/** Resolves at the first Ctrl-C, or when `stop` is aborted. */
 async function interrupt(stop: AbortSignal): Promise<"interrupted"> {
   return await new Promise((resolve) => {
     const settle = () => {

@@ -1,4 +1,4 @@
-/** `rm`: says what it ends and removes, and asks; where nobody can answer, only with `--yes`. */
+/** `rm`: shows what it would cancel and remove, and asks; without a terminal it needs `--yes`. */
 import { createInterface } from "node:readline/promises";
 import { isTerminal, type Session } from "../../protocol/session.ts";
 import type { Client } from "../client/coreClient.ts";
@@ -15,7 +15,9 @@ export async function remove(
   const { output, terminal } = invocation;
   const canAsk = terminal.stdin.isTTY === true && output.stdout.isTTY === true && !output.json;
   if (options.yes !== true && !canAsk) {
-    throw usageFailure("nobody can be asked whether to remove them; give -y where that is meant");
+    throw usageFailure(
+      "`rm` asks before it removes sessions, and nobody can answer here; give -y to remove them",
+    );
   }
   return await withCore(invocation, async (client) => {
     const ids = await resolveIds(client, named);
@@ -33,28 +35,28 @@ export async function remove(
   });
 }
 
-/** Says what would go, and asks. */
+/** Shows what would be removed, and asks. */
 async function agreed(
   client: Client,
   { output, terminal }: Invocation,
   ids: readonly string[],
 ): Promise<boolean> {
-  const doomed = new Map<string, Session>();
+  const affected = new Map<string, Session>();
   for (const sessionId of ids) {
     const { session } = await client.call("session/get", { sessionId });
     const tree = [session];
     for await (const below of listSessions(client, { rootId: session.rootId })) tree.push(below);
-    for (const below of subtreeOf(tree, session.id)) doomed.set(below.id, below);
+    for (const below of subtreeOf(tree, session.id)) affected.set(below.id, below);
   }
-  const live = [...doomed.values()].filter(
+  const live = [...affected.values()].filter(
     (session) => session.kind === "child" && !isTerminal(session),
   );
   for (const id of ids) {
-    const session = doomed.get(id);
+    const session = affected.get(id);
     if (session) output.note(`removes ${nameOf(session)}`);
   }
   output.note(
-    `${doomed.size} with everything below; ${live.length} of them have not ended and are ended by it`,
+    `sessions in all: ${affected.size}; not ended, and therefore cancelled: ${live.length}`,
   );
   const question = createInterface({ input: terminal.stdin, output: output.stdout });
   try {

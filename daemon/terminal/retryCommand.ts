@@ -1,4 +1,4 @@
-/** `retry`: another run of a session, whatever has become of the last one. */
+/** `retry`: runs a session again, whatever the outcome of its last run. */
 import type { Session } from "../../protocol/session.ts";
 import type { Client } from "../client/coreClient.ts";
 import { exitCodes } from "../client/failures.ts";
@@ -27,17 +27,17 @@ export async function retry(
 }
 
 /**
- * Queues another run. A session that has completed, or had nothing to do, has read all that it was
- * told, and its run would be skipped: there the last message is sent again.
+ * Queues another run. A session that is completed or skipped has no unread message, so its run would
+ * be skipped: its last message is sent again.
  */
 async function runAgain(client: Client, session: Session): Promise<void> {
   const { id: sessionId, status, messageCount } = session;
   if (status === "completed" || status === "skipped") {
     const cursor = String(Math.max(0, messageCount - 20));
     const { messages } = await client.call("session/messages", { sessionId, cursor });
-    const told = messages.findLast(({ role }) => role === "user");
-    if (told !== undefined) {
-      await client.call("session/send", { sessionId, text: told.text });
+    const last = messages.findLast(({ role }) => role === "user");
+    if (last !== undefined) {
+      await client.call("session/send", { sessionId, text: last.text });
       return;
     }
   }

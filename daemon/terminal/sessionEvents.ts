@@ -24,11 +24,11 @@ export async function readEvents(
 }
 
 /**
- * Tells every event of a session after `after`, in order and without a gap, until its run has
- * ended, or has failed and needs a message (its agent escalates); resolves with the session then.
+ * Calls `onEvent` for every event of a session after `after`, in order and without a gap, until its
+ * run has ended, or has failed and needs a message (escalation). Resolves with the session then.
  *
- * What is told live only says that there is something to read: the events are always read from the
- * store, so that a burst, a gap and a fresh start are one and the same case.
+ * A notification only shows that there is something to read. The events themselves are always read
+ * from the store, so that a burst, a gap and a start in the middle are one case.
  */
 export async function followSession(
   client: Client,
@@ -37,38 +37,38 @@ export async function followSession(
   onEvent: (event: StoredEvent) => void,
 ): Promise<Session> {
   let seq = after;
-  let told = after;
+  let announced = after;
   let reading = Promise.resolve();
   const read = () => {
     reading = reading.then(async () => {
-      if (told > seq) seq = await readEvents(client, sessionId, seq, onEvent);
+      if (announced > seq) seq = await readEvents(client, sessionId, seq, onEvent);
     });
-    // A failure is met by whoever waits for the end, below.
+    // A failed read is thrown by `await reading` below.
     reading.catch(() => {});
   };
   const off = [
     client.on("subAgent/event", (event) => {
       if (event.childSessionId !== sessionId) return;
-      told = Math.max(told, event.seq);
+      announced = Math.max(announced, event.seq);
       read();
     }),
     client.on("subAgent/gap", (gap) => {
       if (gap.sessionId !== sessionId) return;
-      told = Math.max(told, gap.to);
+      announced = Math.max(announced, gap.to);
       read();
     }),
   ];
   try {
     const { lastSeq } = await client.call("session/subscribe", { sessionId, after });
-    told = Math.max(told, lastSeq);
+    announced = Math.max(announced, lastSeq);
     read();
     for (;;) {
       const how = await waitForEnd(client, sessionId);
       const { session } = await client.call("session/get", { sessionId });
-      told = Math.max(told, session.lastSeq);
+      announced = Math.max(announced, session.lastSeq);
       read();
       await reading;
-      // A message that came in meanwhile may have started the next run.
+      // A message that arrived meanwhile may have started the next run.
       if (isTerminal(session) || how === "escalated") return session;
     }
   } finally {
@@ -77,7 +77,7 @@ export async function followSession(
   }
 }
 
-/** Waits however long it takes: the core's own bound on one wait is six hours. */
+/** Waits without a bound; the core's own bound on one wait is six hours. */
 async function waitForEnd(client: Client, sessionId: string): Promise<"ended" | "escalated"> {
   for (;;) {
     const answer = await client.call("session/wait", { sessionIds: [sessionId] });

@@ -1,4 +1,4 @@
-/** The words for one session: its state, its times, what it used and what is worth knowing. Pure. */
+/** The texts for one session: its state, its times, its usage and a detail. Pure. */
 import {
   isLive,
   isTerminal,
@@ -30,7 +30,7 @@ const looks: Record<SessionStatus, Look> = {
   skipped: { glyph: "–", word: "skipped", style: "dim" },
 };
 
-/** Glyph, word and colour of a state; a run without progress shows it before anything is done. */
+/** Glyph, word and colour of a state; `stalled` is shown for a run without progress. */
 export function lookOf(session: Session, facts: RunFacts | undefined): Look {
   const stalled = isLive(session) && (facts?.stalled ?? session.stalled);
   if (stalled && session.status === "running") {
@@ -39,7 +39,7 @@ export function lookOf(session: Session, facts: RunFacts | undefined): Look {
   return looks[session.status];
 }
 
-/** How long it ran, runs or waits; nothing for a session that has no run. */
+/** How long the run took, or has run or waited so far; empty for a session without a run. */
 export function elapsedOf(session: Session, now: number): string {
   if (isTerminal(session)) {
     return session.startedAt === undefined
@@ -51,7 +51,7 @@ export function elapsedOf(session: Session, now: number): string {
   return formatDuration(now - session.queuedAt);
 }
 
-/** Tokens and money, where there are any: "1.2k tokens $0.03". */
+/** Tokens and money, if any were used: "1.2k tokens $0.03". */
 export function usageOf(session: Session, facts: RunFacts | undefined): string {
   const { inputTokens, outputTokens, costUsd } = isLive(session)
     ? (facts?.usage ?? session.usage)
@@ -63,7 +63,7 @@ export function usageOf(session: Session, facts: RunFacts | undefined): string {
   ].join(" ");
 }
 
-/** What it does, waits for, or came to, on one clean line; may be empty. */
+/** What the session does or waits for, or its outcome, on one line; may be empty. */
 export function detailOf(session: Session, facts: RunFacts | undefined, now: number): string {
   switch (session.status) {
     case "created":

@@ -1,4 +1,4 @@
-/** `run` and `spawn`: hand a prompt to an agent, with or without staying to watch. */
+/** `run` and `spawn`: start a sub-agent, and follow it or not. */
 import { resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
@@ -40,7 +40,7 @@ export function addSpawnCommands(program: Command, bind: Bind): void {
   const spawnOnly = program
     .command("spawn")
     .description("start a sub-agent and print its id")
-    .option("--no-run", "store it only; `offshoot retry` or `offshoot send` starts it")
+    .option("--no-run", "only store the sub-agent; `offshoot retry` or `offshoot send` starts it")
     .action(
       bind(async (invocation, [words]: [string[]], options: SpawnOptions) =>
         withCoreForRuns(invocation, async (client) => {
@@ -56,22 +56,22 @@ export function addSpawnCommands(program: Command, bind: Bind): void {
 
 function addSpawnOptions(command: Command): void {
   command
-    .argument("<prompt...>", "what to do, its words joined by blanks; - reads it from stdin")
+    .argument("<prompt...>", "the task, its words joined by blanks; - reads it from stdin")
     .option("-a, --agent <name>", "the agent (see `offshoot agents`)")
-    .option("-t, --title <text>", "how it is shown; else the prompt's first line")
-    .option("-m, --model <name>", "the model, for an agent that can choose")
-    .option("-p, --parent <id>", "the session to hang it under; else this folder's root", idOrEnd)
-    .option("-C, --cwd <dir>", "the folder to work in; else this one")
+    .option("-t, --title <text>", "the title; default: the prompt's first line")
+    .option("-m, --model <name>", "the model, as provider/model, if the agent can choose one")
+    .option("-p, --parent <id>", "the parent session; default: this folder's root", idOrEnd)
+    .option("-C, --cwd <dir>", "the folder to work in; default: this one")
     .option("--key <text>", "the same key always gives the same session")
-    .option("--priority <n>", "higher runs first; 0", wholeNumber)
-    .option("--timeout <time>", "total time of the run", duration)
-    .option("--idle-timeout <time>", "time without any sign of life", duration)
-    .option("--max-turns <n>", "turns, with all sub-agents", count)
-    .option("--max-tokens <n>", "tokens, with all sub-agents", count)
-    .option("--max-cost <usd>", "US dollars, with all sub-agents", money)
-    .option("--max-tool-calls <n>", "tool calls, with all sub-agents", count)
-    .option("--max-children <n>", "sub-agents that it may ever have", count)
-    .option("--max-depth <n>", "how deep its tree may go; a root has 0", count);
+    .option("--priority <n>", "a higher one runs first; default: 0", wholeNumber)
+    .option("--timeout <time>", "the longest total time of the run", duration)
+    .option("--idle-timeout <time>", "the longest time without an event", duration)
+    .option("--max-turns <n>", "the most turns, with everything below", count)
+    .option("--max-tokens <n>", "the most tokens, with everything below", count)
+    .option("--max-cost <usd>", "the most US dollars, with everything below", money)
+    .option("--max-tool-calls <n>", "the most tool calls, with everything below", count)
+    .option("--max-children <n>", "the most sub-agents that it may ever have", count)
+    .option("--max-depth <n>", "the greatest depth below it; a root has depth 0", count);
 }
 
 async function spawn(
@@ -119,7 +119,7 @@ function limitsOf(options: SpawnOptions): Limits | undefined {
 
 type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
-/** Absent means unchanged on the wire, and a key that holds undefined is not absent. */
+/** On the wire an absent key means unchanged, so keys that hold undefined are removed. */
 function withoutAbsent<T extends object>(fields: T): Present<T> {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),

@@ -1,4 +1,4 @@
-/** The commands that act on sessions: `send`, `wait`, `cancel`, `pause`, `resume`, `retry`, `rm`. */
+/** The commands that act on sessions: `send`, `wait`, `rename`, `cancel`, `pause`, `resume`, `retry`, `rm`. */
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
@@ -38,16 +38,18 @@ export function addSteerCommands(program: Command, bind: Bind): void {
     .command("send")
     .argument("<id>", "the session", idOrEnd)
     .argument("<text...>", "the message, its words joined by blanks; - reads it from stdin")
-    .description("send a message; a session that has ended runs again on it")
-    .option("--interrupt", "end what it does now, then read the message")
+    .description("send a message; a session that has ended runs again with it")
+    .option("--interrupt", "interrupt the present turn, so that the message is read at once")
     .action(bind(send));
   program
     .command("wait")
     .argument("<ids...>", "the sessions", idsOrEnds)
-    .description("wait until they have ended; the first bad outcome is the exit code")
-    .option("--any", "until the first of them has ended")
-    .option("--first-error", "until one ends badly, or all have ended")
-    .option("--timeout <time>", "no longer than this", waitingTime)
+    .description(
+      "wait until sessions have ended; the first outcome that is no success is the exit code",
+    )
+    .option("--any", "only until the first of them has ended")
+    .option("--first-error", "only until one has ended without success, or all have ended")
+    .option("--timeout <time>", "the longest time to wait", waitingTime)
     .action(bind(wait));
   program
     .command("rename")
@@ -58,8 +60,8 @@ export function addSteerCommands(program: Command, bind: Bind): void {
   program
     .command("cancel")
     .argument("<ids...>", "the sessions", idsOrEnds)
-    .description("end sessions and everything below them")
-    .option("--reason <text>", "why; it is shown with the outcome")
+    .description("cancel sessions and everything below them")
+    .option("--reason <text>", "the reason, which is shown with the outcome")
     .action(
       bind(
         async (invocation, [named]: [string[]], { reason }: CommonOptions & { reason?: string }) =>
@@ -74,7 +76,7 @@ export function addSteerCommands(program: Command, bind: Bind): void {
   program
     .command("pause")
     .argument("<ids...>", "the sessions", idsOrEnds)
-    .description("hold sessions: a queued one now, a live one at its next turn")
+    .description("pause sessions: a queued one now, a live one at its next turn")
     .option("--tree", "with everything below")
     .action(
       bind(async (invocation, [named]: [string[]], { tree }: TreeOptions) =>
@@ -98,13 +100,13 @@ export function addSteerCommands(program: Command, bind: Bind): void {
   program
     .command("retry")
     .argument("<id>", "the session", idOrEnd)
-    .description("run a session again; one that has answered, on its last message")
+    .description("run a session again; a completed one gets its last message again")
     .option("-f, --follow", "follow the new run; its outcome is the exit code")
     .action(bind(retry));
   program
     .command("rm")
     .argument("<ids...>", "the sessions", idsOrEnds)
-    .description("end and remove sessions with everything below them")
+    .description("cancel and remove sessions with everything below them")
     .option("-y, --yes", "do not ask")
     .action(bind(remove));
 }
@@ -142,9 +144,9 @@ async function rename(invocation: Invocation, [named, words]: [string, string[]]
 }
 
 const deliveries: Record<ResultOf<"session/send">["delivery"], string> = {
-  injected: "handed to the live run",
+  injected: "delivered to the live run",
   queued: "kept for the next run, which follows this one",
-  run: "a new run on it is queued",
+  run: "queued a new run with the message",
 };
 
 async function wait(
@@ -162,13 +164,13 @@ async function wait(
     const deadline = options.timeout === undefined ? undefined : terminal.now() + options.timeout;
     const work = waitFor(client, { sessionIds, until }, deadline, terminal.now);
     return await untilInterrupted(
-      work.then((answer) => tellOutcomes(client, output, answer)),
-      () => output.note("They go on."),
+      work.then((answer) => printOutcomes(client, output, answer)),
+      () => output.note("The runs continue."),
     );
   });
 }
 
-/** The core bounds one wait at six hours; this one goes on until the deadline, if there is one. */
+/** Waits until the deadline, if there is one; the core's own bound on one wait is six hours. */
 async function waitFor(
   client: Client,
   params: ParamsOf<"session/wait">,
@@ -185,7 +187,7 @@ async function waitFor(
   }
 }
 
-async function tellOutcomes(
+async function printOutcomes(
   client: Client,
   output: Output,
   answer: ResultOf<"session/wait">,
@@ -209,7 +211,7 @@ async function tellOutcomes(
   return bad ?? ((answer.escalated?.length ?? 0) > 0 ? exitCodes.failed : exitCodes.ok);
 }
 
-/** Does one thing to each of several sessions; what fails does not keep the others from it. */
+/** Does the same to each of several sessions; a failure does not stop the others. */
 async function onEach(
   invocation: Invocation,
   named: readonly string[],

@@ -1,12 +1,12 @@
-/** Tables for people: columns as wide as what stands in them, the last one cut at the edge. Pure. */
+/** Tables for people: columns as wide as their cells, the last one cut at the edge. Pure. */
 import stringWidth from "string-width";
 import { cutTo } from "../client/values.ts";
 
 const gap = "  ";
 
 /**
- * Lines of a table. Cells are clean text; `paintCell` may colour one after it was cut and padded.
- * `width` is Infinity where nothing has to be cut.
+ * The lines of a table. Cells are safe text; `paintCell` may colour a cell after it was cut. With a
+ * `width` of Infinity nothing is cut.
  */
 export function tableLines(
   rows: readonly (readonly string[])[],

@@ -13,17 +13,17 @@ export interface TreeOptions extends CommonOptions {
   readonly once?: boolean;
 }
 
-/** With more sessions than this in the store, `tree` shows the trees that matter now. */
+/** If the store has more sessions than this, `tree` shows only new and unfinished trees. */
 const manySessions = 5_000;
 const newestShown = 500;
 
-/** What of all trees is shown. */
+/** The trees, and the part of a tree, that are shown. */
 interface Part {
   readonly rootIds?: string[];
   readonly topId?: string;
 }
 
-/** Shows the tree of everything, or what is below one session. */
+/** Shows all trees, or one session with everything below it. */
 export async function tree(
   client: Client,
   { output, terminal }: Invocation,
@@ -33,7 +33,7 @@ export async function tree(
   const part =
     named === undefined ? await partOfAll(client, output) : await partBelow(client, named);
   if (once === true) return await printOnce(client, output, part, terminal.now());
-  const footer = () => [output.paint("dim", "Ctrl-C ends this view; what runs goes on.")];
+  const footer = () => [output.paint("dim", "Ctrl-C ends this view; the runs continue.")];
   const live = await liveTree({ client, output, ...part, now: terminal.now, footer });
   const lost = client.ended.then(() => {
     throw unreachableFailure("the core has stopped");
@@ -66,7 +66,7 @@ async function partBelow(client: Client, named: string): Promise<Part> {
   return { rootIds: [top.rootId], ...(top.kind === "child" && { topId: top.id }) };
 }
 
-/** Everything; but of a large store only the trees with new or unfinished sessions. */
+/** All trees; of a large store only those with new or unfinished sessions. */
 async function partOfAll(client: Client, output: Output): Promise<Part> {
   const { sessions: inAll } = await client.call("daemon/status", {});
   if (inAll <= manySessions) return {};
@@ -79,6 +79,6 @@ async function partOfAll(client: Client, output: Output): Promise<Part> {
   ]);
   const newest: Session[] = pages.flatMap((page) => page.sessions);
   const rootIds = [...new Set(newest.map((session) => session.rootId))];
-  output.note(`${inAll} sessions in all: these are the trees with the newest and the unfinished.`);
+  output.note(`${inAll} sessions in all; shown are the trees with new or unfinished ones.`);
   return { rootIds };
 }

@@ -1,7 +1,7 @@
-/** Which sessions get a row, in what order and under which branch. Pure. */
+/** Decides which sessions get a row, in which order and under which branch. Pure. */
 import { isTerminal, type Session } from "../../protocol/session.ts";
 
-/** A session, or the number of sessions that have no room. */
+/** A session, or the number of sessions that have no row of their own. */
 export type TreeRow =
   | { readonly kind: "session"; readonly session: Session; readonly branch: string }
   | { readonly kind: "folded"; readonly text: string; readonly branch: string };
@@ -13,16 +13,16 @@ interface Node {
   readonly finished: boolean;
 }
 
-/** What is folded into a count: finished subtrees from a depth on, then also what has not begun. */
+/** The depths from which finished subtrees, and sessions that have not begun, become a count. */
 interface Folding {
   readonly finishedFrom: number;
   readonly waitingFrom: number;
 }
 
 /**
- * The rows of these sessions in tree order, oldest first, at most `height` of them: finished
- * subtrees are folded into a count, the deepest first; then those that have not begun; at last the
- * end is cut off. A single root without a sibling has no row of its own.
+ * The rows of these sessions in tree order, oldest first, at most `height` of them. If there are
+ * more, finished subtrees are folded into a count, the deepest first, then sessions that have not
+ * begun, and then the last rows are cut off. A root without a sibling has no row.
  */
 export function layOut(sessions: readonly Session[], height: number): TreeRow[] {
   const forest = nodesOf(sessions);
@@ -60,7 +60,7 @@ function nodesOf(sessions: readonly Session[]): Node[] {
   const known = new Set(sessions.map((session) => session.id));
   const childrenOf = new Map<string | null, Session[]>();
   for (const session of sessions) {
-    // A session whose parent is not among these stands at the top.
+    // A session whose parent is not among these is at the top.
     const parentId = known.has(session.parentId ?? "") ? session.parentId : null;
     const siblings = childrenOf.get(parentId);
     if (siblings === undefined) childrenOf.set(parentId, [session]);
@@ -81,7 +81,7 @@ function deepest(nodes: readonly Node[]): number {
   return nodes.reduce((most, node) => Math.max(most, 1 + deepest(node.children)), -1);
 }
 
-/** `indent` is what stands before the branch of these nodes; undefined at the top of a forest. */
+/** `indent` is the text before the branch of these nodes; undefined at the top of a forest. */
 function rowsOf(
   nodes: readonly Node[],
   depth: number,

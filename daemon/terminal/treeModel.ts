@@ -1,6 +1,6 @@
 /**
- * What a client knows of the trees that it watches: the sessions, and the facts that are told
- * between their changes. Upserts go by version, so that the order of arrival does not matter.
+ * What a client knows of the trees that it watches: the sessions, and newer facts about live runs.
+ * A session replaces only one of a lower version, so that the order of arrival does not matter.
  */
 import type { AgentEvent } from "../../protocol/events.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
@@ -15,7 +15,7 @@ export interface RunFacts {
   readonly stalled?: boolean;
   readonly lastProgressAt?: number;
   readonly usage?: Usage;
-  /** The last thing that the agent said or did. */
+  /** The last text or action of the agent. */
   readonly lastText?: string;
   /** Place in the queue of its root; 1 is next. */
   readonly position?: number;
@@ -25,23 +25,23 @@ export interface TreeModel {
   readonly sessions: ReadonlyMap<string, Session>;
   readonly facts: ReadonlyMap<string, RunFacts>;
   /**
-   * Asks for the places in the queue, which move without a change of the sessions. Does nothing
-   * when nothing is queued, or when the last question is not answered yet.
+   * Requests the places in the queue, which change without a change of the sessions. Does nothing
+   * if nothing is queued, or if the last request has no answer yet.
    */
   refreshPositions(): void;
-  /** Lets go of the client's notifications. */
+  /** Removes the handlers from the client. */
   stop(): void;
 }
 
-/** What happened to the tree: a session is new or changed, or something else can be drawn anew. */
+/** Notified of changes of the tree. */
 export interface TreeListener {
   changed?(session: Session, before: Session | undefined): void;
   removed?(sessionIds: readonly string[]): void;
-  /** After every notification that can change the picture. */
+  /** Called after every notification that can change the picture. */
   stirred?(): void;
 }
 
-/** Subscribes the client to trees and keeps a model of them; resolves with the snapshot in it. */
+/** Subscribes the client to trees and keeps a model of them, which begins with the snapshot. */
 export async function watchTrees(
   client: Client,
   subscription: ParamsOf<"tree/subscribe">,
@@ -72,16 +72,16 @@ export async function watchTrees(
       listener.removed?.(sessionIds);
       listener.stirred?.();
     }),
-    client.on("subAgent/heartbeat", ({ childSessionId, runId, timestamp: _at, ...beat }) =>
+    client.on("subAgent/heartbeat", ({ childSessionId, runId, timestamp: _at, ...heartbeat }) =>
       learn(childSessionId, runId, {
-        stalled: beat.stalled,
-        lastProgressAt: beat.lastProgressAt,
-        usage: beat.usage,
-        ...(beat.activity && { activity: beat.activity }),
+        stalled: heartbeat.stalled,
+        lastProgressAt: heartbeat.lastProgressAt,
+        usage: heartbeat.usage,
+        ...(heartbeat.activity && { activity: heartbeat.activity }),
       }),
     ),
     client.on("subAgent/event", ({ childSessionId, runId, event }) => {
-      const said = lastWords(event);
+      const said = lastLineOf(event);
       if (said !== undefined) learn(childSessionId, runId, { lastText: said });
     }),
   ];
@@ -105,7 +105,7 @@ export async function watchTrees(
             learn(session.id, session.runId, { position: session.position });
           }
         })
-        // It fails when the connection has ended, which its owner learns by itself.
+        // The request fails when the connection has ended, which the client's owner notices itself.
         .catch(() => {})
         .finally(() => (asking = false));
     },
@@ -113,8 +113,8 @@ export async function watchTrees(
   };
 }
 
-/** The last line with something in it of what an event says; undefined for an event that is none. */
-function lastWords(event: AgentEvent): string | undefined {
+/** The last line with text of an event; undefined for an event that says nothing to people. */
+function lastLineOf(event: AgentEvent): string | undefined {
   if (event.type === "usage" || event.type === "status" || event.type === "child") return undefined;
   const lines = eventText(event).split(/[\r\n]+/);
   return lines.findLast((line) => line.trim() !== "");

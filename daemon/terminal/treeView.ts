@@ -1,6 +1,6 @@
 /**
- * A picture of session trees as lines of text. Pure: the same sessions, facts, size and time give
- * the same lines, none of them wider than the terminal, whatever the titles hold.
+ * Session trees as lines of text, none wider than the terminal, whatever the titles hold. Pure: the
+ * same sessions, facts, size and time give the same lines.
  */
 import stringWidth from "string-width";
 import { isTerminal, type Session } from "../../protocol/session.ts";
@@ -11,7 +11,7 @@ import { detailOf, elapsedOf, lookOf, usageOf } from "./sessionText.ts";
 import { cleanLine, cutTo } from "../client/values.ts";
 
 export interface TreeViewOptions {
-  /** Columns and rows of the terminal; without `height` the tree is as long as it is. */
+  /** Columns and rows of the terminal; without `height` every session has a row. */
   readonly width: number;
   readonly height?: number;
   readonly now: number;
@@ -30,7 +30,7 @@ export function treeLines(
   return cells.map((row) => lineOf(row, widths, options));
 }
 
-/** What stands in the columns of a row, as clean text. */
+/** The texts in the columns of a row, safe for a terminal. */
 interface Cells {
   readonly row: TreeRow;
   readonly branch: string;
@@ -77,8 +77,8 @@ const gap = 2;
 const leastDetail = 12;
 
 /**
- * The widths that fit. When it gets narrow the detail goes first, then the agent, the elapsed time
- * and at last the word: what is left of a row is its glyph and its title.
+ * The widths that fit. In a narrow terminal the detail is left out first, then the agent, the
+ * elapsed time and the word. Glyph and title are always shown.
  */
 function columnWidths(cells: readonly Cells[], width: number): Widths {
   const inColumns = cells.filter((cell) => cell.word !== "");
@@ -99,7 +99,7 @@ function columnWidths(cells: readonly Cells[], width: number): Widths {
   ];
   for (const choice of choices) {
     const taken = Object.values(choice).reduce((sum, w) => sum + (w === 0 ? 0 : gap + w), 0);
-    // A title may have what the details do not need, and a good share of the rest anyway.
+    // A title gets the columns that the details do not need, and at least 42 % of the width.
     const share = Math.max(28, Math.floor(width * 0.42), width - taken - gap - detail);
     const left = Math.min(title, share, width - taken);
     const room = width - taken - left - gap;

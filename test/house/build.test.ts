@@ -128,7 +128,7 @@ describe("the packaged form", () => {
     assert.equal(exitCode, 1);
     assert.match(
       output,
-      /offshoot lacks a part of itself: run "npm ci" in its folder, or install it again\.\n$/,
+      /A part of offshoot is missing: run "npm ci" in its folder, or install it again\.\n$/,
     );
   });
 });

@@ -81,7 +81,7 @@ describe("offshoot approvals", () => {
   it("rules lists the answers for always, and forget removes one", async () => {
     talkingAgent();
     assert.deepEqual(await json("approvals", "rules"), { rules: [] });
-    assert.match((await call("approvals", "rules")).stderr, /No answer was given for always/);
+    assert.match((await call("approvals", "rules")).stderr, /There are no stored answers/);
     const id = await spawn("--agent", "talk", "ask");
     const approval = await approvalOf(id);
     assert.equal((await call("approvals", "allow", approval.id, "--tree")).code, 2);

@@ -187,7 +187,7 @@ describe("the commands of the terminal", () => {
     for (const args of [[], ["--json"]]) {
       const { code, stdout, stderr } = await call("rm", ...args, id);
       assert.equal(code, 2);
-      assert.match(stdout + stderr, /nobody can be asked .*; give -y/);
+      assert.match(stdout + stderr, /nobody can answer here; give -y/);
     }
     assert.equal((await call("tail", id)).code, 0);
     assert.equal((await call("rm", "-y", id.slice(-8))).stdout, "removed 1 session\n");
@@ -328,7 +328,7 @@ describe("the commands of the terminal", () => {
   it("explains itself", async () => {
     const { code, stdout, stderr } = await call("--help");
     assert.deepEqual([code, stderr], [0, ""]);
-    for (const part of ["Hand out work:", "Look:", "Steer:", "Examples:", "Exit codes:"]) {
+    for (const part of ["Start work:", "Inspect:", "Control:", "Examples:", "Exit codes:"]) {
       assert.ok(stdout.includes(part), part);
     }
     // One line each: what stands in the first column of the commands starts a new one.

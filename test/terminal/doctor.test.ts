@@ -136,7 +136,7 @@ describe("offshoot doctor", () => {
     const found = await doctor();
     await lock.release();
     assert.equal(found.code, 1);
-    assert.match(found.of.get("lock")?.text ?? "", /held by a core that lets nobody in/);
+    assert.match(found.of.get("lock")?.text ?? "", /held by a core that does not answer/);
   });
 });
 

@@ -52,7 +52,7 @@ describe("the commands with thousands of sessions", () => {
   it("draws the trees of the newest", async () => {
     const { code, stdout, stderr } = await call("tree", "--once");
     assert.equal(code, 0);
-    assert.match(stderr, new RegExp(`^${count + 1} sessions in all: these are the trees`));
+    assert.match(stderr, new RegExp(`^${count + 1} sessions in all; shown are the trees`));
     assert.equal(stdout.trim().split("\n").length, count);
   });
 });

@@ -20,7 +20,8 @@ describe("a command that stays", () => {
     await waitFor(() => run.stdout() === "started\n", "the first line", { describe: run.stderr });
     run.child.kill("SIGINT");
     assert.equal(await run.code, 130);
-    const [, id = ""] = /It goes on.*offshoot tail -f ([0-9a-f]{8})/.exec(run.stderr()) ?? [];
+    const [, id = ""] =
+      /The run continues.*offshoot tail -f ([0-9a-f]{8})/.exec(run.stderr()) ?? [];
     assert.match(run.stderr(), new RegExp(`offshoot cancel ${id}`));
     assert.ok((await sessions()).some(({ status }) => status === "running"));
 
@@ -44,7 +45,7 @@ describe("a command that stays", () => {
     await waitFor(async () => (await clients()) === 2, "the wait to be there");
     wait.child.kill("SIGINT");
     assert.equal(await wait.code, 130);
-    assert.match(wait.stderr(), /They go on\.\n$/);
+    assert.match(wait.stderr(), /The runs continue\.\n$/);
   });
 
   it("ends quietly when nobody reads any more", async () => {
@@ -63,7 +64,10 @@ describe("a command that stays", () => {
     await suite.daemon.killCore();
     assert.equal(await run.code, 5);
     assert.equal(run.stdout(), "started\n");
-    assert.match(run.stderr(), /^The core has died; going on with another one\.\n.*interrupted/s);
+    assert.match(
+      run.stderr(),
+      /^The core has died; this command continues with another one\.\n.*interrupted/s,
+    );
   });
 
   it("wait says so when the core is lost", async () => {
@@ -128,7 +132,7 @@ describe("a command that stays", () => {
       await waitFor(() => rm.stdout().includes("Remove them? [y/N]"), "the question");
       rm.child.stdin?.write(`${typed}\n`);
       assert.equal(await rm.code, 0);
-      assert.match(rm.stdout(), /removes [0-9a-f]{8} "the sleeper".*1 of them have not ended/s);
+      assert.match(rm.stdout(), /removes [0-9a-f]{8} "the sleeper".*not ended, and therefore cancelled: 1/s);
       assert.match(rm.stdout(), said);
     }
     assert.equal((await call("tail", id)).code, 2);
