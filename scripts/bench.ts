@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: how fast Offshoot is, each figure beside its floor, which is measured in the same
- * run. It builds the bundle first and measures that, because that is what ships. With `--json` it
- * prints JSON lines; `--only WORD` runs the groups whose name has that word.
+ * `npm run bench`: measures the speed of the bundle, which is built first, and prints each figure
+ * beside a floor that is measured in the same run. `--json` prints JSON lines; `--only WORD` runs
+ * only the groups with that word in their names.
  */
 import { parseArgs } from "node:util";
 import { heading, jsonLine, machine, tableLine, type Figure } from "./bench/figures.ts";

@@ -1,6 +1,6 @@
 /**
- * How fast the store is, beside the raw SQLite driver doing the same in the same run: durable
- * appends, whole lives of spawned sessions, replay. `node scripts/benchStore.ts` prints JSON lines.
+ * Measures the store and, in the same run, the raw SQLite driver doing the same: durable appends,
+ * whole lives of spawned sessions, replay. `node scripts/benchStore.ts` prints JSON lines.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -60,7 +60,7 @@ export async function benchStore(): Promise<StoreFigure[]> {
   return figures;
 }
 
-/** Every session writes as fast as it is answered; counts what was answered. */
+/** Every session writes again as soon as its last write is done; counts the writes. */
 async function inParallel(sessions: number, step: (session: number) => Promise<unknown>) {
   const begin = performance.now();
   let steps = 0;
@@ -84,7 +84,7 @@ async function storeAppends(store: Store, sessions: number): Promise<number> {
   });
 }
 
-/** What no store can beat with this driver: all sessions of a round in one transaction. */
+/** The upper bound with this driver: all sessions of a round in one transaction. */
 async function rawAppends(raw: RawDriver, sessions: number): Promise<number> {
   let seq = 0;
   const rounds = await inParallel(1, async () => {

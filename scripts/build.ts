@@ -1,5 +1,5 @@
 /**
- * `npm run build`: makes the bundles that are shipped. A source checkout never runs them.
+ * `npm run build`: makes the bundles of a package. A source checkout never runs them.
  * `node scripts/build.ts FOLDER` writes them to another folder than dist/.
  */
 import { readFile } from "node:fs/promises";
@@ -10,8 +10,8 @@ const root = join(import.meta.dirname, "..");
 const outdir = resolve(process.argv[2] ?? join(root, "dist"));
 
 /**
- * What main.ts loads only when it is wanted is a file of its own: V8 keeps the text of a whole file
- * in memory, and the built-in agent's is four times that of everything else.
+ * Modules that main.ts imports only when it needs them are files of their own: V8 keeps the text of
+ * a whole file in memory, and the built-in agent has four times the text of all the rest.
  */
 const programs = new Map([
   ["./core/core.ts", "core"],
@@ -29,9 +29,8 @@ const programsApart: Plugin = {
       if (kind !== "dynamic-import" || name === undefined || !isMain) return undefined;
       return { path: `./${name}.cjs`, external: true };
     });
-    // The first comes with the first agent that speaks ACP: in one file with the core it would turn
-    // all that both use, such as zod, into modules that are initialised too late. The other one is
-    // wanted where two versions meet.
+    // Both are imported late: the first with the first ACP agent, the second when two versions
+    // meet. In one file with the core, the first would delay modules that both use, such as zod.
     const libraries = { "@agentclientprotocol/sdk": "./acp.cjs", semver: "./semver.cjs" };
     for (const [name, path] of Object.entries(libraries)) {
       bundler.onResolve({ filter: new RegExp(`^${name}$`) }, ({ kind }) =>
@@ -41,7 +40,7 @@ const programsApart: Plugin = {
   },
 };
 
-/** Of the manifest the programs want the version only, and most of it is for the editor. */
+/** The programs need only the version of the manifest; the rest is for the editor. */
 const versionOnly: Plugin = {
   name: "the version of the manifest",
   setup(bundler) {
@@ -65,14 +64,14 @@ const shared: BuildOptions = {
   supported: { "dynamic-import": false },
   // The "main" of some packages (jsonc-parser) hides its own require() calls from the bundler.
   mainFields: ["module", "main"],
-  // CommonJS has no import.meta; these have the same meaning for the bundle as for a source file.
+  // CommonJS has no import.meta; these mean the same in the bundle.
   define: {
     "import.meta.url": "importMetaUrl",
     "import.meta.dirname": "__dirname",
     "import.meta.filename": "__filename",
   },
   banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
-  // Identifiers stay, so that a stack in a log says something.
+  // Names of functions are kept, so that a stack in a log can be read.
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: "external",
@@ -91,11 +90,11 @@ await build({
     terminal: "daemon/terminal/commands.ts",
   },
   plugins: [versionOnly, programsApart],
-  // A native addon: its binary is shipped beside the bundle, in node_modules.
+  // A native addon: a package holds its binary beside the bundle, in node_modules.
   external: ["sqlite3"],
 });
 
-/** What the extension loads only when it is wanted; its activation waits for nothing of it. */
+/** Modules that the extension loads only when it needs them, so that its activation is fast. */
 const loadedLater: Plugin = {
   name: "a file for what is loaded later",
   setup(bundler) {
@@ -115,11 +114,11 @@ await build({
     subAgentTools: "extension/chatTools/subAgentTools.ts",
   },
   plugins: [versionOnly, loadedLater],
-  // The editor gives it to its extensions.
+  // The editor provides this module.
   external: ["vscode"],
 });
 
-// What runs inside the editor's web views.
+// The pages in the editor's web views.
 await build({
   ...shared,
   entryPoints: {

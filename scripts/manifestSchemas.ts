@@ -1,7 +1,7 @@
 /**
  * `node scripts/manifestSchemas.ts` writes the schemas that package.json has to repeat: those of the
  * settings and of the language model tools. Their one home is the protocol and the tools themselves;
- * a test fails while package.json says something else.
+ * a test fails while package.json has other schemas.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ export interface Manifest {
   };
 }
 
-/** The manifest with the schemas as they have to be. */
+/** The manifest with the present schemas. */
 export function withSchemas<Found extends Manifest>(manifest: Found): Found {
   const { configuration, languageModelTools } = manifest.contributes;
   const inputs = new Map(createSubAgentTools(noServices).map(({ name, input }) => [name, input]));
@@ -49,14 +49,14 @@ export function withSchemas<Found extends Manifest>(manifest: Found): Found {
   };
 }
 
-/** What stands there when a person asks the editor for an agent. */
+/** The agent that the editor inserts when a person adds one to the settings. */
 function agentSchema(): Json {
   const program = { kind: "command", command: "${2:program}", args: ["{prompt}"] };
   const body = { name: "${1:name}", runner: program };
   return { ...schemaOf(AgentProfile), defaultSnippets: [{ label: "A program as agent", body }] };
 }
 
-/** Without references, since a part of a manifest has no root of its own to refer to. */
+/** The schema without references, because a part of a manifest has no root to refer to. */
 function schemaOf(type: z.ZodType): Json {
   const { $schema: _version, $defs = {}, ...schema } = z.toJSONSchema(type, { io: "input" });
   return inlined(schema, $defs) as Json;
@@ -66,7 +66,7 @@ function inlined(value: unknown, definitions: Record<string, unknown>): unknown 
   if (Array.isArray(value)) return value.map((one) => inlined(one, definitions));
   if (typeof value !== "object" || value === null) return value;
   const { $ref, exclusiveMinimum, ...own } = value as Json;
-  // Some models know no other bound.
+  // Some models understand no bound but `minimum`.
   if (exclusiveMinimum === 0 && own["type"] === "integer") own["minimum"] = 1;
   const referred = typeof $ref === "string" ? definitions[$ref.replace("#/$defs/", "")] : {};
   const entries = Object.entries({ ...(referred as Json), ...own });

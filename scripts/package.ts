@@ -2,11 +2,10 @@
  * `npm run package`: makes `offshoot-PLATFORM-VERSION.vsix` for this platform, an extension that
  * anybody can install. `node scripts/package.ts FOLDER` writes it to another folder than the root.
  *
- * What is shipped is what `.vscodeignore` lets through, put together in a folder of its own: so
- * nothing else can slip in, and the bundles are always those of the source as it is now. In there
- * the database's packages lie below dist/, because vsce leaves a top node_modules/ alone only
- * together with all that npm has installed. The binding is why each platform has its own package;
- * docs/packaging.md has the platforms.
+ * The files that `.vscodeignore` allows are put together in a folder of their own, so that the
+ * package holds nothing else, and bundles of the present source. SQLite's packages are below dist/
+ * there, because vsce packs a node_modules/ in the root only with everything that npm installed.
+ * Each platform has a package of its own because of SQLite's binding; see docs/packaging.md.
  */
 import { execFileSync } from "node:child_process";
 import {
@@ -43,14 +42,14 @@ try {
   rmSync(staged, { recursive: true, force: true });
 }
 
-/** Answers what was made, with its sizes. */
+/** Makes the package; returns a sentence with its name and sizes. */
 async function makePackage(): Promise<string> {
   execFileSync(process.execPath, [join(root, "scripts", "build.ts"), join(staged, "dist")], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   stageFiles();
   const { version } = stageManifest();
-  // A binding that does not load here is not of this platform.
+  // A binding that does not load here is for another platform.
   createRequire(join(staged, "dist", "core.cjs"))("sqlite3");
 
   const target = platform();
@@ -80,7 +79,7 @@ async function makePackage(): Promise<string> {
 function stageFiles(): void {
   const allowed = readFileSync(join(root, ".vscodeignore"), "utf8").matchAll(/^!(.*)$/gm);
   for (const [, pattern = ""] of allowed) {
-    // The bundles were made in their place.
+    // The bundles are already in the folder.
     if (pattern.startsWith("dist/")) continue;
     const found = globSync(pattern, { cwd: root });
     if (found.length === 0) throw new Error(`.vscodeignore: there is no ${pattern}`);
@@ -92,12 +91,12 @@ function stageFiles(): void {
 
 function stagedPath(file: string): string {
   if (file.startsWith("node_modules")) return join(staged, "dist", file);
-  // The extension's own page, which the editor looks for in the root.
+  // The page of the extension, which the editor expects in the root.
   if (file === join("extension", "README.md")) return join(staged, "README.md");
   return join(staged, file);
 }
 
-/** The editor shows an extension's page with pictures from the network or in the page itself. */
+/** Pictures on an extension's page come from the network or are part of the page: they are inlined. */
 function withPictures(markdown: string): string {
   return markdown.replaceAll(/(!\[[^\]]*\])\(([^):]+\.png)\)/g, (_, alt: string, path: string) => {
     const picture = readFileSync(resolve(root, "extension", path)).toString("base64");
@@ -105,7 +104,7 @@ function withPictures(markdown: string): string {
   });
 }
 
-/** The editor reads this file at every start, so it holds only what is meant for the editor. */
+/** The editor reads the manifest at every start, so it holds only fields for the editor. */
 function stageManifest(): { version: string } {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as object;
   const shipped = Object.entries(manifest).filter(([name]) => !forDevelopersOnly.has(name));
@@ -114,7 +113,7 @@ function stageManifest(): { version: string } {
   return manifest as { version: string };
 }
 
-/** As the editor calls it: `linux-x64`, `alpine-arm64`, `darwin-arm64`, `win32-x64` … */
+/** The editor's name of this platform: `linux-x64`, `alpine-arm64`, `darwin-arm64`, `win32-x64` … */
 function platform(): string {
   const report = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
   const isMusl = process.platform === "linux" && report.header.glibcVersionRuntime === undefined;

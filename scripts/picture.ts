@@ -1,6 +1,6 @@
 /**
- * `npm run picture`: writes docs/tree.svg, the README's picture. It is what `offshoot tree` really
- * draws on a terminal while the demo runs, captured once when much is going on.
+ * `npm run picture`: writes docs/tree.svg, a picture of the README. The picture is the output of
+ * `offshoot tree` while the demo runs, captured when many sub-agents are running.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -44,14 +44,14 @@ while (demo.exitCode === null) {
   await pause(200);
 }
 await ended;
-// A look that came too late has started a core again.
+// An `offshoot tree` after the end of the demo has started a core again.
 const [made = ""] = readdirSync(scratch).filter((name) => name.startsWith("offshoot-demo-"));
 const stop = ["daemon/bin.cjs", "--state-dir", join(scratch, made, "state"), "stop"];
 await once(spawn(process.execPath, stop, { cwd: root, stdio: "ignore" }), "exit");
 writeFileSync(join(root, "docs", "tree.svg"), svg(best.trimEnd().split("\n")));
 rmSync(scratch, { recursive: true, force: true });
 
-/** The tree as a terminal shows it now, with its colours. */
+/** The present output of `offshoot tree`, with its colours. */
 async function capture(): Promise<string> {
   const folder = readdirSync(scratch).find((name) => name.startsWith("offshoot-demo-"));
   if (folder === undefined) return "";

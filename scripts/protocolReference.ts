@@ -4,7 +4,7 @@ import { protocolGuide } from "./protocolGuide.ts";
 import { definitionName, type JsonSchema, type ProtocolSchema } from "./protocolSchema.ts";
 import { fieldRows, tagOf, typeText, variantRows } from "./protocolTypes.ts";
 
-/** These have a chapter of their own, and are left out of the alphabetical rest. */
+/** Types with a chapter of their own; "Other types" leaves them out. */
 const chapters = ["AgentEvent", "Session", "Config"];
 
 export function protocolReference(schema: ProtocolSchema): string {
@@ -96,7 +96,7 @@ function errorTable(schema: ProtocolSchema): string {
   return table(["code", "`data.kind`", "when", "other fields of `data`"], [...own, ...standard]);
 }
 
-/** Named types, but not the params, results and errors that stand with their methods. */
+/** The named types, without the params, results and errors that are shown with their methods. */
 function otherTypes(schema: ProtocolSchema): string[] {
   const methods = [
     schema["x-requests"],

@@ -1,7 +1,7 @@
 /**
- * What `npm run screenshots` photographs: a small project, and sub-agents that work on it. The
- * built-in agent, its tools, the approvals and the files are real; only what its model says is
- * written down here, so that the pictures are the same every time.
+ * The scene of `npm run screenshots`: a small project, and sub-agents that work on it. The built-in
+ * agent, its tools, the approvals and the files are real. Only the texts of its model are written
+ * here, so that the pictures are the same every time.
  */
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -143,10 +143,10 @@ export const lead: Task = {
   ],
 };
 
-/** As many as the scene needs at once: what comes after them is queued. */
+/** The runs that the scene needs at once: later ones are queued. */
 const slots = 3;
 
-/** What is spawned before the lead, and is over when the pictures are taken. */
+/** Spawned before the lead; ended when the pictures are taken. */
 export const before = [
   { agent: "coder", ...upgrade },
   {
@@ -156,7 +156,7 @@ export const before = [
   },
 ];
 
-/** What is spawned below the lead when all slots are taken. */
+/** Spawned below the lead when all slots are taken. */
 export const after = { agent: "shell", title: "Update the docs", prompt: "true" };
 
 export const rows = { priorArt, bucket, wire, review, loadTest };
@@ -170,7 +170,7 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-/** Writes the project into a folder, and starts what stands in a model's place. */
+/** Writes the project into a folder, and starts the server that replaces a model. */
 export async function startScene(folder: string): Promise<Scene> {
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -202,7 +202,7 @@ export async function startScene(folder: string): Promise<Scene> {
   };
 }
 
-/** The turn that comes after those that the conversation holds. */
+/** The next turn of a conversation. */
 async function answer({ messages = [] }: RequestBody, response: ServerResponse): Promise<void> {
   const asked = messages.findLast(({ role }) => role === "user");
   const prompt = plainText(asked?.content);

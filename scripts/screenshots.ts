@@ -1,7 +1,7 @@
 /**
- * `npm run screenshots`: makes the pictures in docs/ that show the extension, and its icon. They are
- * what a real VS Code shows with the packaged extension while sub-agents work on a small project,
- * screenshotScene.ts. Linux on x64 only, as the tests of the extension are.
+ * `npm run screenshots`: makes the pictures of the extension in docs/, and its icon. The pictures
+ * show a real VS Code with the packaged extension while sub-agents work on the small project of
+ * screenshotScene.ts. Works on Linux on x64 only, as the tests of the extension do.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ import { after, before, lead, rows, startScene } from "./screenshotScene.ts";
 
 const root = join(import.meta.dirname, "..");
 
-// The window bears the folder's name.
+// The window's title has the folder's name.
 const workspace = join(testFolder, "homes", "shop-api");
 mkdirSync(workspace, { recursive: true });
 const scene = await startScene(workspace);
@@ -74,7 +74,7 @@ async function takePictures(editor: Editor): Promise<void> {
   await drawIcon(page.context());
 }
 
-/** Resolves when every part of it is in the state that the pictures show. */
+/** Resolves when every sub-agent is in the state that the pictures show. */
 async function playScene({ offshoot }: Editor, page: Page): Promise<void> {
   const spawn = ({ agent, title, prompt }: typeof after, ...args: string[]) =>
     offshoot("spawn", "--agent", agent, "--title", title, ...args, prompt);
@@ -96,14 +96,14 @@ function rowNamed(page: Page, title: string, state: string) {
 }
 
 async function takePicture(page: Page, name: string): Promise<void> {
-  // Nothing under the mouse.
+  // The mouse must not be over anything that reacts.
   await page.mouse.move(300, 600);
   await page.locator(".monaco-hover:visible").first().waitFor({ state: "hidden" });
   await page.screenshot({ path: join(root, name), animations: "disabled", caret: "hide" });
   console.log(name);
 }
 
-/** The sprout of the activity bar on a ground of its own, since a marketplace wants a PNG. */
+/** The sprout of the activity bar on a coloured ground, as PNG, which a marketplace needs. */
 async function drawIcon(context: BrowserContext): Promise<void> {
   const page = await context.newPage();
   await page.setViewportSize({ width: 256, height: 256 });

@@ -3,7 +3,6 @@ import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { errors, type ErrorKind } from "../../protocol/errors.ts";
 import { messageOf } from "../base/errors.ts";
 import { CommandFailure } from "../client/failures.ts";
-import { messageOf } from "../base/errors.ts";
 
 /** The answer of a tool: text for the model, and the same as data. */
 export function answer(

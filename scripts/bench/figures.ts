@@ -1,21 +1,21 @@
-/** What a figure is, and how figures are shown. */
+/** Figures, and how they are printed. */
 import { cpus, totalmem, type } from "node:os";
 
 export interface Figure {
-  /** The group that it belongs to, such as "start → first answer". */
+  /** The group of the figure, such as "start → first answer". */
   group: string;
   /** What exactly was measured. */
   figure: string;
   unit: "ms" | "MB" | "per second" | "count";
   offshoot: number;
-  /** The same, done by something bare in the same run; `floorIs` says by what. */
+  /** The same, measured on the bare program that `floorIs` names, in the same run. */
   floor?: number;
   floorIs?: string;
-  /** What is aimed at, in the unit of the figure or as a multiple of the floor. */
+  /** The aim, in the unit of the figure or as a multiple of the floor. */
   aim?: { atMost: number } | { atLeast: number } | { timesFloor: number };
 }
 
-/** The lower it is the better for times and sizes, the other way round for rates. */
+/** Whether lower is better, as for times and sizes; for rates higher is better. */
 export function ratioOf({ unit, offshoot, floor }: Figure): number | undefined {
   if (floor === undefined || floor === 0 || offshoot === 0) return undefined;
   return unit === "per second" ? floor / offshoot : offshoot / floor;
@@ -60,7 +60,7 @@ export function tableLine(figure: Figure): string {
 
 export const heading = columns("", "offshoot", "floor", "cost", "aim");
 
-/** The machine and the Node that the figures belong to. */
+/** The machine and the Node on which the figures were measured. */
 export function machine(): string {
   const [processor] = cpus();
   const memory = Math.round(totalmem() / 1e9);
@@ -87,7 +87,7 @@ function shown(value: number, unit: Figure["unit"]): string {
   return unit === "count" ? number : `${number} ${unit}`;
 }
 
-/** Three digits say what such a figure is worth. */
+/** Three significant digits. */
 function rounded(value: number): number {
   return Number.isInteger(value) ? value : Number(value.toPrecision(3));
 }

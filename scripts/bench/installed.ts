@@ -1,4 +1,4 @@
-/** Offshoot as it ships: the bundle, started by the same small script, with its compile cache. */
+/** Offshoot as in a package: the bundle, started by the same script, with its compile cache. */
 import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -27,11 +27,11 @@ export interface BenchDaemon {
   /** A folder to run agents in. */
   readonly work: string;
   configure(config: Config): Promise<void>;
-  /** Starts a front without a word to it. */
+  /** Starts a front and sends nothing. */
   front(): WireClient;
   /** A front that has opened the connection. */
   client(): Promise<WireClient>;
-  /** Stops the core that this client is connected to and resolves when it has gone. */
+  /** Stops the core of this client and resolves when the core's process has ended. */
   stopCore(client: WireClient): Promise<void>;
 }
 

@@ -2,7 +2,7 @@
  * Notifications delivered per second, in three ways: the pure fan-out (heartbeats, which touch
  * neither the store nor a pipe), what running agents print (pipe, store, fan-out), and the replay
  * of stored events. The client only counts. A heartbeat has 460 bytes, an event of one line 300;
- * what a run prints faster than it is read comes with several lines in one event.
+ * when a run prints faster than the core reads, one event has several lines.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { withBareRelay } from "./bareRelay.ts";
@@ -74,7 +74,7 @@ function counted(clients: readonly WireClient[], wanted: number): Promise<void> 
   return done.promise;
 }
 
-/** More runs beat every millisecond than the core can tell: what arrives is what it can deliver. */
+/** More heartbeats are due than the core can send, so that the figure is the most it can deliver. */
 async function heartbeats(installed: Installed): Promise<{ toOne: number; toTen: number }> {
   const daemon = await installed.daemon({
     concurrency: { total: beatingRuns, perRoot: beatingRuns },

@@ -1,4 +1,4 @@
-/** What Linux says of a process: memory and processor time. Zero where there is no /proc. */
+/** Memory and processor time of a process, from /proc. Zero where there is no /proc. */
 import { readFileSync, writeFileSync } from "node:fs";
 
 /** Megabytes (10^6 bytes) that are resident now, and at most since the start or `forgetPeak`. */
@@ -9,12 +9,12 @@ export function memoryOf(pid: number): { nowMb: number; peakMb: number } {
   return { nowMb: kilobytes("VmRSS") * 1.024e-3, peakMb: kilobytes("VmHWM") * 1.024e-3 };
 }
 
-/** From here on the peak is counted anew. */
+/** Starts a new count of the peak. */
 export function forgetPeak(pid: number): void {
   try {
     writeFileSync(`/proc/${pid}/clear_refs`, "5");
   } catch {
-    // Not on this system: the peak is then that of the whole life.
+    // Without this file the peak is that of the whole life of the process.
   }
 }
 

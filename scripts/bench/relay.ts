@@ -1,9 +1,9 @@
 /**
- * The floor: programs in TypeScript that do what the wire and the operating system cost, and
- * nothing else: no checks, no store, no scheduler.
+ * The floor: programs in TypeScript that do only what the wire and the operating system need,
+ * without checks, store or scheduler.
  *
  *     relay.cjs answer          answers `initialize` on stdio
- *     relay.cjs core SOCKET     answers, floods, and runs programs, for everybody who connects
+ *     relay.cjs core SOCKET     answers, floods, and runs programs, for every connection
  *     relay.cjs front SOCKET    passes stdio to that socket and back
  */
 import { spawn } from "node:child_process";
@@ -36,7 +36,7 @@ interface Programs {
 const portion = 64;
 
 const clients = new Set<Socket>();
-/** What `session/get` answers with. */
+/** The answer to `session/get`. */
 let echoed: unknown = {};
 
 function answer(id: number | undefined, result: unknown): Buffer {
@@ -103,7 +103,7 @@ function core(path: string): void {
     clients.add(socket);
     let out: Buffer[] = [];
     const write = (bytes: Buffer) => {
-      // All answers of one turn of the event loop go in one write, as the core does it.
+      // All answers of one turn of the event loop go in one write, as in the core.
       if (out.length === 0) {
         queueMicrotask(() => {
           socket.write(Buffer.concat(out));

@@ -1,6 +1,6 @@
 /**
  * Many runs at once of a child that prints 20 lines, one every 10 ms. The child is perl without any
- * module: it starts in 2 ms of processor time, so that it does not hide what Offshoot costs.
+ * module, which starts in 2 ms of processor time, so that the cost of Offshoot is visible.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Completion } from "../../protocol/messages.ts";
@@ -11,7 +11,7 @@ import { forgetPeak, memoryOf, processorMsOf, wallClock } from "./processFigures
 import { paramsIfIs, type WireClient } from "./wire.ts";
 
 const numbersOfRuns = [1, 10, 100, 300];
-/** Small numbers are over at once and vary: they are done several times, the median counts. */
+/** Few runs end soon and their times vary: they are measured several times, for the median. */
 const repeats = (runs: number) => (runs < 100 ? 7 : 3);
 const lines = 20;
 
@@ -33,7 +33,7 @@ interface Measured {
   wallMs: number;
   processorMsPerRun: number;
   peakMb: number;
-  /** Milliseconds from the child's clock to ours, of every line. */
+  /** Milliseconds from the child's clock to this one, for every line. */
   latencies: number[];
 }
 
@@ -114,7 +114,7 @@ async function measure(
   await start();
   await done.promise;
   const wallMs = performance.now() - begin;
-  // The last words of the runs (removed folders, logs) belong to their cost.
+  // The end of the runs (removed folders, logs) is part of their cost.
   await delay(100);
   const processorMs = processorMsOf(pid) - processorBefore;
   const { peakMb } = memoryOf(pid);

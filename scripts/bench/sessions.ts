@@ -89,7 +89,7 @@ async function listAll(client: WireClient): Promise<void> {
   if (got !== listed + 1) throw new Error(`${got} sessions were listed`);
 }
 
-/** The time to the first answer; the stop is not in it. */
+/** The time to the first answer, without the stop. */
 async function startAndStop(daemon: BenchDaemon): Promise<number> {
   const begin = performance.now();
   const client = await daemon.client();
@@ -98,7 +98,7 @@ async function startAndStop(daemon: BenchDaemon): Promise<number> {
   return ms;
 }
 
-/** The median in milliseconds: of what `work` says itself, or else of how long it took. */
+/** The median in milliseconds: of the times that `work` returns, or else of its duration. */
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const times: number[] = [];
   for (let n = 0; n < repeats; n += 1) {

@@ -1,4 +1,4 @@
-/** From the start of a front to its first answer, and what an idle core holds. */
+/** The time from the start of a front to its first answer, and the memory of an idle core. */
 import { setTimeout as delay } from "node:timers/promises";
 import { withBareRelay } from "./bareRelay.ts";
 import { quantile, type Figure } from "./figures.ts";
@@ -8,14 +8,14 @@ import { startClient, type WireClient } from "./wire.ts";
 
 const joins = 15;
 const coldStarts = 9;
-/** A core is called idle when it had this long to settle. */
+/** A core counts as idle after this time. */
 const settleMs = 3_000;
 
 export async function benchStart(installed: Installed): Promise<Figure[]> {
   const { relay } = installed;
   const bare = () => startClient(process.execPath, [relay, "answer"], process.env);
   const daemon = await installed.daemon();
-  // Once without counting: the first start of all fills the compile cache and the disk's.
+  // The first start fills the compile cache and the disk's cache, so it is not counted.
   await daemon.stopCore(await daemon.client());
   await (await opened(bare)).client.kill();
 

@@ -2,7 +2,7 @@
 import { benchStore } from "../benchStore.ts";
 import type { Figure } from "./figures.ts";
 
-/** What was measured of such a store before, as a part of the raw driver: store.md. */
+/** The aims, as parts of the raw driver's figures. */
 const appendAims: { [sessions: number]: number | undefined } = {
   1: 0.61,
   16: 0.75,

@@ -1,7 +1,7 @@
 /**
- * Many sessions of the built-in agent whose model streams: how late the core's event loop gets, and
- * how long a word takes from the model's server to a client. All of it is real: the agent's host,
- * the AI SDK, HTTP, the store and a front; only the model is a server of the bench.
+ * Many sessions of the built-in agent whose model streams: the delay of the core's event loop, and
+ * the time of a delta from the model's server to a client. The agent host, the AI SDK, HTTP, the
+ * store and the front are real; only the model is a server of the bench.
  */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -37,7 +37,7 @@ export async function benchStreaming(installed: Installed): Promise<Figure[]> {
       })),
     );
     while (model.streams() < children) await delay(50);
-    // Everybody is there; what it took to come together is not meant.
+    // All sessions stream now; the time before is not measured.
     await delay(1_000);
     const measured = await measure(client, model, latencies);
     await daemon.stopCore(client);
@@ -120,7 +120,7 @@ function figuresOf({ sent, latencies, coreMs, hostMs, coreMb, late }: Measured):
   ];
 }
 
-/** The processes that it has started. Empty where there is no /proc. */
+/** The child processes. Empty where there is no /proc. */
 function childrenOf(pid: number): number[] {
   try {
     const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
@@ -150,7 +150,7 @@ async function startStreamingModel(now: () => number): Promise<StreamingModel> {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  // Not all in the same moment.
+  // Each turn of the timer sends to one fifth of the streams.
   const turns = 5;
   let turn = 0;
   let sent = 0;

@@ -1,6 +1,6 @@
 /**
- * The client that the bench measures with: it speaks frames to a program over stdio and does as
- * little as it can itself. What it costs is in every figure and in every floor alike.
+ * The client of the bench: it exchanges frames with a program over stdio and does as little as
+ * possible. Its cost is part of every figure and of every floor.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -27,7 +27,7 @@ export interface WireClient {
   open(): Promise<void>;
   /** `shutdown`, `exit`; resolves when the process has ended. */
   close(): Promise<void>;
-  /** Ends the process at once, as a lost editor does. */
+  /** Kills the process, as when an editor crashes. */
   kill(): Promise<void>;
 }
 
@@ -101,7 +101,7 @@ export function startClient(
   return client;
 }
 
-/** The params of a notification, where it is one of this method. */
+/** The params of a notification, if it has this method. */
 export function paramsIfIs<M extends NotificationMethod>(
   method: M,
   body: Buffer,
