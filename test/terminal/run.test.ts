@@ -132,7 +132,10 @@ describe("a command that stays", () => {
       await waitFor(() => rm.stdout().includes("Remove them? [y/N]"), "the question");
       rm.child.stdin?.write(`${typed}\n`);
       assert.equal(await rm.code, 0);
-      assert.match(rm.stdout(), /removes [0-9a-f]{8} "the sleeper".*not ended, and therefore cancelled: 1/s);
+      assert.match(
+        rm.stdout(),
+        /removes [0-9a-f]{8} "the sleeper".*not ended, and therefore cancelled: 1/s,
+      );
       assert.match(rm.stdout(), said);
     }
     assert.equal((await call("tail", id)).code, 2);
