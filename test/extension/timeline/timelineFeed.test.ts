@@ -167,6 +167,8 @@ describe("the timeline follows a daemon", () => {
       decision: "allowOnce",
     });
     await until(client, asker, "completed");
+    await until(client, crasher, "error");
+    await until(client, parent, "completed");
     await client.call("session/send", { sessionId: parent, text: "echo again" });
     await until(client, parent, "completed");
     await follow(parentId);
