@@ -1,4 +1,4 @@
-/** Looks at the folders that clients name, without waiting for a disk that does not answer. */
+/** Checks the folders that clients name, without waiting for a disk that does not answer. */
 import { stat as statOf } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { OffshootError } from "../../protocol/errors.ts";
@@ -6,7 +6,7 @@ import { messageOf } from "./errors.ts";
 import { absolutePath } from "./invalidParams.ts";
 
 export interface Folders {
-  /** The folder as an absolute path without detours. Throws 1013 where there is none. */
+  /** The folder as a normalised absolute path. Throws 1013 where there is none. */
   checked(cwd: string): Promise<string>;
 }
 
@@ -43,7 +43,7 @@ export function createFolders(parts: Partial<Parts> = {}): Folders {
     return await looking;
   }
 
-  /** Whoever asks about the same folder meanwhile gets the same answer. */
+  /** Requests for a folder that is being looked at share the answer. */
   function faultOf(folder: string): Promise<string | undefined> {
     const before = asked.get(folder);
     if (before !== undefined) return before;

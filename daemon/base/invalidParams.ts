@@ -6,7 +6,7 @@ export interface ParamsIssue {
   message: string;
 }
 
-/** Params that no schema can refuse, but that are wrong all the same: -32602 with `data.issues`. */
+/** Params that are wrong although they fit the schema: -32602 with `data.issues`. */
 export class InvalidParams extends Error {
   readonly issues: readonly ParamsIssue[];
 
@@ -17,7 +17,7 @@ export class InvalidParams extends Error {
   }
 }
 
-/** The path without detours. Throws -32602 for a relative one: the core has no folder of its own. */
+/** The path, normalised. Throws -32602 for a relative one: the core has no folder of its own. */
 export function absolutePath(path: string, name: string): string {
   if (isAbsolute(path)) return resolve(path);
   throw new InvalidParams([{ path: name, message: `must be an absolute path, got "${path}"` }]);

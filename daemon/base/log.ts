@@ -1,7 +1,7 @@
 /** The log of a process: JSON lines, to a file in the state folder or to stderr. */
 import { pino } from "pino";
 
-/** What the parts of the daemon get to write to. Facts first, then a sentence. */
+/** A log of facts, each line with a sentence. */
 export interface Log {
   debug(facts: object, sentence: string): void;
   info(facts: object, sentence: string): void;

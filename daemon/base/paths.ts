@@ -1,4 +1,4 @@
-/** Questions about paths that the system is not asked. */
+/** Comparisons of paths, without a look at the disk. */
 import { isAbsolute, relative, sep } from "node:path";
 
 /** Whether an absolute path is the folder or lies in it. Links are not followed. */

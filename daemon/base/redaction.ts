@@ -1,4 +1,4 @@
-/** Removes keys from everything that the agent says, writes or passes on. */
+/** Removes keys from all that the agent sends, writes or passes on. */
 
 export interface Redaction {
   /** The text with every known key replaced. */

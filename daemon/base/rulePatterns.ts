@@ -33,7 +33,7 @@ export function decide({ mode = "ask", rules = [] }: Permissions, action: Action
   return mode === "acceptEdits" && edits.has(action.kind) ? "allow" : "ask";
 }
 
-/** Whatever joins commands or nests one in another: allowing the first does not allow the next. */
+/** What joins commands or nests one in another: allowing the first does not allow the next. */
 const joinsCommands = /[;&|`\n<>]|\$\(/;
 
 /**

@@ -1,15 +1,15 @@
 /**
  * Reads the configuration: the user's file, and the file of a workspace. Faults never stop the
- * house: the part that is wrong is left out and named, with file, path and remedy; the rest counts.
- * Files are looked at again whenever they are asked for, and read again only when they changed.
+ * core: the part that is wrong is left out and named, with file, path and remedy; the rest counts.
+ * Each request checks whether the file changed, and reads it again only then.
  */
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { messageOf } from "../base/errors.ts";
 import { isInside } from "../base/paths.ts";
 import { parse, printParseErrorCode, type ParseError } from "jsonc-parser";
 import type * as z from "zod";
 import { AgentProfile, Config } from "../../protocol/config.ts";
-import { messageOf } from "../base/errors.ts";
 
 export interface ConfigFault {
   /** Path of the file, or what else the configuration came from. */
@@ -86,7 +86,7 @@ export function checkConfig(value: unknown, source: string): LoadedConfig {
   return { source, config, faults };
 }
 
-/** Undefined where no setting has this name; every object has a `toString` that is none. */
+/** Undefined where no setting has this name, also for names such as `toString`. */
 function schemaOf(name: string): z.ZodType | undefined {
   return Object.hasOwn(Config.shape, name) ? Config.shape[name as keyof Config] : undefined;
 }

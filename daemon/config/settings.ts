@@ -1,6 +1,6 @@
 /**
- * The constants of the house with their defaults; each can be set in the configuration. Where they
- * come from stands in docs and in ARCHITECTURE.md.
+ * The settings that the core works with, and their defaults. Most can be configured; docs and
+ * ARCHITECTURE.md say where the defaults come from.
  */
 import type { Config } from "../../protocol/config.ts";
 

@@ -1,6 +1,6 @@
 /**
  * The composition root: every part of the core between the store and the wire, put together once.
- * Read it to see what there is. What differs between a core and a test comes in as a seam.
+ * Read this file to see which parts there are. What differs between a core and a test is a seam.
  */
 import type { Settings } from "../config/settings.ts";
 import type { Permissions } from "../../protocol/config.ts";

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import type { Log } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
-import { createAsking } from "../server/clientRequests.ts";
+import { ClientRequests } from "../server/clientRequests.ts";
 import { openConnection } from "../server/connection.ts";
 import { createHandlers } from "../server/handlers.ts";
 import { ensureToken, listen, type Listener } from "../server/listener.ts";
@@ -69,8 +69,8 @@ export class Core {
       }),
       startHousekeeping({
         ...{ configuration, retention, log },
-        looked: () => status.notifyChange(),
-        changed: () => scheduler.boundsChanged(),
+        onTick: () => status.notifyChange(),
+        onConfiguration: () => scheduler.boundsChanged(),
       }),
     ];
   }
@@ -79,12 +79,12 @@ export class Core {
     return this.#opened.log;
   }
 
-  /** Resolves when the core has stopped in order and let go of everything. */
+  /** Resolves when the core has stopped in order and released everything. */
   get stopped(): Promise<void> {
     return this.#stopped.promise;
   }
 
-  /** Lets clients in, then starts what is queued. */
+  /** Accepts clients, then starts queued runs. */
   async serve(token: string): Promise<void> {
     const { folder, assembly, recovered, log } = this.#opened;
     this.#listening = listen({
@@ -121,14 +121,16 @@ export class Core {
     const outbound = new Outbound(socket, replays, (why) =>
       log.warn({ why }, "a client was too slow and is dropped"),
     );
-    const asking = createAsking(outbound);
-    const connection = openConnection(socket, outbound, log, asking.heard);
+    const clientRequests = new ClientRequests(outbound);
+    const connection = openConnection(socket, outbound, log, (answer) =>
+      clientRequests.answer(answer),
+    );
     socket.on("close", () => {
       this.#sockets.delete(socket);
-      asking.close();
+      clientRequests.close();
     });
     serveClient({
-      ...{ connection, outbound, asking, handlers: this.#handlers, hub, editorModels },
+      ...{ connection, outbound, clientRequests, handlers: this.#handlers, hub, editorModels },
       nextClientId: () => (this.#lastClientId += 1),
       onExit: () => socket.end(),
       log,

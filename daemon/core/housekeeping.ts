@@ -1,4 +1,4 @@
-/** What the core does by itself: looks whether the configuration changed, and prunes what is too old. */
+/** The timers of the core: re-reading a changed configuration, pruning, and the idle exit. */
 import type { Configuration } from "../config/config.ts";
 import type { Log } from "../base/log.ts";
 import type { Retention } from "../runs/retention.ts";
@@ -6,26 +6,26 @@ import type { Retention } from "../runs/retention.ts";
 interface Parts {
   configuration: Configuration;
   retention: Retention;
-  /** Called every second: what people see of the core's health may be another now. */
-  looked: () => void;
-  /** The configuration was read again. */
-  changed: () => void;
+  /** Called every second: the health of the core may have changed. */
+  onTick: () => void;
+  /** Called when the configuration was read again. */
+  onConfiguration: () => void;
   log: Log;
 }
 
-const lookEveryMs = 1_000;
+const checkEveryMs = 1_000;
 const pruneEveryMs = 3_600_000;
 
 export function startHousekeeping(parts: Parts): { stop(): void } {
-  const { configuration, retention, looked, changed, log } = parts;
+  const { configuration, retention, onTick, onConfiguration, log } = parts;
   let known = configuration.user();
 
-  function look(): void {
-    looked();
+  function check(): void {
+    onTick();
     if (configuration.user() === known) return;
     known = configuration.user();
     log.info({ faults: known.faults }, "the configuration was read again");
-    changed();
+    onConfiguration();
   }
 
   function prune(): void {
@@ -34,7 +34,7 @@ export function startHousekeeping(parts: Parts): { stop(): void } {
     retention.prune(limits).catch((err: unknown) => log.error({ err }, "pruning failed"));
   }
 
-  const timers = [setInterval(look, lookEveryMs), setInterval(prune, pruneEveryMs)];
+  const timers = [setInterval(check, checkEveryMs), setInterval(prune, pruneEveryMs)];
   prune();
   return {
     stop() {
@@ -43,16 +43,16 @@ export function startHousekeeping(parts: Parts): { stop(): void } {
   };
 }
 
-/** Ends a core that nobody needs: no client, no live run, nothing queued, for `idleExitMs`. */
+/** Ends a core that had no client, no live run and an empty queue for `idleExitMs`. */
 export function startIdleExit(parts: {
   isIdle: () => boolean;
   idleExitMs: () => number;
   exit: () => void;
 }): { stop(): void } {
   let idleSince = performance.now();
-  const look = setInterval(() => {
+  const timer = setInterval(() => {
     if (!parts.isIdle()) idleSince = performance.now();
     else if (performance.now() - idleSince >= parts.idleExitMs()) parts.exit();
   }, 250);
-  return { stop: () => clearInterval(look) };
+  return { stop: () => clearInterval(timer) };
 }

@@ -15,7 +15,7 @@ import { createApiKeys } from "../server/apiKeys.ts";
 import { createEditorModels } from "../server/editorModels.ts";
 import { createHub } from "../server/hub.ts";
 import { createStatus } from "../server/status.ts";
-import { createEarlierTalk } from "../sessions/history.ts";
+import { createHistory } from "../sessions/history.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";
 import { openStore } from "../store/openStore.ts";
 import { assemble } from "./assemble.ts";
@@ -57,7 +57,7 @@ export async function openCore({ folder, configFile, environment, selfCommand }:
   let hosts: AgentHosts | undefined;
   const runners = (tree: SessionTree) => {
     hosts = createAgentHosts({
-      ...createEarlierTalk({ tree, store }),
+      ...createHistory({ tree, store }),
       ...{ selfCommand, environment, processes, editorModels, log },
       stateDir: folder.dir,
       providers: () => user().providers,

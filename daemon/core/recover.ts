@@ -1,4 +1,4 @@
-/** What a core finds at its start: processes that a dead core left, and what is stored. */
+/** The start of a core after another: ends the processes that a dead core left, loads the store. */
 import type { ApprovalRule } from "../../protocol/approvals.ts";
 import { isLive } from "../../protocol/session.ts";
 import type { Log } from "../base/log.ts";
@@ -28,7 +28,7 @@ interface Parts {
   log: Log;
 }
 
-/** Call before the sessions are loaded: nothing of the dead core's runs may go on meanwhile. */
+/** Call before the sessions are loaded: no process of a dead core's run may work on. */
 export async function endDeadRuns({ store, processes, stateDir, killAfterMs, log }: Parts) {
   const records = await store.processes();
   const left = await processes.endLeftovers({ stateDir, records, killAfterMs });
@@ -45,7 +45,7 @@ export async function loadStored(store: Store, log: Log): Promise<Stored> {
   }
   await correctLastSeq(store, sessions);
   const aside = new Set(setAside.map(({ key }) => sessionIdOfKey(key)));
-  // The rules of trees that are gone are removed; these are not gone.
+  // Rules of removed trees are removed later; a tree that is set aside is not removed, only unused.
   const approvalRules = (await store.approvalRules()).filter(
     ({ scope }) => scope.kind === "cwd" || !aside.has(scope.rootId),
   );

@@ -4,7 +4,7 @@ import { decide, type Decision } from "../base/rulePatterns.ts";
 import type { ApprovalQuestion } from "../runners/runner.ts";
 import type { StoredSession } from "../sessions/records.ts";
 
-/** What the strictest of the sets says; each stands for one session on the way from the root. */
+/** The strictest decision of the sets; there is one set or more for each session of the chain. */
 export function permit(sets: readonly Permissions[], question: ApprovalQuestion): Decision {
   const decisions = sets.map((set) => decide(set, question));
   if (decisions.includes("deny")) return "deny";
@@ -12,9 +12,10 @@ export function permit(sets: readonly Permissions[], question: ApprovalQuestion)
 }
 
 /**
- * The sets that bind the last session of a chain, which begins below the root. An agent that says
- * nothing of permissions has those of the nearest one above that does, or what is configured.
- * "auto" takes nothing away: so nobody gets more than `everybody`, and no spawn more than its agent.
+ * The sets that bind the last session of a chain, which begins below the root. An agent without
+ * permissions of its own has those of the nearest agent above that has some, or the configured
+ * ones. A set with the mode "auto" only narrows: no session gets more than `everybody` allows, and
+ * no spawn more than its agent.
  */
 export function permissionSets(
   chain: readonly Pick<StoredSession, "profile" | "narrowing" | "setup">[],
@@ -26,7 +27,7 @@ export function permissionSets(
     const configured = setup?.permissions ?? everybody;
     const own = profile?.permissions;
     if (own !== undefined) sets.push({ mode: configured.mode ?? "ask", ...own });
-    // A program asks nobody; what it spawns has no less to say than if a person had spawned it.
+    // A program asks for nothing, so what it spawns is bound as if a person had spawned it.
     const counts = place === chain.length - 1 || !isPlainProgram(profile);
     if (own === undefined && !isBound && counts) sets.push(configured);
     isBound ||= own !== undefined || counts;
@@ -36,7 +37,7 @@ export function permissionSets(
   return sets;
 }
 
-/** A program that says nothing but text: it asks nobody, and is asked nothing. */
+/** A program whose output is plain text: it never asks for permission. */
 export function isPlainProgram(profile: AgentProfile | undefined): boolean {
   const runner = profile?.runner;
   return runner?.kind === "command" && (runner.format ?? "text") === "text";
@@ -44,7 +45,7 @@ export function isPlainProgram(profile: AgentProfile | undefined): boolean {
 
 const strictestFirst: readonly PermissionMode[] = ["plan", "ask", "acceptEdits", "auto"];
 
-/** What counts where no rule does. */
+/** The mode that decides where no rule does. */
 export function strictestMode(sets: readonly Permissions[]): PermissionMode {
   const modes = sets.map(({ mode = "ask" }) => mode);
   return strictestFirst.find((mode) => modes.includes(mode)) ?? "ask";

@@ -1,8 +1,8 @@
 /**
- * What the agent of a run may spawn: a child never gets more than its parent. It stays in the
- * parent's folder; and what an agent has to ask for before it runs a command, it has to ask for
- * before it hands that command to a program that asks nobody. Programs themselves are free: they
- * could do without a sub-agent whatever they spawn one for.
+ * What the agent of a run may spawn: a child never gets more than its parent. The child stays in the
+ * parent's folder; and an agent that has to ask before it runs a command also has to ask before it
+ * hands that command to a program that asks nobody. Programs are not bound: whatever they spawn a
+ * sub-agent for, they could do by themselves.
  */
 import { realpath } from "node:fs/promises";
 import { OffshootError } from "../../protocol/errors.ts";

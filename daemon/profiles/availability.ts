@@ -11,16 +11,16 @@ export function whyUnavailable(
   here: {
     /** The kinds of runners that there are. */
     runners: readonly string[];
-    /** The core's: keys of providers are in it. */
+    /** The core's: it holds keys of providers. */
     environment: NodeJS.ProcessEnv;
-    /** That of whoever asks: programs are looked for on its PATH. */
+    /** The client's: programs are looked for on its PATH. */
     programs: NodeJS.ProcessEnv;
     providers: Config["providers"];
     /** Of agents that name no model. */
     defaultModel: string | undefined;
-    /** Those that clients gave, by provider. */
+    /** Keys that clients gave, by provider. */
     apiKeys: Readonly<Record<string, string>>;
-    /** Those that connected windows offer, by id. */
+    /** Models that connected windows offer, by id. */
     editorModels: ReadonlyMap<string, unknown>;
   },
 ): string | undefined {

@@ -4,7 +4,7 @@ import { hotFilesCommand } from "../agent/contract/hotFiles.ts";
 import { chooseProvider } from "../agent/contract/providers.ts";
 import { messageOf } from "../base/errors.ts";
 
-/** Profiles; whether they can work here says `whyModelIsMissing`. */
+/** Their profiles; see `whyModelIsMissing` for whether they can work here. */
 export const builtInModelAgents: readonly AgentProfile[] = [
   {
     name: "rehearsal",

@@ -28,7 +28,7 @@ import { faultText, type Configuration, type LoadedConfig } from "../config/conf
 import type { Caller } from "../sessions/caller.ts";
 import { builtInAcpProfiles, howToGet } from "../runners/knownAgents.ts";
 import type { RunContext } from "../runners/runner.ts";
-import type { Setup, StoredSession, TrustedWorkspace } from "../sessions/records.ts";
+import type { InheritedConfig, StoredSession, TrustedWorkspace } from "../sessions/records.ts";
 
 /** What a client may use and how it is set up, for work in one folder. */
 export interface Scope {
@@ -37,7 +37,7 @@ export interface Scope {
   /** Merged over all sources. */
   config: Config;
   /** What workspace and client add to the user's own configuration. */
-  setup: Setup;
+  setup: InheritedConfig;
   profiles: ReadonlyMap<string, KnownAgent>;
   /** What is wrong with configuration and agents' files, in whole sentences. */
   faults: string[];
@@ -266,7 +266,7 @@ export class Catalogue {
 }
 
 /** The settings of workspace and client that runs inherit, laid over the user's own. */
-function setupOf(more: readonly Config[], user: Config): Setup {
+function setupOf(more: readonly Config[], user: Config): InheritedConfig {
   const { permissions, providers, defaultModel }: Config = Object.assign({}, ...more);
   return {
     ...(permissions && { permissions: { ...user.permissions, ...permissions } }),

@@ -18,7 +18,7 @@ import type { SessionEnvironments } from "./environments.ts";
 import { newChild, rootRecord, titleOf } from "../sessions/newSession.ts";
 import { storeUnavailable } from "../sessions/storeUnavailable.ts";
 import { permissionToSpawn } from "../permissions/spawnPermission.ts";
-import type { Setup, StoredSession, TrustedWorkspace } from "../sessions/records.ts";
+import type { InheritedConfig, StoredSession, TrustedWorkspace } from "../sessions/records.ts";
 import { transition } from "../sessions/transition.ts";
 
 type SpawnParams = ParamsOf<"session/spawn">;
@@ -136,7 +136,7 @@ export function createSpawning(parts: Parts): Spawning {
   }
 
   /** What counts for the session though it is not of the user's own configuration. */
-  function setupFor({ setup }: Scope, client: Caller): Setup | undefined {
+  function setupFor({ setup }: Scope, client: Caller): InheritedConfig | undefined {
     const surrounding = tree.find(client.options.run?.sessionId ?? "")?.setup;
     const whole = { ...surrounding, ...setup };
     return Object.keys(whole).length === 0 ? undefined : whole;
@@ -214,7 +214,7 @@ function childRecord(
     cwd: string;
     limits: Limits;
     workspace: TrustedWorkspace | undefined;
-    setup: Setup | undefined;
+    setup: InheritedConfig | undefined;
     narrowing: Permissions | undefined;
     at: number;
   },

@@ -1,6 +1,6 @@
 /**
  * Keys of providers that clients gave the core from their secret stores. They live in memory only:
- * nothing stores, logs or tells them, and they are gone with the core.
+ * they are never stored, logged or sent, and are gone with the core.
  */
 export interface ApiKeys {
   /** `null` forgets a key. */

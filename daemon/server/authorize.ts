@@ -17,7 +17,7 @@ export function refuseUntrusted({ options }: Client): void {
   throw notTrusted("the workspace is not trusted, so nothing is run for it; trust it first");
 }
 
-/** What an agent may do is decided by people, and not by what runs for them. */
+/** People decide what an agent may do, and not programs that run for them. */
 export function refuseWhoCannotAnswer(client: Client): void {
   refuseUntrusted(client);
   if (canAnswer(client)) return;
@@ -46,7 +46,7 @@ export function refuseToRun(parts: Parts, client: Client, sessionId: string): vo
   refuseWorkspaceAgent(parts, client, sessionId);
 }
 
-/** What a workspace contributes works for whoever trusts it, in later runs as in the first. */
+/** An agent of a workspace runs, the first time as later, only for clients that trust the workspace. */
 function refuseWorkspaceAgent({ tree, agents }: Parts, client: Client, sessionId: string): void {
   const { session, workspace, ownRunner } = tree.get(sessionId);
   if (workspace === undefined || ownRunner === true || isLive(session)) return;

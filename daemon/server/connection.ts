@@ -1,7 +1,7 @@
 /**
  * A client's connection: frames in, JSON-RPC between, frames out. vscode-jsonrpc matches requests,
- * answers and cancellations; reading and writing are ours, because its own reader has no bounds
- * and gives no answer to bad JSON, and its own writer waits twice for every message.
+ * answers and cancellations; reading and writing are done here, because its reader has no
+ * bounds and does not answer bad JSON, and its writer waits twice for every message.
  */
 import type { Socket } from "node:net";
 import {
@@ -15,18 +15,18 @@ import {
 } from "vscode-jsonrpc/node";
 import { standardErrors } from "../../protocol/errors.ts";
 import { frame, FrameSplitter, longestBody } from "../wire/framing.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Outbound } from "./outbound.ts";
-import { messageOf } from "../base/errors.ts";
 
-/** `heard` is given the client's answers to what the core has asked it. */
+/** `onAnswer` is called with the client's answers to requests of the core. */
 export function openConnection(
   socket: Socket,
   outbound: Outbound,
   log: Log,
-  heard: (answer: { id?: unknown; result?: unknown; error?: unknown }) => void,
+  onAnswer: (answer: { id?: unknown; result?: unknown; error?: unknown }) => void,
 ): MessageConnection {
-  const reader = new FrameReader(socket, outbound, log, heard);
+  const reader = new FrameReader(socket, outbound, log, onAnswer);
   const writer = new FrameWriter(outbound);
   const logger = {
     error: (message: string) => log.warn({ message }, "a connection had a fault"),
@@ -51,22 +51,22 @@ export function openConnection(
 }
 
 /**
- * Gives the connection one message at a time: the next one when it has begun with the last. What
- * the connection queues itself it knows by the text of the id only, and loses one of 1 and "1".
+ * Gives the connection one message at a time: the next one when it has begun with the last. The
+ * connection's own queue knows a request by the text of its id only, and loses one of 1 and "1".
  */
 class FrameReader extends AbstractMessageReader {
   readonly #socket: Socket;
   readonly #outbound: Outbound;
   readonly #log: Log;
-  readonly #heard: (answer: object) => void;
+  readonly #onAnswer: (answer: object) => void;
   readonly #waiting: Message[] = [];
   /** What the connection was given and has not begun with. */
   #given: Message | undefined;
   #give: DataCallback = () => undefined;
 
-  constructor(socket: Socket, outbound: Outbound, log: Log, heard: (answer: object) => void) {
+  constructor(socket: Socket, outbound: Outbound, log: Log, onAnswer: (answer: object) => void) {
     super();
-    this.#heard = heard;
+    this.#onAnswer = onAnswer;
     this.#socket = socket;
     this.#outbound = outbound;
     this.#log = log;
@@ -101,9 +101,9 @@ class FrameReader extends AbstractMessageReader {
   }
 
   #take(): void {
-    // A client that does not read its answers is not worked for.
+    // Requests of a client that does not read its answers wait.
     if (this.#given === undefined && !this.#outbound.congested) {
-      this.#hearAnswers();
+      this.#takeAnswers();
       this.#given = this.#waiting.shift();
       if (this.#given !== undefined) this.#give(this.#given);
     }
@@ -111,12 +111,12 @@ class FrameReader extends AbstractMessageReader {
     else this.#socket.resume();
   }
 
-  /** In their place among what else has come: a notification before an answer is handled first. */
-  #hearAnswers(): void {
+  /** Answers keep their place: a notification that came before an answer is handled first. */
+  #takeAnswers(): void {
     for (let next = this.#waiting[0]; next && !("method" in next); next = this.#waiting[0]) {
       const answer = next;
       this.#waiting.shift();
-      queueMicrotask(() => this.#heard(answer));
+      queueMicrotask(() => this.#onAnswer(answer));
     }
   }
 
@@ -166,7 +166,7 @@ class FrameReader extends AbstractMessageReader {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** What is wrong with it as a message of JSON-RPC 2.0; undefined when it is one. */
+/** What is wrong with a message by JSON-RPC 2.0; undefined for a correct one. */
 function faultOf(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return "the message is not an object; batches are not part of the base protocol";
@@ -190,7 +190,7 @@ function idOf(value: unknown): string | number | undefined {
     : undefined;
 }
 
-/** Whoever asked could not read it, and would lose the connection over it. */
+/** The error that takes the place of an answer so long that it would end the client's connection. */
 function tooLong(message: Message, length: number): Buffer {
   const sentence = `the answer has ${length} bytes, and a message ends at ${longestBody}; ask for less`;
   const error = { code: standardErrors.internalError, message: sentence };

@@ -1,7 +1,7 @@
 /**
- * Models that connected clients lend to the built-in agent, such as those of the editor. Which
- * client answers is decided at each turn: the one that offered the model last. A window that is
- * reloaded takes its models with it for a moment; turns wait so long for them.
+ * Models that connected clients offer to the built-in agent, such as those of the editor. At each
+ * turn, the client that offered the model last answers. While a window reloads, its models are
+ * gone for a moment; turns wait for them.
  */
 import { messageOf, runError } from "../base/errors.ts";
 import { EventEmitter, once } from "node:events";
@@ -18,13 +18,13 @@ export interface EditorModels extends ModelTurns {
   offer(client: Client, models: readonly OfferedModel[]): void;
   /** Takes a part of an answer from the client that was asked; other parts are ignored. */
   part(client: Client, requestId: string, part: ModelPart): void;
-  /** The client is gone, and its models with it, though it may come back with them. */
+  /** The client is gone, and its models with it; turns wait a moment for its return. */
   remove(client: Client): void;
   /** What is offered now, by id. */
   all(): ReadonlyMap<string, OfferedModel>;
 }
 
-/** So long a window may take to come back, from when it left. */
+/** How long turns wait for a window that has left. */
 const reloadMs = 15_000;
 
 export function createEditorModels(): EditorModels {
@@ -52,7 +52,7 @@ export function createEditorModels(): EditorModels {
 
   return {
     offer(client, models) {
-      // What is taken back is not on its way back.
+      // A model that its client took back is not waited for.
       for (const { id } of offers.get(client) ?? []) leftAt.delete(id);
       offers.delete(client);
       if (models.length === 0) return;
@@ -76,7 +76,7 @@ export function createEditorModels(): EditorModels {
       asked.set(requestId, { client, onPart });
       try {
         const params = { ...question, requestId };
-        return await client.asking.ask("model/complete", params, signal);
+        return await client.requests.ask("model/complete", params, signal);
       } catch (err) {
         return { error: errorOf(err, signal) };
       } finally {

@@ -1,6 +1,6 @@
 /**
- * How late the core's event loop is. Measuring wakes the process again and again, so it is done
- * only while somebody wants to know: from one question to the next, when they are not far apart.
+ * How late the event loop of the core is. Measuring keeps waking the process, so the core measures
+ * only between two requests for its status that come within a minute.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { DaemonStatus } from "../../protocol/daemon.ts";
@@ -8,13 +8,13 @@ import type { DaemonStatus } from "../../protocol/daemon.ts";
 const resolutionMs = 10;
 const keptUpMs = 60_000;
 
-/** Answers with the delays since the last question; nothing to the first one in a minute. */
+/** Answers with the delays since the last call; with nothing to the first call in a minute. */
 export function createEventLoopDelay(): () => DaemonStatus["eventLoopDelayMs"] {
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
   let isMeasuring = false;
   let stop: NodeJS.Timeout | undefined;
 
-  // The histogram holds how far apart its looks were, which is never less than it wanted.
+  // The histogram holds the time between two samples, which is never below the resolution.
   const delay = (nanoseconds: number) =>
     Math.max(0, Math.round(nanoseconds / 1e4 - resolutionMs * 100) / 100);
 

@@ -1,4 +1,4 @@
-/** One handler per request, total over the method table. What they do stands in the parts. */
+/** One handler per request, total over the method table. The work is done by the parts. */
 import type { DaemonStatus } from "../../protocol/daemon.ts";
 import type { ApiKeys } from "./apiKeys.ts";
 import type { Approvals } from "../permissions/approvals.ts";
@@ -132,7 +132,7 @@ export function createHandlers(parts: Parts): CoreHandlers {
     "session/wait": async (params, { client, signal }) => {
       const result = await waitForRuns(engine, params, client.options.run, signal);
       signal.throwIfAborted();
-      // Whoever watches as well hears of the ends before the answer that rests on them.
+      // A client that is subscribed gets the completions before the answer that rests on them.
       await client.outbound.caughtUp();
       return result;
     },
@@ -218,7 +218,7 @@ export function createHandlers(parts: Parts): CoreHandlers {
   return handlers;
 }
 
-/** The id of a root; a child's would stand for no tree at all. */
+/** The id of a root. Throws -32602 for a child, which names no tree. */
 function checkedRoot(tree: SessionTree, id: string, place: number): string {
   if (tree.get(id).session.kind === "root") return id;
   throw new InvalidParams([{ path: `rootIds[${place}]`, message: `${id} is not a root` }]);

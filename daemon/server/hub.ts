@@ -1,10 +1,10 @@
 /**
- * Who hears what. A piece of news is serialised once and goes to every client that asked for it;
- * how fast that client reads is the business of its Outbound.
+ * Which client is notified of what. A notification is serialised once and goes to every client that
+ * subscribed to it; each client's Outbound deals with how fast that client reads.
  */
 import type { NotificationMethod, NotificationParams } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
-import type { Asking } from "./clientRequests.ts";
+import type { ClientRequests } from "./clientRequests.ts";
 import { frame } from "../wire/framing.ts";
 import type { Caller } from "../sessions/caller.ts";
 import type { News } from "../sessions/news.ts";
@@ -14,7 +14,7 @@ import type { Outbound, Subscription, TreeSubscription } from "./outbound.ts";
 export interface Client extends Caller {
   readonly id: number;
   readonly outbound: Outbound;
-  readonly asking: Asking;
+  readonly requests: ClientRequests;
   tree: TreeSubscription | undefined;
   /** Sessions that it subscribed to one by one. */
   readonly sessions: Map<string, SessionSubscription>;
@@ -52,12 +52,12 @@ export function createHub(): Hub {
   };
 }
 
-/** What is gone has no events any more. */
+/** Removed sessions have no events any more. */
 function forget(clients: ReadonlySet<Client>, sessionIds: readonly string[]): void {
   for (const { sessions } of clients) for (const id of sessionIds) sessions.delete(id);
 }
 
-/** The order of the fields is relied on: fronts look at the first bytes only. */
+/** Fronts read only the first bytes, so the order of the fields must not change. */
 export function notificationFrame<M extends NotificationMethod>(
   method: M,
   params: NotificationParams<M>,
@@ -91,7 +91,7 @@ export function subscribeSession(
     isWanted() {
       const current = client.sessions.get(id);
       if (current !== undefined) return current === own;
-      // What was on its way for a session alone goes on where the client wants it with its tree.
+      // Frames that wait for this subscription are still wanted by a subscription of the tree.
       return client.tree?.events === "all" && isOf(client.tree, rootId);
     },
   };

@@ -1,4 +1,4 @@
-/** The door of the core: its socket, the token that opens it, and the handshake behind it. */
+/** The socket of the core, the token that a client has to show, and the handshake. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { chmod, lstat, mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
@@ -13,9 +13,9 @@ import {
   type Hello,
   type Peer,
 } from "../wire/handshake.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { StateFolder } from "../base/stateFolder.ts";
-import { messageOf } from "../base/errors.ts";
 
 export interface ListenOptions {
   readonly folder: StateFolder;
@@ -29,7 +29,7 @@ export interface ListenOptions {
    * and `error`, then call `resume()`.
    */
   onClient(socket: Socket, peer: Peer): void;
-  /** A newer version takes over: stop in order and let go of the socket, then of the lock. */
+  /** A newer version takes over: stop in order, release the socket, then the lock. */
   onTakeover(): void;
   readonly log: Log;
   /** How long a client may take for each line of the handshake. */
@@ -38,23 +38,23 @@ export interface ListenOptions {
 
 export interface Listener {
   /**
-   * Lets nobody in any more and removes the socket file. Clients that have joined stay. Do this
-   * before the lock is let go: the next core makes a file of the same name.
+   * Accepts no more connections and removes the socket file. Clients that have joined stay. Call
+   * this before the lock is released: the next core makes a file of the same name.
    */
   close(): Promise<void>;
 }
 
 /**
  * Listens on the socket of the state folder. The caller holds the lock of the folder, so a socket
- * file that lies there belongs to a dead core and is removed. Rejects when the folder is not ours
- * or the socket cannot be made.
+ * file that lies there belongs to a dead core and is removed. Rejects when the folder belongs to
+ * another user or the socket cannot be made.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { folder } = options;
   const onWindows = process.platform === "win32";
   if (!onWindows) {
     await mkdir(folder.dir, { recursive: true, mode: 0o700 });
-    // A link that somebody set up to their own state folder is welcome; one in a shared folder is not.
+    // A link to a state folder of this user is allowed; one in a folder that others can write is not.
     await makePrivateFolder(await realpath(folder.dir));
     const parent = dirname(folder.socket);
     if (parent !== folder.dir) await makePrivateFolder(parent);
@@ -63,7 +63,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const entering = new Set<Socket>();
   const server = createServer((socket) => {
     entering.add(socket);
-    // The faults of a socket show as its end; without a listener they would end the core.
+    // A fault of a socket also closes it; without a listener the fault would end the core.
     socket.on("error", (err) => options.log.debug({ err }, "A connection failed."));
     void admit(socket, options).finally(() => entering.delete(socket));
   });
@@ -78,7 +78,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
 }
 
-/** Leads one connection through the handshake; whatever it does, nobody else is harmed. */
+/** Leads one connection through the handshake; a faulty one affects no other. */
 async function admit(socket: Socket, options: ListenOptions): Promise<void> {
   const { version, protocolVersion, log } = options;
   const timeoutMs = options.lineTimeoutMs ?? lineTimeoutMs;
@@ -99,7 +99,7 @@ async function admit(socket: Socket, options: ListenOptions): Promise<void> {
     if (!options.isIdle()) return refuse(socket, options, "the core is busy");
     log.info({ peer }, "A newer version takes over.");
     writeLine(socket, { ok: true });
-    // It stays open until this process has ended: its end tells the newer front to go on.
+    // The connection stays open until this process ends; the newer front waits for that.
     socket.unref().resume();
     options.onTakeover();
   } catch (err) {
@@ -120,7 +120,7 @@ function peerOf(hello: Partial<Hello> | undefined): Peer | undefined {
   return typeof pid === "number" ? { version, protocolVersion, pid } : undefined;
 }
 
-/** Compares digests, which have one length, so that the time taken says nothing of the token. */
+/** Compares digests of one length, so that the time that it takes reveals nothing of the token. */
 function sameToken(given: unknown, expected: string): boolean {
   if (typeof given !== "string") return false;
   const digest = (text: string) => createHash("sha256").update(text).digest();
@@ -137,7 +137,7 @@ function started(server: Server, path: string): Promise<void> {
   });
 }
 
-/** Makes the folder, or takes one that is ours, so that only its owner can enter. */
+/** Makes a folder that only this user can enter, or makes one of this user so. */
 async function makePrivateFolder(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const found = await lstat(dir);

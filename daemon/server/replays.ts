@@ -1,4 +1,4 @@
-/** Frames of what happened before, read from the store page by page. */
+/** Frames of earlier events and completions, read from the store page by page. */
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Completion } from "../../protocol/messages.ts";
 import { isTerminal } from "../../protocol/session.ts";
@@ -35,18 +35,18 @@ export function createReplays(tree: SessionTree, store: Store): Replays {
       if (last !== undefined) {
         return { frames: events.map((event) => eventFrame(sessionId, event)), next: last.seq + 1 };
       }
-      // Removed with its session, or not in the store because that fails: the latter is named.
-      const isThere = tree.find(sessionId) !== undefined;
-      return { frames: isThere ? [gap(sessionId, from, to)] : [], next: to + 1 };
+      // Where the session was removed nothing is due; where the store fails, the gap is named.
+      const exists = tree.find(sessionId) !== undefined;
+      return { frames: exists ? [gap(sessionId, from, to)] : [], next: to + 1 };
     },
     async completions(from, to, rootIds) {
       const stored = await store.completions(from - 1, pageSize);
       const inStore = stored.filter(({ completionSeq }) => completionSeq <= to);
-      const told = inStore.length > 0 ? inStore : unstored(tree, from, to);
+      const found = inStore.length > 0 ? inStore : unstored(tree, from, to);
       const isWanted = ({ childSessionId }: Completion) =>
         rootIds === undefined || rootIds.has(tree.find(childSessionId)?.session.rootId ?? "");
       return {
-        frames: told
+        frames: found
           .filter(isWanted)
           .map((completion) =>
             notificationFrame("subAgent/completed", { ...completion, replayed: true }),
@@ -58,7 +58,7 @@ export function createReplays(tree: SessionTree, store: Store): Replays {
   };
 }
 
-/** Completions that were told and that only the sessions know of, because the store fails. */
+/** Completions that were sent, and that only the sessions hold because the store fails. */
 function unstored(tree: SessionTree, from: number, to: number): Completion[] {
   const found: Completion[] = [];
   for (const { session, completionSeq } of tree.records()) {
@@ -70,7 +70,7 @@ function unstored(tree: SessionTree, from: number, to: number): Completion[] {
   return found.sort((a, b) => a.completionSeq - b.completionSeq);
 }
 
-/** The last word of a core that stops in order, see handshake.ts. */
+/** The last frame of a core that stops in order, see handshake.ts. */
 export const stoppingFrame = frame(
   JSON.stringify({ jsonrpc: "2.0", method: stoppingMethod, params: {} }),
 );

@@ -9,7 +9,7 @@ import { OffshootError, standardErrors } from "../../protocol/errors.ts";
 import { clientNotifications, type ParamsOf, type ResultOf } from "../../protocol/messages.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import { call, commands, parse, type CoreHandlers } from "./call.ts";
-import type { Asking } from "./clientRequests.ts";
+import type { ClientRequests } from "./clientRequests.ts";
 import { checkConfig, faultText, type LoadedConfig } from "../config/config.ts";
 import type { EditorModels } from "./editorModels.ts";
 import { messageOf } from "../base/errors.ts";
@@ -22,12 +22,12 @@ import { VERSION } from "../base/version.ts";
 interface Parts {
   connection: MessageConnection;
   outbound: Outbound;
-  asking: Asking;
+  clientRequests: ClientRequests;
   handlers: CoreHandlers;
   hub: Hub;
   editorModels: EditorModels;
   nextClientId: () => number;
-  /** The client has said `exit`. */
+  /** Called when the client sends `exit`. */
   onExit: () => void;
   log: Log;
 }
@@ -80,7 +80,7 @@ export function serveClient(parts: Parts): void {
     const cancelled = token.onCancellationRequested(() => abort.abort());
     const closed = connection.onDispose(() => abort.abort());
     try {
-      // What had happened by the time of a cancel is answered as it is: only waits are cut short.
+      // A cancel only cuts waits short: a request that has done its work is answered as usual.
       return await answer(method, params, abort.signal);
     } catch (error) {
       if (!abort.signal.aborted || error !== abort.signal.reason) {
@@ -97,9 +97,9 @@ export function serveClient(parts: Parts): void {
     if (method === "exit") parts.onExit();
     if (client === undefined) return;
     try {
-      hear(client, method, params, parts);
+      takeNotification(client, method, params, parts);
     } catch (err) {
-      log.warn({ err, client: client.name, method }, "what a client told cannot be used");
+      log.warn({ err, client: client.name, method }, "a notification of a client cannot be used");
     }
   });
 
@@ -107,8 +107,13 @@ export function serveClient(parts: Parts): void {
   connection.listen();
 }
 
-/** What a client tells; what is wrong with it can only be logged. */
-function hear(client: Client, method: string, params: unknown, { editorModels, log }: Parts): void {
+/** Takes a notification of a client; one with wrong params can only be logged. */
+function takeNotification(
+  client: Client,
+  method: string,
+  params: unknown,
+  { editorModels, log }: Parts,
+): void {
   const { name } = client;
   switch (method) {
     case "model/part": {
@@ -125,7 +130,7 @@ function hear(client: Client, method: string, params: unknown, { editorModels, l
     }
     case "workspace/didChangeConfiguration": {
       const settings = (params as { settings?: { offshoot?: unknown } } | null)?.settings?.offshoot;
-      // Editors send this about settings of others too, and some of them without any value.
+      // Editors send this for other settings as well, and some of them without any value.
       if (settings === undefined) return;
       client.settings = settingsOfClient(settings);
       for (const fault of client.settings.faults) log.warn({ client: name }, faultText(fault));
@@ -161,7 +166,7 @@ function responseErrorFrom(error: unknown, method: string, log: Log): ResponseEr
 
 function clientFrom(
   params: ParamsOf<"initialize">,
-  { nextClientId, outbound, asking }: Parts,
+  { nextClientId, outbound, clientRequests }: Parts,
 ): Client {
   const options = params.initializationOptions?.offshoot ?? {};
   const asked = options.protocolVersion ?? PROTOCOL_VERSION;
@@ -182,7 +187,7 @@ function clientFrom(
     settings: settingsOfClient(options.settings),
     folders: foldersOf(params),
     outbound,
-    asking,
+    requests: clientRequests,
     tree: undefined,
     sessions: new Map(),
   };
@@ -197,7 +202,7 @@ function foldersOf({ workspaceFolders, rootUri, rootPath }: ParamsOf<"initialize
   return paths.length === 0 && rootPath ? [resolve(absolutePath(rootPath, "rootPath"))] : paths;
 }
 
-/** Folders elsewhere than on this machine are none of ours. */
+/** Only folders on this machine count. */
 function pathsOf(folders: readonly { uri: string }[]): string[] {
   const files = folders.filter(({ uri }) => uri.startsWith("file:"));
   return files.map(({ uri }) => resolve(pathOfUri(uri)));

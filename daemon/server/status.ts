@@ -1,4 +1,4 @@
-/** What the core says of itself: `daemon/status`, and `daemon/statusChanged` when its health does. */
+/** Answers `daemon/status`, and sends `daemon/statusChanged` when the health changes. */
 import type { DaemonStatus } from "../../protocol/daemon.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import type { Catalogue } from "../profiles/catalogue.ts";
@@ -53,13 +53,13 @@ export function createStatus(parts: Parts): Status {
   }
 
   const eventLoopDelay = createEventLoopDelay();
-  let told = JSON.stringify(health());
+  let notified = JSON.stringify(health());
 
   return {
     notifyChange() {
       const params = health();
-      if (JSON.stringify(params) === told) return;
-      told = JSON.stringify(params);
+      if (JSON.stringify(params) === notified) return;
+      notified = JSON.stringify(params);
       hub.notify({ method: "daemon/statusChanged", params });
     },
     async now() {

@@ -1,4 +1,4 @@
-/** Who makes a request, as far as the parts behind the wire have to know. */
+/** The client that makes a request, as the parts behind the wire see it. */
 import type { ClientOptions } from "../../protocol/daemon.ts";
 import type { LoadedConfig } from "../config/config.ts";
 

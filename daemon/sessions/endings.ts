@@ -1,16 +1,16 @@
 /**
  * How runs end, in the exact words that clients rely on. Causes are typed; no status is ever found
  * by searching a text. When several causes meet, a natural end that came first wins, then a
- * time-out, then whatever came first.
+ * time-out, then the first cause.
  */
 import { messageOf, runError } from "../base/errors.ts";
 import type { RunError, RunErrorCode, TerminalStatus } from "../../protocol/session.ts";
 
-/** How one attempt of a run ended. `result` is the last text that the agent said. */
+/** How one attempt of a run ended. `result` is the last text of the agent. */
 export type RunOutcome =
   | { status: "completed"; result: string }
   | { status: "error"; error: RunError; result?: string }
-  /** The signal was aborted and the runner has ended everything; the signal says why. */
+  /** The signal was aborted and the runner has ended everything; the signal holds the reason. */
   | { status: "aborted"; result?: string };
 
 export interface Ending {
@@ -20,7 +20,7 @@ export interface Ending {
   reason?: string;
 }
 
-/** Why a run has to end although it has not ended by itself. */
+/** Why a run that has not ended by itself has to end. */
 export type EndCause =
   | { kind: "cancelled"; by: "parent" | "user"; reason?: string }
   | { kind: "replaced" }
@@ -46,7 +46,7 @@ export const beforeStart = {
   }),
 };
 
-/** What becomes of a live run when the core under it is gone, or goes. */
+/** The ending of a live run whose core has stopped or died, or whose runner is gone. */
 export function interrupted(reason: "host_restart" | "host_shutdown" | "runner_lost"): Ending {
   const words = {
     host_restart: "Interrupted: the core ended while this ran",

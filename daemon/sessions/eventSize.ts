@@ -1,6 +1,6 @@
 /**
- * Keeps events small: what is larger than `maxEventBytes` has its longest texts cut, with a mark
- * that says where the whole text is, and the whole text becomes a blob of the session.
+ * Keeps events small: an event larger than `maxEventBytes` has its longest texts cut, with a mark
+ * that names the blob of the session in which the whole text is kept.
  */
 import { maxEventBytes, type AgentEvent } from "../../protocol/events.ts";
 import type { BlobPart } from "./records.ts";
@@ -40,7 +40,7 @@ export function boundEvent(event: AgentEvent, name: string): { event: AgentEvent
   return wholeAsBlob(event, name);
 }
 
-/** Many small texts can be too large together: then a note stands for the event. */
+/** Many small texts can be too large together: then a note takes the place of the event. */
 function wholeAsBlob(event: AgentEvent, name: string): { event: AgentEvent; blobs: Blob[] } {
   const blobId = `${name}-0`;
   const text = `a ${event.type} was too large to show; it is kept as blob ${blobId}`;

@@ -1,24 +1,24 @@
-/** What the built-in agent is told of the sessions around a run: what was said, and by which model. */
+/** What the built-in agent gets of the sessions around a run: earlier messages and a model. */
 import type { Message, Session } from "../../protocol/session.ts";
 import type { SessionTree } from "./sessionTree.ts";
 
-/** Older messages than these are left out. */
+/** Only so many of the newest messages are handed on. */
 const mostMessages = 1_000;
 
-export interface EarlierTalk {
-  /** What was said in a session before its present run, oldest first. */
+export interface History {
+  /** The messages of a session before its present run, oldest first. */
   history(sessionId: string): Promise<{ role: "user" | "assistant"; text: string }[]>;
   /** The model of the nearest session above that works with the built-in agent. */
   inheritedModel(session: Session): string | undefined;
 }
 
-export function createEarlierTalk({
+export function createHistory({
   tree,
   store,
 }: {
   tree: SessionTree;
   store: { messages(sessionId: string, afterN: number, limit: number): Promise<Message[]> };
-}): EarlierTalk {
+}): History {
   return {
     async history(sessionId) {
       const { unreadFrom } = tree.get(sessionId);

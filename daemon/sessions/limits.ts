@@ -9,7 +9,7 @@ const budgets = [
   ["maxToolCalls", (usage: Usage) => usage.toolCalls],
 ] as const;
 
-/** The stricter of each pair; absent means unbounded here. */
+/** The strictest value of each limit; an absent one bounds nothing. */
 export function stricter(...all: (Limits | undefined)[]): Limits {
   const limits: Limits = {};
   for (const some of all) {
@@ -35,8 +35,8 @@ export function cutToParent(asked: Limits, parent: Session): Limits {
     left[name] = max - current;
   }
   const { timeoutMs, idleTimeoutMs, maxChildren, maxDepth } = parent.limits;
-  // Time-outs are of each run by itself: the parent's clock stands still while it waits for this
-  // child, so what it has run so far says nothing of how long the child may.
+  // A time-out bounds each run by itself: the clock of the parent stands still while the parent
+  // waits for this child, so the child gets the whole time.
   if (timeoutMs !== undefined) left.timeoutMs = timeoutMs;
   if (idleTimeoutMs !== undefined) left.idleTimeoutMs = idleTimeoutMs;
   if (maxChildren !== undefined) left.maxChildren = maxChildren;

@@ -1,4 +1,4 @@
-/** What the store keeps: the records of the core, as they stand in the values of its rows. */
+/** The records of the core, as they are stored in the values of the rows. */
 import type { Approval, ApprovalRule } from "../../protocol/approvals.ts";
 import type { AgentProfile, Config, Permissions } from "../../protocol/config.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
@@ -15,13 +15,13 @@ export interface StoredSession {
   priority: number;
   /** The agent with the spawn's overrides, as it was when the session was queued. */
   profile?: AgentProfile;
-  /** The spawn brought a runner of its own: a later run keeps it, whatever the agent has then. */
+  /** The spawn named a runner of its own: later runs keep it, whatever the agent has by then. */
   ownRunner?: true;
   /** What the spawn took away from the permissions of its agent. */
   narrowing?: Permissions;
-  /** What the configuration of whoever spawned it says, where that is not the user's own. */
-  setup?: Setup;
-  /** Whoever spawned it trusts the workspace: what that contributes counts for it and below it. */
+  /** The configuration that it inherits from its spawn, beyond the user's own. */
+  setup?: InheritedConfig;
+  /** Its spawner trusts this workspace, whose files count for the session and those below it. */
   workspace?: TrustedWorkspace;
   /** A person or a program gave it its title; what its agent calls it does not replace that. */
   titleGiven?: true;
@@ -29,13 +29,13 @@ export interface StoredSession {
   unreadFrom: number;
   /** Number of the completion of its last run, where that one has ended. */
   completionSeq?: number;
-  /** Whether `subAgent/started` of its last run was told. */
+  /** Whether clients were notified of the start of its last run. */
   started?: boolean;
-  /** How its live run has ended by itself, while what it left behind is still being ended. */
+  /** How its live run has ended by itself, while its leftover processes are still being ended. */
   ending?: RunOutcome;
-  /** Its subtree was asked to be cancelled and has not ended yet. */
+  /** Somebody cancelled its subtree, which has not ended yet. */
   cancelWish?: CancelWish;
-  /** Its run was paused at a turn; it goes on, or has gone on, from there. */
+  /** Its run was paused at a turn; the run continues, or has continued, from there. */
   held?: HeldRun;
   /** What its agent wants kept over runs and restarts, such as an id of its own. */
   remembered?: Record<string, string>;
@@ -44,12 +44,12 @@ export interface StoredSession {
 }
 
 export interface TrustedWorkspace {
-  /** Nothing above this folder counts; absent: nobody said where the workspace ends. */
+  /** Nothing above this folder counts; absent: the top of the workspace is not known. */
   top?: string;
 }
 
-/** What a workspace or a client configured; it counts for what is spawned inside the run as well. */
-export interface Setup {
+/** What a workspace or a client configured; sessions that are spawned inside the run inherit it. */
+export interface InheritedConfig {
   permissions?: Permissions;
   providers?: Config["providers"];
   defaultModel?: string;
@@ -92,10 +92,10 @@ export interface StoreWrite {
   completion?: Completion;
   blobs?: BlobPart[];
   processes?: StoredProcess[];
-  /** Runs that have ended: their process rows go. */
+  /** Runs that have ended: their process rows are removed. */
   endedRuns?: string[];
   approvals?: Approval[];
-  /** Approvals that were answered or have expired: their rows go. */
+  /** Approvals that were answered or have expired: their rows are removed. */
   endedApprovals?: string[];
   /** Made, or used once more. */
   approvalRules?: ApprovalRule[];
@@ -116,8 +116,8 @@ export interface UnreadableRow {
 
 export interface WriteOptions {
   /**
-   * What becomes of the mutation when the file or the disk fails. `keep` (the default): it is tried
-   * again until it is stored. `giveUp`: it is dropped, for requests that can be refused.
+   * What happens to the mutation when the file or the disk fails. `keep` (the default): the store
+   * tries again until it is stored. `giveUp`: it is dropped, for requests that can be refused.
    */
   ifFailing?: "keep" | "giveUp";
   /**

@@ -1,10 +1,10 @@
-/** A bare connection to a database file, for what happens before Keyv has it, and for the lock. */
+/** A bare connection to a database file, for the work before Keyv opens it, and for the lock. */
 import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import sqlite3 from "sqlite3";
-import { StoreOpenError } from "./faults.ts";
 import { messageOf } from "../base/errors.ts";
+import { StoreOpenError } from "./faults.ts";
 
 export interface Connection {
   query(sql: string): Promise<Record<string, unknown>[]>;
@@ -42,7 +42,7 @@ export async function makeFile(file: string): Promise<void> {
     if (isFileThere(error)) return;
     const said = messageOf(error);
     throw new StoreOpenError(
-      `${file} cannot be made (${said}): make the folder ${dirname(file)} writable for this user, ` +
+      `${file} cannot be made (${messageOf(error)}): make the folder ${dirname(file)} writable for this user, ` +
         "or choose another state folder with --state-dir",
       { cause: error },
     );

@@ -14,7 +14,7 @@ export type Migration = readonly string[];
 /** The first one leads from version 1 to 2. */
 export const migrations: readonly Migration[] = [];
 
-/** What `PRAGMA user_version` says in a store without migrations behind it. */
+/** `PRAGMA user_version` of a store without migrations behind it. */
 const firstVersion = 1;
 
 export const SCHEMA_VERSION = firstVersion + migrations.length;

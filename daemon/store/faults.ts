@@ -14,7 +14,7 @@ export function sqliteCode(error: unknown): string {
   return code.startsWith("SQLITE_") ? code : "";
 }
 
-/** Codes that say that the content of the file is damaged, or that it is no database at all. */
+/** Whether the content of the file is damaged, or the file is no database at all. */
 export const isDamage = (error: unknown) =>
   ["SQLITE_CORRUPT", "SQLITE_NOTADB"].includes(sqliteCode(error));
 

@@ -115,7 +115,7 @@ export class GroupCommit {
 
   async #work(): Promise<void> {
     while (this.#queue.length > 0 || !this.#health.ok) {
-      // Those who were just answered get the chance to be in this commit with their next write.
+      // Callers that were just answered can add their next write to this commit.
       await nextTurn();
       const failure = await (this.#queue.length > 0
         ? this.#storeGroup(nextGroup(this.#queue))
@@ -135,11 +135,11 @@ export class GroupCommit {
   async #storeGroup(group: Entry[]): Promise<unknown> {
     try {
       await this.#parts.commit(commitOf(group));
-      this.#leave(group);
+      this.#remove(group);
       for (const entry of group) this.#stored(entry);
       return undefined;
     } catch {
-      // One of them may have spoilt it for the others.
+      // One member may have failed the commit for all.
       return this.#storeOneByOne(group);
     }
   }
@@ -148,23 +148,20 @@ export class GroupCommit {
     for (const entry of group) {
       try {
         await this.#parts.commit(commitOf([entry]));
-        this.#leave([entry]);
+        this.#remove([entry]);
         this.#stored(entry);
       } catch (error) {
         if (!isOwnFault(error)) return error;
         const keys = entry.rows.slice(0, 10).map(([key]) => key);
-        this.#parts.log.error(
-          { err: error, keys },
-          "A write was given up: the store does not take it.",
-        );
-        this.#leave([entry]);
+        this.#parts.log.error({ err: error, keys }, "A write was given up: the store refuses it.");
+        this.#remove([entry]);
         this.#answer(entry, false);
       }
     }
     return undefined;
   }
 
-  /** Finds out whether the store takes writes again while there is none to try. */
+  /** Tests whether the store takes writes again while no write waits. */
   async #probe(): Promise<unknown> {
     try {
       await this.#parts.commit({ puts: [[probeKey, probeValue]], deletes: [], sync: "full" });
@@ -180,8 +177,8 @@ export class GroupCommit {
     else this.#answer(entry, true);
   }
 
-  /** Entries leave in their order, so these are the first ones. */
-  #leave(group: Entry[]): void {
+  /** Entries are removed in their order, so these are the first ones. */
+  #remove(group: Entry[]): void {
     this.#queue.splice(0, group.length);
     for (const entry of group) this.#pendingBytes -= entry.bytes;
   }
@@ -193,7 +190,7 @@ export class GroupCommit {
     entry.answer.resolve(isStored);
   }
 
-  /** A fault in what one caller does must not hurt the others. */
+  /** A callback that throws must not affect other callers. */
   #call(callback: (() => void) | undefined): void {
     try {
       callback?.();

@@ -19,7 +19,7 @@ export async function acquireLock(file: string): Promise<HeldLock | "held"> {
   try {
     const connection = await connect(file, 0);
     try {
-      // Without it, the next statement but one would leave a journal behind when it is killed.
+      // Without this pragma, a process killed at the statement after next leaves a journal behind.
       await connection.query("PRAGMA journal_mode=MEMORY");
       await connection.query("BEGIN EXCLUSIVE");
       // On a file that cannot be written, BEGIN EXCLUSIVE succeeds and locks nothing; this fails.

@@ -68,7 +68,7 @@ export function keyvOn(adapter: SqliteAdapter, log: Log): Keyv {
     serialize: JSON.stringify,
     deserialize: JSON.parse,
   });
-  // It would be "keyv" otherwise.
+  // The namespace would be "keyv" otherwise.
   keyv.namespace = undefined;
   keyv.on("error", (error: unknown) => log.error({ err: error }, "The store reports an error."));
   return keyv;

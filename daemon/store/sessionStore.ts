@@ -1,9 +1,10 @@
-/** The store of sessions: the one thing of this folder, with openStore, that the core imports. */
+/** The store of sessions, which `openStore` opens. */
 import type { Keyv } from "keyv";
 import { ApprovalRule, type Approval } from "../../protocol/approvals.ts";
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { Completion } from "../../protocol/messages.ts";
 import type { Message } from "../../protocol/session.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { GroupCommit, Mutation } from "./groupCommit.ts";
 import * as keys from "./keys.ts";
@@ -18,7 +19,6 @@ import type {
 import { removeRange, removeSessionRows, shrinkFile } from "./removal.ts";
 import type { Row, SqliteAdapter } from "./sqliteAdapter.ts";
 import { decodeValue, encodeValue } from "./values.ts";
-import { messageOf } from "../base/errors.ts";
 
 /** The store, as the rest of the core sees it. Open one with `openStore`. */
 export interface Store {
@@ -42,7 +42,7 @@ export interface Store {
   lastEventSeq(sessionId: string): Promise<number>;
   /**
    * Events with a number above `after`, oldest first. May hold one that is not committed yet: cut
-   * at the last one that was told.
+   * the list at the last event that clients were notified of.
    */
   events(sessionId: string, after: number, limit: number): Promise<StoredEvent[]>;
   /** Messages with a number above `afterN`, oldest first. */
@@ -150,8 +150,8 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
       decided: (stored) => stored && gone(sessionIds),
     });
     if (!isStored) {
-      // On a full disk this may be what frees it, so it must not wait behind what does not fit.
-      // An emptied log can be written anew where it could not grow.
+      // On a full disk the removal may be what frees space, so it must not wait behind writes that
+      // do not fit. A log that was emptied can be written anew where it could not grow.
       await adapter.exclusively(() => adapter.query("PRAGMA wal_checkpoint(TRUNCATE)"));
       const puts = sessionIds.map((id): [string, string] => [
         keys.deletionKey(id),

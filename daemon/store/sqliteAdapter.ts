@@ -48,7 +48,7 @@ export class SqliteAdapter extends KeyvSqlite {
 
   constructor(file: string) {
     super({ uri: `sqlite://${file}`, table, busyTimeout: busyTimeoutMs });
-    // Whoever waits for `opened` learns of it; without these two it would end the process too.
+    // `opened` rejects with the error; without these two listeners it would end the process too.
     this.on("error", () => undefined);
     this.opened = this.#setUp();
     this.opened.catch(() => undefined);
@@ -126,8 +126,8 @@ export class SqliteAdapter extends KeyvSqlite {
   }
 
   /**
-   * Removes up to `limit` rows of a range in one transaction and says how many. Without fsync: who
-   * removes must be able to do it again.
+   * Removes up to `limit` rows of a range in one transaction, and answers with their number. There
+   * is no fsync, so the caller must be able to remove them again.
    */
   deleteRange({ from, to }: KeyRange, limit: number): Promise<number> {
     return this.exclusively(async () => {

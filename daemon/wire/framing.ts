@@ -1,6 +1,6 @@
 /**
  * The base protocol of the Language Server Protocol, both ways: `Content-Length: N`, an empty line,
- * N bytes of UTF-8 JSON. Bytes come in any portions; frames leave whole. Nothing here knows JSON.
+ * N bytes of UTF-8 JSON. Bytes come in any portions; frames leave whole. JSON is not parsed here.
  */
 import type { Writable } from "node:stream";
 
@@ -23,8 +23,8 @@ export class FramingError extends Error {
 }
 
 /**
- * Told about every frame: its body, and where in the portion that was pushed last the frame ends.
- * The body is a view into that portion wherever it lies in one: copy what you keep for long.
+ * Called with every frame: its body, and where in the portion that was pushed last the frame ends.
+ * A body inside one portion is a view into that portion: copy what you keep for long.
  */
 export type OnFrame = (body: Buffer, end: number) => void;
 
@@ -155,7 +155,7 @@ export type Verdict = "pass" | readonly Buffer[];
 
 /**
  * Passes whole frames on as they came, as slices of the portions that they came in: one call of
- * `write` for all frames that end in a portion. `judge` sees every body first. `fail` is told once,
+ * `write` for all frames that end in a portion. `judge` sees every body first. `fail` is called once,
  * after the whole frames before the fault have been written.
  */
 export function passFrames(

@@ -1,5 +1,5 @@
 /**
- * What a front and a core say to each other before the first frame, one JSON object per line:
+ * The lines that a front and a core exchange before the first frame, one JSON object each:
  *
  *     front  { token, version, protocolVersion, pid }
  *     core   { version, protocolVersion, pid, idle }      or { error } and the end
@@ -15,7 +15,7 @@ export interface Version {
   protocolVersion: number;
 }
 
-/** A process that speaks the handshake, as the other side sees it. */
+/** One side of the handshake, as the other side sees it. */
 export interface Peer extends Version {
   pid: number;
 }
@@ -25,7 +25,7 @@ export interface Hello extends Peer {
   token: string;
 }
 
-/** The core's answer; `idle` says whether a newer version may take its place. */
+/** The core's answer; while `idle`, a newer version may take its place. */
 export interface Welcome extends Peer {
   idle: boolean;
 }
@@ -54,7 +54,7 @@ export const lockHeldExitCode = 3;
  */
 export const stoppingMethod = "$/offshoot/stopping";
 
-/** The line did not come: it was too long, came too late, or the other side went away. */
+/** No line could be read: it was too long or too late, or the connection closed. */
 export class HandshakeError extends Error {
   override readonly name = "HandshakeError";
 }

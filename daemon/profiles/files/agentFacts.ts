@@ -1,4 +1,4 @@
-/** What an agent's file says, in one shape for all vendors, and the profile that comes of it. */
+/** What an agent's file holds, in one shape for all vendors, and the profile that it becomes. */
 import type { AgentProfile, Permissions, RunnerConfig } from "../../../protocol/config.ts";
 import type { Limits } from "../../../protocol/session.ts";
 import { meansAll, ownTools, rulesForTools } from "./toolNames.ts";
@@ -21,11 +21,11 @@ export interface AgentFacts {
 }
 
 /**
- * The profile of a vendor's agent. Where that vendor's own agent is installed, it runs there: people
- * wrote the file for it, and its models, tools, log-in and configured MCP servers go by the same
- * names. It cannot be told which tools to do without, so permission rules keep it to them.
- * Everywhere else the built-in agent gets the prompt, the tools that mean the same, and the model
- * where the file names one outright; aliases such as "sonnet" leave the choice to the default.
+ * The profile of a vendor's agent. Where that vendor's own program is installed, the agent runs on
+ * it: the file was written for that program, and models, tools, log-in and MCP servers have the
+ * same names there. The program has no option for the list of tools, so permission rules stand in
+ * for it. Elsewhere the agent runs on the built-in agent, with the prompt, the equivalent tools, and
+ * the model where the file names one in full; with an alias such as "sonnet", the default model.
  */
 export function profileOf(facts: AgentFacts, vendorRunner: AcpRunner | undefined): AgentProfile {
   const { name, description, prompt, limits, mcpServers } = facts;

@@ -10,13 +10,13 @@
 import { basename, dirname, extname, join } from "node:path";
 import * as z from "zod";
 import type { AgentProfile } from "../../../protocol/config.ts";
+import { messageOf } from "../../base/errors.ts";
 import { pathText, type ConfigFault } from "../../config/config.ts";
 import type { SkillFile } from "../../runners/runner.ts";
 import type { AcpRunner, Vendor } from "./agentFacts.ts";
 import { DocumentFault, parseMarkdown, parseTomlFile, type FileDocument } from "./document.ts";
 import { readAgent, type Format, type ReadAgent } from "./formats.ts";
 import { createKnownFiles, levelsOf, type KnownFiles, type Level } from "./places.ts";
-import { messageOf } from "../../base/errors.ts";
 
 export interface AgentFilesRequest {
   /** Absolute: where the work is done. */
@@ -207,7 +207,7 @@ function withLines<Value>(document: FileDocument, read: () => Value): Value {
     if (!(error instanceof z.ZodError)) throw error;
     throw new FieldFaults(
       error.issues.map((issue) => ({
-        // Of a field that does not belong there, the place is told apart from the path.
+        // The path of an unknown field ends at the object that holds it.
         line: document.lineOf(
           issue.code === "unrecognized_keys"
             ? [...issue.path, ...issue.keys.slice(0, 1)]

@@ -1,6 +1,6 @@
 /**
  * A file of fields and a text: Markdown with YAML before it, or TOML. Knows the line of every
- * field, so that whoever finds a fault can say where it is.
+ * field, so that a fault can be reported with its place.
  */
 import { parse as parseToml, TomlError } from "smol-toml";
 import { LineCounter, parseDocument, type Document } from "yaml";
@@ -82,7 +82,7 @@ function readYaml(head: string, lines: LineCounter): Document {
   );
 }
 
-/** Throws a DocumentFault where it is not TOML. */
+/** Throws a DocumentFault for a text that is not TOML. */
 export function parseTomlFile(text: string): FileDocument {
   try {
     return { fields: parseToml(text), body: "", lineOf: (path) => lineInToml(text, path) };
@@ -93,7 +93,7 @@ export function parseTomlFile(text: string): FileDocument {
   }
 }
 
-/** The parser tells no places; a key or the head of a table is looked for instead. */
+/** The parser gives no places, so a line with the key or the head of the table is looked for. */
 function lineInToml(text: string, path: readonly PropertyKey[]): number {
   const lines = text.split("\n");
   const tables = path.map((_step, place) =>
@@ -117,7 +117,7 @@ function isFields(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A name without a value says nothing. */
+/** A field without a value counts as absent. */
 function withoutEmpty(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }

@@ -16,7 +16,7 @@ import { deny, kindsOf, rulesAgainst } from "./toolNames.ts";
 
 export type Format = Vendor | "offshoot";
 
-/** What a file comes to; without a profile it only says that there is no agent of this name. */
+/** What was read of a file; without a profile, the file switches the agent of this name off. */
 export interface ReadAgent {
   name: string;
   profile?: (vendorRunner: AcpRunner | undefined) => AgentProfile;
@@ -33,7 +33,7 @@ export function readAgent(format: Format, document: FileDocument, stem: string):
   return { name: facts.name, profile: (runner) => profileOf(facts, runner) };
 }
 
-/** Answers the name alone where the file switches an agent off. */
+/** Answers with the name alone where the file switches an agent off. */
 type Reader = (document: FileDocument, stem: string) => AgentFacts | string;
 
 const text = z.string().trim();
@@ -108,7 +108,7 @@ const readers: Record<Vendor, Reader> = {
         "mcp-servers": servers.optional(),
       })
       .parse(document.fields);
-    // The file's name, not the name for people, is what Copilot itself tells agents apart by.
+    // Copilot identifies an agent by the name of its file; `name` is for people.
     const name = stem.replace(/\.agent$/, "");
     const { description, tools, "mcp-servers": mcpServers } = fields;
     const [model] = [fields.model ?? []].flat();
@@ -223,7 +223,7 @@ const claudeModes: Record<string, Permissions> = {
   acceptEdits: { mode: "acceptEdits" },
   plan: { mode: "plan" },
   bypassPermissions: { mode: "auto" },
-  // Whatever would be asked is refused.
+  // What would be asked is refused.
   dontAsk: { rules: deny("edit", "delete", "move", "execute", "fetch", "other") },
 };
 

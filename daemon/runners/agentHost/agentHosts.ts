@@ -14,7 +14,7 @@ import { untilAborted, withTimeout } from "../../base/until.ts";
 import { startHost, type HostParts, type HostProcess } from "./hostProcess.ts";
 import { sessionMetaOf } from "./sessionMeta.ts";
 import type { ModelTurns } from "../modelTurns.ts";
-import type { Setup } from "../../sessions/records.ts";
+import type { InheritedConfig } from "../../sessions/records.ts";
 import { withEditorModels } from "./editorTurns.ts";
 import type { RunContext } from "../runner.ts";
 import { runError } from "../../base/errors.ts";
@@ -30,7 +30,7 @@ export interface AgentHostsParts extends Omit<HostParts, "redact"> {
   /** The model where nothing else names one. */
   defaultModel: () => string | undefined;
   /** The configuration that the session inherited from its spawn. */
-  setup: (sessionId: string) => Setup | undefined;
+  setup: (sessionId: string) => InheritedConfig | undefined;
   /** Keys that clients gave, by provider. */
   apiKeys: () => Readonly<Record<string, string>>;
   /** The models of connected editors. */
