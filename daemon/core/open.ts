@@ -1,4 +1,4 @@
-/** Opens what a core needs before a client may come: the store, what it held, and all parts. */
+/** Opens what a core needs before it accepts clients: the store, its content, and all parts. */
 import { rm } from "node:fs/promises";
 import { systemClock } from "../base/clock.ts";
 import { openLog } from "../base/log.ts";

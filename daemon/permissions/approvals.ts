@@ -162,7 +162,7 @@ export class Approvals {
     const approvalRules = rule === undefined ? [] : [rule];
     await store.write(
       { endedApprovals: [id], approvalRules, durability: "durable" },
-      { decided, ifFailing: "keep" },
+      { decided, ifFailing: "retry" },
     );
   }
 
@@ -185,7 +185,7 @@ export class Approvals {
       });
     void store.write(
       { approvals: [approval], metadata: { lastApproval: this.#last }, durability: "durable" },
-      { decided, ifFailing: "keep" },
+      { decided, ifFailing: "retry" },
     );
   }
 

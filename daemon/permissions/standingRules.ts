@@ -61,7 +61,7 @@ export class StandingRules {
     const { store, now } = this.#parts;
     const used = { ...rule, usedAt: now(), uses: rule.uses + 1 };
     this.#rules.set(id, used);
-    void store.write({ approvalRules: [used], durability: "lazy" }, { ifFailing: "keep" });
+    void store.write({ approvalRules: [used], durability: "lazy" }, { ifFailing: "retry" });
   }
 
   /** What "always" would store; nothing where no rule could say just this. */
@@ -149,7 +149,7 @@ export class StandingRules {
       { removedApprovalRules: [...ruleIds], durability: "durable" },
       {
         decided: () => notify({ method: "approval/rulesChanged", params: {} }),
-        ifFailing: "keep",
+        ifFailing: "retry",
       },
     );
   }

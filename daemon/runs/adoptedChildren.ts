@@ -117,7 +117,7 @@ export class AdoptedChildren {
           first: [{ method: "subAgent/started", params: started, rootId: session.rootId }],
         },
       ],
-      { ifFailing: "keep" },
+      { ifFailing: "retry" },
     );
     tree.live.set(session.id, { lastHeartbeatAt: at, lastProgressAt: at });
     this.#of(run).ofToolUse.set(child.toolUseId, session.id);

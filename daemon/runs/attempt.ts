@@ -173,7 +173,7 @@ export class Attempts {
       // A later core has to know which messages are answered by this.
       const read = outcome.status === "completed" && { unreadFrom: run.inbox.readUpTo + 1 };
       await engine.tree.commit([{ records: [{ ...record, ...read, ending: outcome }] }], {
-        ifFailing: "keep",
+        ifFailing: "retry",
       });
     }
     const text = `ended ${left.length} background process${left.length === 1 ? "" : "es"}`;

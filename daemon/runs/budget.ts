@@ -75,7 +75,7 @@ export class Budget {
         session: transition(record.session, { type: "update", fields }, clock.now()),
       };
     });
-    void tree.commit([{ records }], { ifFailing: "keep", durability: "lazy" });
+    void tree.commit([{ records }], { ifFailing: "retry", durability: "lazy" });
     const own = records[0]?.session;
     if (own === undefined) return;
     if (sessionId === run.sessionId) events.emit(run, { type: "usage", ...own.usage });

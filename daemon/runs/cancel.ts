@@ -142,7 +142,7 @@ export class Cancels {
   async #storeWish(sessionId: string, wish: CancelWish | undefined): Promise<void> {
     const { cancelWish: _before, ...record } = this.#parts.tree.get(sessionId);
     const next = wish === undefined ? record : { ...record, cancelWish: wish };
-    await this.#parts.tree.commit([{ records: [next] }], { ifFailing: "keep" });
+    await this.#parts.tree.commit([{ records: [next] }], { ifFailing: "retry" });
   }
 
   /** A child's wish goes with its completion; the wish of a session without one is removed here. */
@@ -188,7 +188,7 @@ export class Cancels {
     const { tree, clock } = this.#parts;
     const move = { type: "enqueue", runId: newId() } as const;
     const session: Session = transition(record.session, move, clock.now());
-    void tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
+    void tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "retry" });
     await this.endWaiting(session.id, cause);
   }
 }

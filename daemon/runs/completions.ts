@@ -80,7 +80,7 @@ export class Completions {
     const fresh = freshRun(record, options, at);
     if (fresh !== undefined) changes.push({ records: [fresh] });
     const stored = await tree.commit(changes, {
-      ifFailing: "keep",
+      ifFailing: "retry",
       ...(options.beforeNotifying && { beforeNotifying: options.beforeNotifying }),
       storedLater: () => {
         this.#stored = Math.max(this.#stored, completion.completionSeq);
@@ -102,7 +102,7 @@ export class Completions {
     const session = transition(newest.session, { type: "stored" }, clock.now());
     // The store may fail again: then this change is sent as not stored too, and tried once more.
     void tree.commit([{ records: [{ ...newest, session }] }], {
-      ifFailing: "keep",
+      ifFailing: "retry",
       storedLater: () => this.#markStored(record),
     });
   }

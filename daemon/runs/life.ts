@@ -80,7 +80,7 @@ async function begin(run: Run, engine: Engine): Promise<boolean> {
   const isResumed = before.started === true;
   const stored = await tree.commit(
     [{ records: [record], ...(!isResumed && { first: [started] }) }],
-    { ifFailing: "giveUp" },
+    { ifFailing: "refuse" },
   );
   if (stored) {
     watch(run, engine);
@@ -117,7 +117,7 @@ function watch(run: Run, engine: Engine): void {
       const record = tree.get(run.sessionId);
       if (record.session.status !== "running") return;
       const session = transition(record.session, { type: "stall", stalled }, clock.now());
-      void tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
+      void tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "retry" });
     },
     onTimeout: (kind, afterMs, maxMs) => endRun(run, { kind, afterMs, maxMs }),
   });

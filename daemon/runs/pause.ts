@@ -57,7 +57,7 @@ export async function hold(run: Run, engine: Engine): Promise<void> {
   run.watchdog?.stop();
   tree.live.delete(run.sessionId);
   const change = { records: [{ ...record, session, held }], endedRun: run.runId };
-  const stored = tree.commit([change], { ifFailing: "keep" });
+  const stored = tree.commit([change], { ifFailing: "retry" });
   runs.remove(run);
   slots.release(run);
   await stored;

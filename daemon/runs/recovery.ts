@@ -32,7 +32,7 @@ async function recover(engine: Engine, record: StoredSession): Promise<boolean> 
   if (!isOver && isLive(session) && profile?.onHostRestart === "resume") {
     const again = transition(session, { type: "requeue" }, clock.now());
     const change = { records: [{ ...record, session: again }], endedRun: session.runId };
-    await tree.commit([change], { ifFailing: "keep" });
+    await tree.commit([change], { ifFailing: "retry" });
     return true;
   }
   // What had ended by itself keeps its own end, although its leftovers were still being ended.

@@ -79,7 +79,7 @@ export class RunServices {
         const newest = tree.find(run.sessionId);
         if (newest === undefined || isOver()) return;
         const remembered = { ...newest.remembered, [name]: value };
-        void tree.commit([{ records: [{ ...newest, remembered }] }], { ifFailing: "keep" });
+        void tree.commit([{ records: [{ ...newest, remembered }] }], { ifFailing: "retry" });
       },
       toolServer: {
         command: selfCommand[0] ?? process.execPath,
@@ -167,6 +167,6 @@ export class RunServices {
     const session = { ...record.session, ...(model !== undefined && { model }) };
     const fields = named === "" ? {} : { title: named };
     const next = transition(session, { type: "update", fields }, clock.now());
-    void tree.commit([{ records: [{ ...record, session: next }] }], { ifFailing: "keep" });
+    void tree.commit([{ records: [{ ...record, session: next }] }], { ifFailing: "retry" });
   }
 }

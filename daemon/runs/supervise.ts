@@ -145,5 +145,5 @@ async function countAttempt(run: Run, engine: Engine): Promise<void> {
   const { ending: _failed, held: _gone, ...record } = engine.tree.get(run.sessionId);
   const move = { type: "restart", attempt } as const;
   const session = transition(record.session, move, engine.clock.now());
-  await engine.tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
+  await engine.tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "retry" });
 }

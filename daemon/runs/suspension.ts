@@ -27,7 +27,7 @@ export async function suspend(run: Run, engine: Engine): Promise<void> {
     const reason = waitingFor.kind;
     events.emit(run, { type: "status", from: "running", to: "suspended", reason });
   }
-  await tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
+  await tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "retry" });
   if (isSuspended(run, engine) && !needsSlot(run)) slots.release(run);
 }
 
@@ -47,7 +47,7 @@ export async function wake(run: Run, engine: Engine): Promise<boolean> {
   const session = transition(record.session, { type: "wake" }, clock.now());
   run.watchdog?.wake();
   events.emit(run, { type: "status", from: "suspended", to: "running" });
-  await tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "keep" });
+  await tree.commit([{ records: [{ ...record, session }] }], { ifFailing: "retry" });
   return !signal.aborted;
 }
 

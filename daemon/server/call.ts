@@ -10,7 +10,7 @@ import { pathText } from "../config/config.ts";
 import { InvalidParams } from "../base/invalidParams.ts";
 import type { Client } from "./hub.ts";
 
-/** What a handler knows besides its params. */
+/** What a handler is given besides its params. */
 export interface RequestContext {
   client: Client;
   /** Aborted when the client no longer wants the answer, or is gone. */
@@ -43,8 +43,8 @@ export function parse<M extends RequestMethod>(method: M, params: unknown): Para
 }
 
 /**
- * `workspace/executeCommand`: the requests that the commands stand for, and which of their params
- * the arguments are where they are texts.
+ * `workspace/executeCommand`: the request that each command stands for, and the params that its
+ * arguments stand for where they are texts.
  */
 export const commands = {
   "offshoot.spawn": { method: "session/spawn", texts: ["prompt", "agent"] },

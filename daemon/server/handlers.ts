@@ -93,7 +93,7 @@ export function createHandlers(parts: Parts): CoreHandlers {
     },
     "session/get": ({ sessionId }) => ({ session: tree.show(sessionId) }),
     "session/list": ({ cursor, cwd, ...filter }) => {
-      // An id of a session; one that was removed meanwhile is as good.
+      // The id of a session, which may have been removed meanwhile.
       if (cursor !== undefined && !/^[\da-f-]{36}$/.test(cursor)) throw notOurCursor();
       const folder = cwd === undefined ? undefined : absolutePath(cwd, "cwd");
       return listSessions(tree, {
@@ -224,7 +224,7 @@ function checkedRoot(tree: SessionTree, id: string, place: number): string {
   throw new InvalidParams([{ path: `rootIds[${place}]`, message: `${id} is not a root` }]);
 }
 
-/** Texts are what an editor without a plug-in can ask a person for: they stand for named params. */
+/** An editor without a plug-in can only ask a person for texts: they stand for named params. */
 function paramsOfCommand(given: readonly unknown[], texts: readonly string[]): unknown {
   const [first] = given;
   if (typeof first !== "string") return first;

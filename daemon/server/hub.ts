@@ -104,7 +104,7 @@ export function unsubscribeAll(client: Client): void {
   client.sessions.clear();
 }
 
-/** For which of its subscriptions the client gets this; undefined when it did not ask for it. */
+/** The subscription for which the client gets this notification; undefined where it has none. */
 function subscriptionFor(client: Client, news: News): Subscription | undefined {
   const { tree, sessions } = client;
   if (news.method === "subAgent/event") {

@@ -64,7 +64,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const server = createServer((socket) => {
     entering.add(socket);
     // A fault of a socket also closes it; without a listener the fault would end the core.
-    socket.on("error", (err) => options.log.debug({ err }, "A connection failed."));
+    socket.on("error", (err) => options.log.debug({ err }, "a connection failed"));
     void admit(socket, options).finally(() => entering.delete(socket));
   });
   await started(server, folder.socket);
@@ -97,7 +97,7 @@ async function admit(socket: Socket, options: ListenOptions): Promise<void> {
     const newer = await isNewer(peer.version, version);
     if (!newer) return refuse(socket, options, `${peer.version} is not newer than ${version}`);
     if (!options.isIdle()) return refuse(socket, options, "the core is busy");
-    log.info({ peer }, "A newer version takes over.");
+    log.info({ peer }, "a newer version takes over");
     writeLine(socket, { ok: true });
     // The connection stays open until this process ends; the newer front waits for that.
     socket.unref().resume();
@@ -108,7 +108,7 @@ async function admit(socket: Socket, options: ListenOptions): Promise<void> {
 }
 
 function refuse(socket: Socket, { log }: ListenOptions, reason: string): void {
-  log.warn({ reason }, "A connection was refused.");
+  log.warn({ reason }, "a connection was refused");
   if (socket.destroyed) return;
   writeLine(socket, { error: reason });
   socket.resume().end(() => socket.destroy());

@@ -1,4 +1,4 @@
-/** What keeps answers small: a message of the wire ends at 64 MiB, and reads should end soon. */
+/** Keeps answers small: a message of the wire has 64 MiB at most, and reads should end soon. */
 import type { ResultOf } from "../../protocol/messages.ts";
 import { isTerminal, type Session } from "../../protocol/session.ts";
 import { blobPartLength } from "../sessions/eventSize.ts";
@@ -14,9 +14,9 @@ const rowsPerRead = 20;
 const blobPartsPerAnswer = 4;
 
 /**
- * The sessions of a snapshot: all of them, unless that is too much for one message. Then the ones
- * that ended long ago are left to `session/list`, which goes on from `nextCursor`; what is open,
- * and what it hangs below, is never left out.
+ * The sessions of a snapshot: all of them, unless they are too much for one message. Then those
+ * that ended long ago are left to `session/list`, which continues from `nextCursor`; open sessions
+ * and the ones above them are never left out.
  */
 export function snapshotOf(sessions: Session[]): { sessions: Session[]; nextCursor?: string } {
   let left = snapshotBytes;
@@ -32,13 +32,13 @@ export function snapshotOf(sessions: Session[]): { sessions: Session[]; nextCurs
   return { sessions: sessions.filter(({ id }) => kept.has(id)), nextCursor: oldest.id };
 }
 
-/** Their texts are what makes sessions large. */
+/** Only texts make sessions large. */
 function aboutBytes(session: Session): number {
   const result = "result" in session ? (session.result ?? "") : "";
   return 1000 + 2 * (session.title.length + session.cwd.length + result.length);
 }
 
-/** Reads rows in small pieces until there are enough: a message of the wire has its bound too. */
+/** Reads rows in small pieces until the page has enough of them, or enough bytes for one message. */
 export async function readPage<Row>(
   read: (after: number, limit: number) => Promise<Row[]>,
   numberOf: (row: Row) => number,

@@ -25,15 +25,15 @@ export interface Change {
 
 export interface CommitOptions {
   /**
-   * When the store fails: `keep` notifies with stored: false and tries again until the changes are
-   * stored; `giveUp` takes them back, for requests that have not been answered yet.
+   * When the store fails: `retry` notifies with stored: false and tries again until the changes are
+   * stored; `refuse` takes them back, for requests that have not been answered yet.
    */
-  ifFailing: "keep" | "giveUp";
+  ifFailing: "retry" | "refuse";
   /** `lazy`: a power cut may take it; default `durable`. */
   durability?: "durable" | "lazy";
   /** Called synchronously, just before clients are notified. */
   beforeNotifying?: (stored: boolean) => void;
-  /** Called when kept changes are stored after all. */
+  /** Called when changes that were notified of as not stored are on disk after all. */
   storedLater?: () => void;
 }
 

@@ -116,10 +116,10 @@ export interface UnreadableRow {
 
 export interface WriteOptions {
   /**
-   * What happens to the mutation when the file or the disk fails. `keep` (the default): the store
-   * tries again until it is stored. `giveUp`: it is dropped, for requests that can be refused.
+   * What happens to the mutation when the file or the disk fails. `retry` (the default): the store
+   * tries again until it is stored. `refuse`: it is dropped, for requests that can be refused.
    */
-  ifFailing?: "keep" | "giveUp";
+  ifFailing?: "retry" | "refuse";
   /**
    * Called once, in the order of the calls to `write` over all mutations: with true after the
    * commit that holds this one, with false when the store could not take it (now).

@@ -84,10 +84,10 @@ export class SessionTree extends SessionIndex {
 
   /**
    * Stores the changes as a whole, then notifies of them one after the other; answers whether they
-   * are stored. Nothing is stored of sessions that are being removed; `giveUp` throws 1003 there.
+   * are stored. Nothing is stored of sessions that are being removed; `refuse` throws 1003 there.
    */
   commit(changes: Change[], options: CommitOptions): Promise<boolean> {
-    if (options.ifFailing === "giveUp") this.#refuseRemoved(changes);
+    if (options.ifFailing === "refuse") this.#refuseRemoved(changes);
     const staged = changes.map((change) => this.#stage(change));
     const completion = changes.find((change) => change.completion)?.completion;
     const messages = changes.flatMap((change) => change.messages ?? []);
@@ -102,14 +102,14 @@ export class SessionTree extends SessionIndex {
       {
         ifFailing: options.ifFailing,
         decided: (stored) => {
-          if (!stored && options.ifFailing === "giveUp") return this.#takeBack(staged);
+          if (!stored && options.ifFailing === "refuse") return this.#takeBack(staged);
           options.beforeNotifying?.(stored);
           for (const one of staged) this.#notifyOf(one, stored);
         },
         ...(options.storedLater && { storedLater: options.storedLater }),
       },
     );
-    if (options.ifFailing === "giveUp") {
+    if (options.ifFailing === "refuse") {
       for (const { sessionId } of messages) this.#awaitDecision(sessionId, storing);
     }
     return storing;
@@ -117,7 +117,7 @@ export class SessionTree extends SessionIndex {
 
   /** As `commit`, for a request that is not answered yet: throws 1006 where the store fails. */
   async commitOrRefuse(changes: Change[]): Promise<void> {
-    const isStored = await this.commit(changes, { ifFailing: "giveUp" });
+    const isStored = await this.commit(changes, { ifFailing: "refuse" });
     if (!isStored) throw storeUnavailable(this.#parts.store.health);
   }
 
@@ -144,7 +144,7 @@ export class SessionTree extends SessionIndex {
         durability: "lazy",
       },
       {
-        ifFailing: "keep",
+        ifFailing: "retry",
         decided: (stored) => {
           last.notified = seq;
           if (stored) last.stored = seq;
@@ -276,7 +276,7 @@ export class SessionTree extends SessionIndex {
     const counted = { version: version + 1, messageCount: messageCount - messages };
     const session = { ...last.session, ...counted };
     const record = { ...last, session, childCount: last.childCount - spawned };
-    void this.commit([{ records: [record] }], { ifFailing: "keep" });
+    void this.commit([{ records: [record] }], { ifFailing: "retry" });
   }
 
   #awaitDecision(sessionId: string, storing: Promise<boolean>): void {

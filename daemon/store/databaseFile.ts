@@ -89,9 +89,9 @@ async function create(connection: Connection, file: string): Promise<void> {
       `${file} is a database of another program: choose another path for the store`,
     );
   }
-  // Lets removed sessions give their space back. It can only be chosen before the first table.
+  // Removed sessions give their space back. The pragma only works before the first table.
   await connection.query("PRAGMA auto_vacuum=INCREMENTAL");
-  // The table that Keyv's adapter makes, made here so that it comes with its version.
+  // The table that Keyv's adapter would make; here it is made together with its version.
   await transaction(connection, [
     "CREATE TABLE keyv(key VARCHAR(255) PRIMARY KEY, value TEXT )",
     `PRAGMA user_version=${firstVersion}`,
@@ -150,7 +150,7 @@ async function checkForDamage(
   await rm(suspicionFile(file), { force: true });
 }
 
-/** Stands beside a store that showed damage while it was open, and has the next start check it. */
+/** Marks a store that showed damage while it was open: the next start checks it as a whole. */
 export const suspicionFile = (file: string) => `${file}.suspect`;
 
 async function setAside(file: string, aside: string): Promise<void> {

@@ -267,6 +267,6 @@ function isOwnFault(error: unknown): boolean {
   return code === "" || ownFaults.includes(code);
 }
 
-const isKept = (entry: Entry) => entry.options.ifFailing !== "giveUp";
+const isKept = (entry: Entry) => entry.options.ifFailing !== "refuse";
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));

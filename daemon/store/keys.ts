@@ -30,7 +30,7 @@ export const completionKey = (completionSeq: number) => completionPrefix + fixed
 export const processKey = (runId: string, pid: number) => `${processPrefix}${runId}/${pid}`;
 export const approvalKey = (id: string) => approvalPrefix + id;
 export const approvalRuleKey = (id: string) => approvalRulePrefix + id;
-/** Says that a session is being removed, so that a later core goes on with it. */
+/** Marks a session that is being removed, so that a later core can finish the removal. */
 export const deletionKey = (sessionId: string) => deletionPrefix + sessionId;
 export const metadataKey = (name: string) => `m/${name}`;
 

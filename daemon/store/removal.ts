@@ -6,8 +6,8 @@ const rowsPerPiece = 200;
 const pagesPerPiece = 256;
 
 /**
- * Removes all rows of sessions whose headers are gone, then the marks that say that they have to
- * go. Stops early, with the marks in place, once `signal` is aborted.
+ * Removes all rows of sessions whose headers are gone, then the marks of their removal. Stops
+ * early, with the marks in place, once `signal` is aborted.
  */
 export async function removeSessionRows(
   adapter: SqliteAdapter,
@@ -36,7 +36,7 @@ export async function shrinkFile(adapter: SqliteAdapter, signal: AbortSignal): P
     await adapter.exclusively(() => adapter.query(`PRAGMA incremental_vacuum(${pagesPerPiece})`));
   }
   if (signal.aborted) return;
-  // The file itself becomes shorter at a checkpoint only.
+  // Only a checkpoint makes the file itself shorter.
   await adapter.exclusively(() => adapter.query("PRAGMA wal_checkpoint(TRUNCATE)"));
 }
 

@@ -146,7 +146,7 @@ export async function openSessionStore(parts: SessionStoreParts): Promise<Store>
       durability: "durable",
     };
     const isStored = await group.write(mutation, {
-      ifFailing: "giveUp",
+      ifFailing: "refuse",
       decided: (stored) => stored && gone(sessionIds),
     });
     if (!isStored) {

@@ -1,13 +1,13 @@
 /**
  * Which stored sessions a core can use: those whose records have a known form and that lead up to a
- * root without contradiction. The others stay in the store as they are, and nothing else suffers.
+ * root without contradiction. The others stay in the store as they are, and affect nothing else.
  */
 import * as z from "zod";
 import { RunError, RunnerKind, Session } from "../../protocol/session.ts";
 import * as keys from "./keys.ts";
 import type { StoredSession, UnreadableRow } from "../sessions/records.ts";
 
-/** As much of a record as a core relies on before a run of it begins. */
+/** The part of a record that a core relies on before a run of the session begins. */
 const Sound = z.object({
   session: Session,
   priority: z.number(),
@@ -32,7 +32,7 @@ export function soundSessions(loaded: readonly StoredSession[]): {
   const faults = new Map(loaded.map((record) => [record, faultOf(record)]));
   const below = Map.groupBy(loaded, ({ session }) => session.parentId);
   const reached = (below.get(null) ?? []).filter((record) => faults.get(record) === undefined);
-  // Grows while it is walked.
+  // The list grows while the loop walks it.
   for (const { session } of reached) {
     for (const child of below.get(session.id) ?? []) {
       const fault = faults.get(child) ?? contradiction(child.session, session);

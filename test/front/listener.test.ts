@@ -118,7 +118,7 @@ describe("the door of the core", () => {
       assert.ok(answer.includes(reason), answer);
       assert.ok(!answer.includes(token));
     }
-    const logged = sentences.filter((sentence) => sentence === "A connection was refused.");
+    const logged = sentences.filter((sentence) => sentence === "a connection was refused");
     assert.equal(logged.length, refused.length);
     assert.deepEqual(joined, []);
     assert.match(await talk(helloOf(), action("dance")), /"error":"this action is not known"/);

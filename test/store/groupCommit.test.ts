@@ -209,7 +209,7 @@ describe("group commit", () => {
       const told: string[] = [];
       const refusable = (key: string, value: unknown) =>
         group.write(put(key, value), {
-          ifFailing: "giveUp",
+          ifFailing: "refuse",
           decided: (stored) => told.push(`${key} ${stored}`),
           storedLater: () => told.push(`${key} later`),
         });

@@ -3,9 +3,9 @@
  * workspace and in the home folder.
  *
  * The nearest wins: the folder itself, then those above it up to the workspace's top, then home.
- * Within one folder Offshoot's own files win, then the vendors' in the order of `places`; who keeps
- * one agent for several tools under one name so gets it once. Files of a workspace count only where
- * it is trusted, those of the home folder always. A file with a fault is reported and the rest load.
+ * Within one folder Offshoot's own files win, then the vendors' in the order of `places`, so an
+ * agent that is kept for several tools under one name counts once. Files of a workspace count only
+ * where it is trusted, those of the home folder always. A file with a fault is reported and left out.
  */
 import { basename, dirname, extname, join } from "node:path";
 import * as z from "zod";
@@ -24,7 +24,7 @@ export interface AgentFilesRequest {
   /** The workspace's top; else the nearest folder with a `.git`, else `folder` itself. */
   top?: string | undefined;
   home: string;
-  /** Whether what the workspace contributes counts. */
+  /** Whether files of the workspace count. */
   trusted: boolean;
   /** How a vendor's own agent is run, where it is installed. */
   vendorAgent?: (vendor: Vendor) => AcpRunner | undefined;
@@ -49,19 +49,19 @@ export interface AgentFiles {
 
 export interface FileFault extends ConfigFault {
   from: Level["from"];
-  /** Whose agent it was meant to be; absent for skills, instructions and whole folders. */
+  /** The vendor of the agent; absent for skills, instructions and whole folders. */
   format?: Format;
 }
 
-/** Copilot allows 30,000 characters; what is far beyond that was never meant as a prompt. */
+/** Copilot allows 30,000 characters; a file far beyond that was never meant as a prompt. */
 const mostBytes = 256 * 1024;
 
 export interface AgentFileReader {
   /** Parses a file again only when it has changed: cheap enough for every spawn. */
   read(request: AgentFilesRequest): AgentFiles;
   /**
-   * Call it before the first `read` of a folder: where there is much to parse, it is done in small
-   * pieces, so that others get their turn. Undefined where there is nothing to wait for.
+   * Call before the first `read` of a folder: many files are parsed in small pieces, so that other
+   * work gets its turn. Undefined where there is nothing to wait for.
    */
   warm(request: AgentFilesRequest): Promise<void> | undefined;
 }

@@ -1,4 +1,4 @@
-/** Where files of agents, skills and instructions may lie, and which there are. */
+/** Where files of agents, skills and instructions can lie, and which of them exist. */
 import { existsSync, readdirSync, readFileSync, statSync, type Stats } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { isInside } from "../../base/paths.ts";
@@ -24,13 +24,13 @@ const places: readonly { format: Format; folder: string; homeOnly?: true }[] = [
 ];
 const skillFolders = [".agents/skills", ".claude/skills"];
 
-/** Collections of agents have a few hundred; a folder with more would hold the core up. */
+/** Collections of agents have a few hundred files; reading many more would delay the core. */
 export const mostFilesInFolder = 500;
 const mostRemembered = 5_000;
-/** What changed less than this ago may change again without another time of change. */
+/** A file that changed less than this ago can change again without a new modification time. */
 const settlesMs = 100;
 
-/** Nearest first. Never above the top: what lies there may be anybody's, such as in /tmp. */
+/** Nearest first. Folders above the top are left out: other users may own them, as in /tmp. */
 export function levelsOf(request: {
   folder: string;
   top?: string | undefined;
@@ -56,11 +56,11 @@ export function levelsOf(request: {
   return [...workspace, atHome];
 }
 
-/** Looks at files and folders again only when they have changed. */
+/** Reads files and folders again only when they have changed. */
 export interface KnownFiles {
   agents(level: Level): { files: { file: string; format: Format }[]; faults: ConfigFault[] };
   skills(level: Level): { files: string[]; faults: ConfigFault[] };
-  /** What `parse` made of the file with its size in bytes; undefined where there is none. */
+  /** The answer of `parse` for the file and its size in bytes; undefined where there is none. */
   read<Value>(file: string, parse: (text: () => string, size: number) => Value): Value | undefined;
 }
 
@@ -78,7 +78,7 @@ export function createKnownFiles(): KnownFiles {
     return value;
   }
 
-  /** In the order of the alphabet; none where there is no such folder. */
+  /** In alphabetical order; none where there is no such folder. */
   function namesIn(folder: string): { names: string[]; faults: ConfigFault[] } {
     const stats = statsOf(folder);
     if (stats?.isDirectory() !== true) return { names: [], faults: [] };
@@ -124,7 +124,7 @@ export function createKnownFiles(): KnownFiles {
   };
 }
 
-/** Undefined where there is nothing, or nothing that may be looked at. */
+/** Undefined where nothing exists, or nothing that this user may read. */
 function statsOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });

@@ -1,6 +1,6 @@
 /**
- * The vendors' names of tools, and the built-in agent's tools that do the same. Names that stand for
- * nothing here are left out, as the vendors do with names of others.
+ * The vendors' names of tools, and the built-in agent's tools that do the same. Names without an
+ * equivalent are left out, as the vendors do with each other's names.
  */
 import type { Permissions } from "../../../protocol/config.ts";
 
@@ -8,7 +8,7 @@ type Rule = NonNullable<Permissions["rules"]>[number];
 
 const subAgentTools = ["spawn_agent", "send_message", "wait_agent", "list_agents", "cancel_agent"];
 
-/** Ours on the left, theirs on the right, all in small letters. */
+/** The built-in agent's names on the left, the vendors' on the right, all in lower case. */
 const meanings: readonly (readonly [ours: readonly string[], theirs: readonly string[]])[] = [
   [
     ["read_file", "list_dir"],
@@ -71,8 +71,8 @@ export function meansAll(names: readonly string[]): boolean {
 }
 
 /**
- * Rules that keep an agent to these tools where it cannot be told which it has, and to the commands
- * that a pattern names. They only narrow: whatever is left is asked for as ever.
+ * Rules that keep an agent to these tools, where its program has no option for them, and to the
+ * commands that a pattern names. They only narrow: what they leave is asked for as before.
  */
 export function rulesForTools(names: readonly string[]): Rule[] {
   const own = new Set(ownTools(names));
@@ -91,7 +91,7 @@ export function rulesForTools(names: readonly string[]): Rule[] {
   return rules;
 }
 
-/** Rules against tools that a file forbids: by their own names, by ours, and by kind. */
+/** Rules against tools that a file forbids: by the vendor's names, the built-in ones, and by kind. */
 export function rulesAgainst(names: readonly string[]): Rule[] {
   const mentions = names.map(mentionOf);
   const whole = mentions.filter(({ pattern }) => pattern === undefined);
@@ -109,7 +109,7 @@ export function rulesAgainst(names: readonly string[]): Rule[] {
   return [...deny(...kinds, ...new Set([...own, ...whole.map(({ name }) => name)])), ...commands];
 }
 
-/** The kinds of what a tool of this name does, for rules; else its own name. */
+/** The kinds of a tool of this name, for rules; its own name where they are not known. */
 export function kindsOf(name: string): string[] {
   const own = ownNamesOf(name);
   if (own.includes("edit_file") || own.includes("write_file")) return ["edit", "delete", "move"];
@@ -138,7 +138,7 @@ function ownNamesOf(name: string): readonly string[] {
   if (mcp !== null) return [mcpName(mcp[1], mcp[2])];
   const [first = "", ...rest] = name.split("/");
   if (rest.length === 0) return [];
-  // VS Code's own tools stand in groups with the names of the aliases: search/codebase.
+  // VS Code groups its own tools under the names of the aliases: search/codebase.
   return oursByTheirs.get(first.toLowerCase()) ?? [mcpName(first, rest.join("/"))];
 }
 
