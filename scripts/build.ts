@@ -30,7 +30,7 @@ const programsApart: Plugin = {
       return { path: `./${name}.cjs`, external: true };
     });
     // Both are imported late: the first with the first ACP agent, the second when two versions
-    // meet. In one file with the core, the first would delay modules that both use, such as zod.
+    // meet. With the first in the core's file, zod and others would be initialised too late.
     const libraries = { "@agentclientprotocol/sdk": "./acp.cjs", semver: "./semver.cjs" };
     for (const [name, path] of Object.entries(libraries)) {
       bundler.onResolve({ filter: new RegExp(`^${name}$`) }, ({ kind }) =>

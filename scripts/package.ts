@@ -1,6 +1,6 @@
 /**
  * `npm run package`: makes `offshoot-PLATFORM-VERSION.vsix` for this platform, an extension that
- * anybody can install. `node scripts/package.ts FOLDER` writes it to another folder than the root.
+ * can be installed. `node scripts/package.ts FOLDER` writes it to another folder than the root.
  *
  * The files that `.vscodeignore` allows are put together in a folder of their own, so that the
  * package holds nothing else, and bundles of the present source. SQLite's packages are below dist/
@@ -96,7 +96,7 @@ function stagedPath(file: string): string {
   return join(staged, file);
 }
 
-/** Pictures on an extension's page come from the network or are part of the page: they are inlined. */
+/** The page with its pictures in it, because the editor reads no pictures from the package. */
 function withPictures(markdown: string): string {
   return markdown.replaceAll(/(!\[[^\]]*\])\(([^):]+\.png)\)/g, (_, alt: string, path: string) => {
     const picture = readFileSync(resolve(root, "extension", path)).toString("base64");

@@ -1,8 +1,8 @@
 /**
  * `npm run schema`: writes protocol/schema.json and docs/protocol.md from the method table, for
- * clients in other languages and for people. With `--check` it writes nothing, and exits with 1
- * and the name of the file when one of them is not what would be written.
- * `node scripts/schema.ts FOLDER` looks at another folder than this repository.
+ * clients in other languages and for people. With `--check` it writes nothing; if a file is not up to
+ * date, it prints the file's name and exits with 1. `node scripts/schema.ts FOLDER` uses another
+ * folder than this repository.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

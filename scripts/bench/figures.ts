@@ -15,7 +15,7 @@ export interface Figure {
   aim?: { atMost: number } | { atLeast: number } | { timesFloor: number };
 }
 
-/** Whether lower is better, as for times and sizes; for rates higher is better. */
+/** The figure divided by the floor; for rates the inverse, so that lower is always better. */
 export function ratioOf({ unit, offshoot, floor }: Figure): number | undefined {
   if (floor === undefined || floor === 0 || offshoot === 0) return undefined;
   return unit === "per second" ? floor / offshoot : offshoot / floor;

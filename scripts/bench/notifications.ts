@@ -10,7 +10,7 @@ import type { Figure } from "./figures.ts";
 import type { BenchDaemon, Installed } from "./installed.ts";
 import type { WireClient } from "./wire.ts";
 
-const beatingRuns = 300;
+const liveRuns = 300;
 const measureMs = 3_000;
 const printed = 320_000;
 const printingRuns = 8;
@@ -28,7 +28,7 @@ export async function benchNotifications(installed: Installed): Promise<Figure[]
     while (clients.length < 10) clients.push(await bare.client());
     floors.set(10, await flooded(clients, 40_000));
   });
-  const beats = await heartbeats(installed);
+  const delivered = await heartbeats(installed);
   const events = await printedEvents(installed);
   const group = "notifications, delivered through fronts";
   const floorIs = "the bare relay writing such frames over the same two hops";
@@ -41,8 +41,11 @@ export async function benchNotifications(installed: Installed): Promise<Figure[]
     floorIs,
   });
   return [
-    { ...figure("fan-out (heartbeats) to 1 client", 1, beats.toOne), aim: { atLeast: 150_000 } },
-    figure("fan-out (heartbeats) to 10 clients, all together", 10, beats.toTen),
+    {
+      ...figure("fan-out (heartbeats) to 1 client", 1, delivered.toOne),
+      aim: { atLeast: 150_000 },
+    },
+    figure("fan-out (heartbeats) to 10 clients, all together", 10, delivered.toTen),
     figure(`lines that ${printingRuns} runs print, to 1 client`, 1, events.toOne),
     figure(`lines that ${printingRuns} runs print, to 10 clients, all together`, 10, events.toTen),
     figure("replay of a stored session to 1 client", 1, events.replayed),
@@ -77,12 +80,12 @@ function counted(clients: readonly WireClient[], wanted: number): Promise<void> 
 /** More heartbeats are due than the core can send, so that the figure is the most it can deliver. */
 async function heartbeats(installed: Installed): Promise<{ toOne: number; toTen: number }> {
   const daemon = await installed.daemon({
-    concurrency: { total: beatingRuns, perRoot: beatingRuns },
+    concurrency: { total: liveRuns, perRoot: liveRuns },
     heartbeatMs: 1,
   });
   const quiet = await daemon.client();
   const spawn = { method: "session/spawn", params: { prompt: "exec sleep 600", cwd: daemon.work } };
-  await quiet.pipeline(Array.from({ length: beatingRuns }, () => spawn));
+  await quiet.pipeline(Array.from({ length: liveRuns }, () => spawn));
   const listener = await daemon.client();
   const toOne = await perSecond([listener]);
   const listeners = [listener];
