@@ -5,7 +5,6 @@
  */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import { messageOf } from "./base/errors.ts";
 import { stateFolder } from "./base/stateFolder.ts";
 import { VERSION } from "./base/version.ts";
@@ -41,13 +40,9 @@ function isPlain(command: string): boolean {
 
 async function front(): Promise<number> {
   const { runFront } = await import("./front/front.ts");
-  const { startCoreProcess } = await import("./client/startCore.ts");
-  const folder = stateFolder(stateDir, process.env);
+  const { coreOf } = await import("./client/startCore.ts");
   return await runFront({
-    folder,
-    version: VERSION,
-    protocolVersion: PROTOCOL_VERSION,
-    startCore: () => startCoreProcess({ entry, folder }),
+    ...coreOf(stateFolder(stateDir, process.env), entry),
     stdin: process.stdin,
     stdout: process.stdout,
     environment: process.env,
@@ -92,18 +87,18 @@ async function agent(): Promise<number> {
 async function toolServer(): Promise<number> {
   const { runToolServer } = await import("./mcp/toolServer.ts");
   const { joinCore } = await import("./client/join.ts");
-  const { startCoreProcess } = await import("./client/startCore.ts");
+  const { coreOf } = await import("./client/startCore.ts");
   const { surroundingRun } = await import("./client/surroundingRun.ts");
   const folder = stateFolder(stateDir, process.env);
-  const startCore = () => startCoreProcess({ entry, folder });
-  const start = surroundingRun(process.env, folder) === undefined ? "ifNeeded" : "never";
-  const join = { folder, version: VERSION, protocolVersion: PROTOCOL_VERSION, startCore };
+  const run = surroundingRun(process.env, folder);
+  const start = run === undefined ? "ifNeeded" : "never";
   return await runToolServer({
     stdin: process.stdin,
     stdout: process.stdout,
     environment: process.env,
     cwd: process.cwd(),
-    connect: async () => (await joinCore({ ...join, start })).socket,
+    run,
+    connect: async () => (await joinCore({ ...coreOf(folder, entry), start })).socket,
   });
 }
 

@@ -25,6 +25,7 @@ import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import { stoppingMethod } from "../wire/handshake.ts";
 import { allowedPart } from "../processes/environment.ts";
 import { VERSION } from "../base/version.ts";
+import { present } from "./present.ts";
 import { failureOfAnswer, unreachableFailure, type CommandFailure } from "./failures.ts";
 
 export interface Greeting {
@@ -103,9 +104,8 @@ export class Client {
       return await this.#connection.sendRequest(method, params);
     } catch (error) {
       // The core answers every request that it reads; one that cannot be written is lost too.
-      throw error instanceof ResponseError && !this.#socket.destroyed
-        ? failureOf(error)
-        : connectionLost();
+      const isAnswer = error instanceof ResponseError && !this.#socket.destroyed;
+      throw isAnswer ? failureOfAnswer(error.code, error.message, error.data) : connectionLost();
     }
   }
 
@@ -154,17 +154,11 @@ function initializeParams({
       offshoot: {
         protocolVersion: PROTOCOL_VERSION,
         clientName: "offshoot-cli",
-        ...(trusted !== undefined && { workspaceTrusted: trusted }),
         environment: allowedPart(environment),
-        ...(run && { run }),
-        ...(settings && { settings }),
+        ...present({ workspaceTrusted: trusted, run, settings }),
       },
     },
   };
-}
-
-function failureOf({ code, message, data }: ResponseError<unknown>): CommandFailure {
-  return failureOfAnswer(code, message, data);
 }
 
 function connectionLost(): CommandFailure {

@@ -58,25 +58,15 @@ export function unreachableFailure(message: string): CommandFailure {
 
 /** The exit code for the status of a run. `skipped` is a success: there was nothing to do. */
 export function exitCodeOfStatus(status: SessionStatus): number {
-  switch (status) {
-    case "error":
-      return exitCodes.failed;
-    case "cancelled":
-      return exitCodes.cancelled;
-    case "timeout":
-      return exitCodes.timeout;
-    case "interrupted":
-      return exitCodes.interrupted;
-    case "created":
-    case "queued":
-    case "running":
-    case "suspended":
-    case "paused":
-    case "completed":
-    case "skipped":
-      return exitCodes.ok;
-  }
+  return failedStatuses[status] ?? exitCodes.ok;
 }
+
+const failedStatuses: Partial<Record<SessionStatus, number>> = {
+  error: exitCodes.failed,
+  cancelled: exitCodes.cancelled,
+  timeout: exitCodes.timeout,
+  interrupted: exitCodes.interrupted,
+};
 
 const exitCodeOfKind: Record<ErrorKind, number> = {
   sessionNotFound: exitCodes.usage,

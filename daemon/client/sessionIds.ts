@@ -1,8 +1,9 @@
 /** Finds the session that a person names by its id or by the end of its id. */
-import type { ParamsOf } from "../../protocol/messages.ts";
+import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
 import type { Client } from "./coreClient.ts";
 import { usageFailure } from "./failures.ts";
+import { present } from "./present.ts";
 import { cleanLine, shortId } from "./values.ts";
 
 const wholeId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -16,11 +17,8 @@ export async function* listSessions(
 ): AsyncGenerator<Session, void> {
   let cursor: string | undefined;
   do {
-    const page = await client.call("session/list", {
-      ...filter,
-      limit: pageSize,
-      ...(cursor !== undefined && { cursor }),
-    });
+    const params = { ...filter, limit: pageSize, ...present({ cursor }) };
+    const page: ResultOf<"session/list"> = await client.call("session/list", params);
     yield* page.sessions;
     cursor = page.nextCursor;
   } while (cursor !== undefined);

@@ -10,7 +10,9 @@ import {
   statSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
+import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import type { StateFolder } from "../base/stateFolder.ts";
+import { VERSION } from "../base/version.ts";
 
 /** A core that this process has started. The core outlives this process. */
 export interface CoreProcess {
@@ -18,6 +20,12 @@ export interface CoreProcess {
   ended(): { code: number | null; sentence: string } | undefined;
   /** The last lines that the core wrote to stderr, or else to its log. */
   lastLines(): string[];
+}
+
+/** How this version of Offshoot joins or starts the core of a folder. */
+export function coreOf(folder: StateFolder, entry: string) {
+  const startCore = () => startCoreProcess({ entry, folder });
+  return { folder, version: VERSION, protocolVersion: PROTOCOL_VERSION, startCore };
 }
 
 /** Beyond this many bytes, the stderr of earlier cores is deleted at the next start. */

@@ -55,9 +55,6 @@ export class ClientMemory {
     this.#environment = environment;
   }
 
-  get initialize(): Buffer | undefined {
-    return this.#initialize;
-  }
   get isOpen(): boolean {
     return this.#isOpen;
   }
@@ -67,24 +64,23 @@ export class ClientMemory {
   get hasPending(): boolean {
     return this.#pending.size > 0;
   }
-  get settledBefore(): Settled {
-    return this.#settledBefore;
-  }
 
-  /** Notes a frame of the client; answers with its message, if the frame holds one. */
-  noteClientFrame(body: Buffer): Message | undefined {
-    const message = parseMessage(body);
-    const { id, method, params } = message ?? {};
-    if (typeof method !== "string") return message;
+  /** Notes a frame of the client; returns its message, and the body that the core receives. */
+  noteClientFrame(body: Buffer): { message: Message; passed: Buffer } {
+    const message = parseMessage(body) ?? {};
+    const { id, method, params } = message;
+    const unchanged = { message, passed: body };
+    if (typeof method !== "string") return unchanged;
     if (method === "shutdown") this.#isShutDown = true;
     if (isRequestId(id)) {
       const kept = changingRequests.has(method) ? fieldsOf(params) : undefined;
       this.#pending.set(id, kept === undefined ? { method } : { method, params: kept });
-      if (method === "initialize") {
-        // Bodies are views into what came from the client: what is kept has to be a copy.
-        this.#initialize ??= withEnvironment(message, this.#environment) ?? Buffer.from(body);
-      }
       if (method === "tree/subscribe") this.#replayedTo = 0;
+      if (method === "initialize" && this.#initialize === undefined) {
+        // Bodies are views into what came from the client: what is kept has to be a copy.
+        this.#initialize = withEnvironment(message, this.#environment) ?? Buffer.from(body);
+        return { message, passed: this.#initialize };
+      }
     } else if (method === "initialized") {
       this.#settled = { ...this.#settled, initialized: true };
     } else if (method === "workspace/didChangeWorkspaceFolders") {
@@ -92,7 +88,7 @@ export class ClientMemory {
     } else if (method === "workspace/didChangeConfiguration") {
       this.#settled = { ...this.#settled, configuration: Buffer.from(body) };
     }
-    return message;
+    return unchanged;
   }
 
   /** Notes a frame of the core. The id of every answer is returned, also if nobody asked. */
@@ -231,6 +227,12 @@ export class ClientMemory {
     return { pending, initialize: this.#initialize };
   }
 
+  /** What another core receives first: `initialize`, and what the last core received after it. */
+  opening(): Settled & { params: unknown } {
+    const { params } = (this.#initialize && parseMessage(this.#initialize)) ?? {};
+    return { params, ...this.#settledBefore };
+  }
+
   /** The requests that give the client's models, keys and subscriptions to another core. */
   standingRequests(): { method: string; params: Fields }[] {
     const standing = [...this.#lent].map(([method, params]) => ({ method, params }));
@@ -305,10 +307,10 @@ const changingRequests = new Set([
 
 /** The `initialize` with this environment; undefined if it names one, or has faults of its own. */
 function withEnvironment(
-  message: Message | undefined,
+  message: Message,
   environment: Readonly<Record<string, string>>,
 ): Buffer | undefined {
-  const params = fieldsOf(message?.params);
+  const params = fieldsOf(message.params);
   if (params === undefined) return undefined;
   const options = fieldsOf(params["initializationOptions"]) ?? {};
   const own = fieldsOf(options["offshoot"] ?? {});

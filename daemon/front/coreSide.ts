@@ -117,14 +117,13 @@ class CoreConnection {
   /** Brings a new core to where the last one was for this client, then serves the client. */
   #renew(): void {
     const { memory, options } = this.#front;
-    const { params } = (memory.initialize && parseMessage(memory.initialize)) ?? {};
+    const { params, initialized, configuration } = memory.opening();
     this.#ask("initialize", params, ({ error }) => {
       if (error !== undefined) {
         options.warn(`The new core refuses this client: ${JSON.stringify(error)}.`);
         this.#socket.destroy();
         return [];
       }
-      const { initialized, configuration } = memory.settledBefore;
       if (initialized) this.#socket.write(frame(notificationText("initialized", {})));
       if (configuration) this.#socket.write(frame(configuration));
       const expired = memory.takeExpiredApprovals().map(frame);

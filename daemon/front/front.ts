@@ -55,10 +55,9 @@ function closed(socket: Socket | undefined): Promise<unknown> {
 /** Decides what becomes of a frame of the client before it goes to the core. */
 function judgeClientFrame(front: Front, body: Buffer): Verdict {
   const { memory } = front;
-  const opening = memory.initialize;
-  const message = memory.noteClientFrame(body);
-  const { id, method } = message ?? {};
-  if (method === "initialize") watchClient(front, fieldsOf(message?.params)?.["processId"]);
+  const { message, passed } = memory.noteClientFrame(body);
+  const { id, method, params } = message;
+  if (method === "initialize") watchClient(front, fieldsOf(params)?.["processId"]);
   // The frames before `exit` have been written before the front ends.
   if (method === "exit") front.end();
   if (front.refusal) {
@@ -74,8 +73,7 @@ function judgeClientFrame(front: Front, body: Buffer): Verdict {
     }
     front.requestArrived();
   }
-  const isChanged = method === "initialize" && memory.initialize !== opening;
-  return isChanged && memory.initialize ? [frame(memory.initialize)] : "pass";
+  return passed === body ? "pass" : [frame(passed)];
 }
 
 /** Ends the front when the process that `initialize` named has ended. */

@@ -5,6 +5,7 @@ import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import * as z from "zod";
 import { Limits } from "../../protocol/session.ts";
 import { usageFailure } from "../client/failures.ts";
+import { present } from "../client/present.ts";
 import { agentStates, AgentState, textOf } from "./agentState.ts";
 import type { CoreAccess } from "./coreAccess.ts";
 import type { OwnSession } from "./ownSession.ts";
@@ -81,11 +82,9 @@ function addSpawnAgent(server: McpServer, parts: ToolParts): void {
             prompt,
             parentId: await own.findOrMake(client),
             requestKey,
-            ...(agent !== undefined && { agent }),
-            ...(title !== undefined && { title }),
-            ...(model !== undefined && { model }),
+            ...present({ agent, title, model }),
             ...(cwd !== undefined && { cwd: resolve(ownFolder, cwd) }),
-            ...(limits !== undefined && { limits: withoutAbsent(limits) }),
+            ...(limits !== undefined && { limits: present(limits) }),
           });
           const [state] = await waitFor(client, [session.id], { deadline, unreported });
           if (state === undefined) throw usageFailure("the sub-agent was deleted meanwhile");
@@ -178,7 +177,7 @@ function addSendMessage(server: McpServer, { core, own, unreported }: ToolParts)
     ({ id, message, interrupt }, { signal }) =>
       answerOf(async () => {
         const [sessionId = id] = await core.use((client) => own.resolve(client, [id]), signal);
-        const params = { sessionId, text: message, ...(interrupt === true && { interrupt }) };
+        const params = { sessionId, text: message, ...present({ interrupt }) };
         // Sent once only, because the first message may have arrived.
         const { delivery } = await core.useOnce(
           (client) => client.call("session/send", params),
@@ -220,8 +219,7 @@ function addListAgents(server: McpServer, { core, own }: ToolParts): void {
             name,
             description,
             available,
-            ...(model !== undefined && { model }),
-            ...(reason !== undefined && { reason }),
+            ...present({ model, reason }),
           }));
           const lines = agents.map(({ name, description, reason }) => {
             const missing = reason === undefined ? "" : ` (not available: ${reason})`;
@@ -251,8 +249,7 @@ function addCancelAgent(server: McpServer, { core, own }: ToolParts): void {
       answerOf(() =>
         core.use(async (client) => {
           const [sessionId = id] = await own.resolve(client, [id]);
-          const params = { sessionId, ...(reason !== undefined && { reason }) };
-          await client.call("session/cancel", params);
+          await client.call("session/cancel", { sessionId, ...present({ reason }) });
           const { session } = await client.call("session/get", { sessionId });
           const [agent] = agentStates([session]);
           if (agent === undefined) throw usageFailure("the sub-agent was deleted meanwhile");
@@ -268,10 +265,4 @@ function addCancelAgent(server: McpServer, { core, own }: ToolParts): void {
 /** Epoch milliseconds, at most `longestWaitMs` from now. */
 function deadlineAfter(seconds: number | undefined, { longestWaitMs }: Parts): number {
   return Date.now() + Math.min((seconds ?? Infinity) * 1000, longestWaitMs);
-}
-
-/** On the wire an absent key means unchanged, so keys that hold undefined are removed. */
-function withoutAbsent(limits: Limits): Limits {
-  const present = Object.entries(limits).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as Limits;
 }

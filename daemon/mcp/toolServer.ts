@@ -20,7 +20,8 @@ import { addSubAgentTools } from "./subAgentTools.ts";
 export interface ToolServerOptions {
   readonly stdin: Readable;
   readonly stdout: Writable;
-  /** `OFFSHOOT_RUN` and `OFFSHOOT_SESSION` bind the server to a run. */
+  /** The run that the server is bound to; absent outside of a run. */
+  readonly run: Greeting["run"];
   readonly environment: NodeJS.ProcessEnv;
   /** Absolute: the folder to work in. */
   readonly cwd: string;
@@ -32,9 +33,7 @@ export interface ToolServerOptions {
 
 /** Serves until the host closes the streams; resolves with the exit code when all has ended. */
 export async function runToolServer(options: ToolServerOptions): Promise<number> {
-  const { stdin, stdout, cwd } = options;
-  const run = runOf(options.environment);
-  const { environment } = options;
+  const { stdin, stdout, cwd, environment, run } = options;
   const greeting: Greeting = { cwd, environment, ...(run && { run }) };
   const core = new CoreAccess(async () => openClient(await options.connect(), greeting));
   const server = new McpServer(
@@ -53,12 +52,6 @@ export async function runToolServer(options: ToolServerOptions): Promise<number>
   await server.close();
   await core.close();
   return 0;
-}
-
-function runOf(environment: NodeJS.ProcessEnv): Greeting["run"] {
-  const runId = environment["OFFSHOOT_RUN"];
-  const sessionId = environment["OFFSHOOT_SESSION"];
-  return runId && sessionId ? { runId, sessionId } : undefined;
 }
 
 const instructions =

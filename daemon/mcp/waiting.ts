@@ -2,6 +2,7 @@
 import type { ParamsOf } from "../../protocol/messages.ts";
 import type { Client } from "../client/coreClient.ts";
 import { CommandFailure } from "../client/failures.ts";
+import { present } from "../client/present.ts";
 import { agentStates, type AgentState } from "./agentState.ts";
 import type { OwnSession } from "./ownSession.ts";
 
@@ -21,7 +22,7 @@ export async function waitFor(
 ): Promise<AgentState[]> {
   if (sessionIds.length === 0) return [];
   const timeoutMs = Math.max(0, deadline - Date.now());
-  const params = { sessionIds, timeoutMs, ...(until !== undefined && { until }) };
+  const params = { sessionIds, timeoutMs, ...present({ until }) };
   const waited = await client.call("session/wait", params);
   const sessions = await Promise.all(
     sessionIds.map(async (sessionId) => (await client.call("session/get", { sessionId })).session),

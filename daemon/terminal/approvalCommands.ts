@@ -6,6 +6,7 @@ import type { ParamsOf } from "../../protocol/messages.ts";
 import { exitCodes, usageFailure } from "../client/failures.ts";
 import { withCore, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
 import type { Output } from "./output.ts";
+import { present } from "../client/present.ts";
 import { cleanLine, cleanText, formatDuration, shortId } from "../client/values.ts";
 
 interface AnswerOptions extends CommonOptions {
@@ -98,7 +99,7 @@ function answerFrom(verb: "allow" | "deny", options: AnswerOptions): Answer {
   return {
     decision: always === true ? `${verb}Always` : `${verb}Once`,
     ...(tree === true && { scope: "tree" }),
-    ...(message !== undefined && { message }),
+    ...present({ message }),
     ...(input !== undefined && { input: parsedInput(input) }),
   };
 }

@@ -12,6 +12,7 @@ import {
 } from "./invocation.ts";
 import { duration, size } from "./optionParsers.ts";
 import type { Output } from "./output.ts";
+import { present } from "../client/present.ts";
 import { cleanLine, formatBytes, formatDuration } from "../client/values.ts";
 
 interface PruneOptions extends CommonOptions {
@@ -98,10 +99,7 @@ async function prune(invocation: Invocation, _given: [], options: PruneOptions):
     throw usageFailure("name what to remove: --older-than 30d, --size 500MB, or both");
   }
   const answer = await withStoredSessions(invocation, (client) =>
-    client.call("daemon/prune", {
-      ...(olderThan !== undefined && { maxAgeMs: olderThan }),
-      ...(maxBytes !== undefined && { maxBytes }),
-    }),
+    client.call("daemon/prune", present({ maxAgeMs: olderThan, maxBytes })),
   );
   const { deleted, storeBytes } = answer ?? { deleted: 0, storeBytes: 0 };
   output.value({ deleted, storeBytes });

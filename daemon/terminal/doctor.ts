@@ -33,11 +33,7 @@ export async function* doctorChecks(invocation: Invocation): AsyncGenerator<Chec
   yield* folderChecks(folder);
   const asked = await askCore(invocation);
   yield asked.check;
-  const core = {
-    status: asked.status,
-    failed: asked.failed,
-    bindingLoads: binding.state === "ok",
-  };
+  const core = { ...asked, bindingLoads: binding.state === "ok" };
   yield await lockCheck(folder, core);
   yield await tokenCheck(folder, core);
   yield await storeCheck(folder, core);
@@ -65,8 +61,8 @@ async function bindingCheck(): Promise<Check> {
 
 interface AskedCore {
   readonly check: Check;
-  readonly status: DaemonStatus | undefined;
-  readonly agents: readonly AgentInfo[] | undefined;
+  readonly status?: DaemonStatus;
+  readonly agents?: readonly AgentInfo[];
   readonly failed: boolean;
 }
 
@@ -79,17 +75,14 @@ async function askCore(invocation: Invocation): Promise<AskedCore> {
       agents: (await client.call("agent/list", { cwd })).agents,
     }));
     const text = "no core is running; one starts when it is needed";
-    if (answer === undefined) {
-      return { check: ok(name, text), status: undefined, agents: undefined, failed: false };
-    }
+    if (answer === undefined) return { check: ok(name, text), failed: false };
     return { check: healthCheck(answer.status, now()), ...answer, failed: false };
   } catch (error) {
     const isOtherVersion = error instanceof CommandFailure && error.kind === "versionMismatch";
     const remedy = isOtherVersion
       ? "run `offshoot stop` with the version of the core, or update the older one"
       : `read ${invocation.folder.logFile}`;
-    const check = fail(name, firstLine(error), remedy);
-    return { check, status: undefined, agents: undefined, failed: true };
+    return { check: fail(name, firstLine(error), remedy), failed: true };
   }
 }
 

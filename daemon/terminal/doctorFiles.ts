@@ -15,31 +15,20 @@ export interface Check {
   readonly remedy?: string;
 }
 
+const withRemedy =
+  (state: Check["state"]) =>
+  (name: string, text: string, remedy: string): Check => ({ state, name, text, remedy });
+
 export const ok = (name: string, text: string): Check => ({ state: "ok", name, text });
 /** Nothing is wrong, but there is something that a person may want to do. */
-export const info = (name: string, text: string, remedy: string): Check => ({
-  state: "info",
-  name,
-  text,
-  remedy,
-});
-export const warn = (name: string, text: string, remedy: string): Check => ({
-  state: "warn",
-  name,
-  text,
-  remedy,
-});
-export const fail = (name: string, text: string, remedy: string): Check => ({
-  state: "fail",
-  name,
-  text,
-  remedy,
-});
+export const info = withRemedy("info");
+export const warn = withRemedy("warn");
+export const fail = withRemedy("fail");
 
 /** What is known of the core when its files are checked. */
 export interface CoreFound {
   /** The answer of a running core. */
-  readonly status: DaemonStatus | undefined;
+  readonly status?: DaemonStatus;
   /** A core answers, but no connection could be opened. */
   readonly failed: boolean;
   /** SQLite can be used here. */

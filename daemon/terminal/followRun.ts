@@ -25,9 +25,7 @@ export async function followRun(
     output.note(`Queued at position ${session.position}.`);
   }
   const writer = eventWriter(output);
-  let shown = after;
   const show = (stored: StoredEvent) => {
-    shown = stored.seq;
     output.value(stored);
     writer.write(stored.event);
     const { event } = stored;
@@ -38,13 +36,11 @@ export async function followRun(
       );
     }
   };
-  const work = acrossCores(invocation, client, (present) =>
-    followSession(present, session.id, shown, show),
-  ).then((ended) => {
+  const work = followEvents(invocation, client, session.id, after, show).then((ended) => {
     writer.end();
     output.value({ session: ended });
     output.note(endLine(ended));
-    return isTerminal(ended) ? exitCodeOfStatus(ended.status) : exitCodes.failed;
+    return outcomeCode(ended);
   });
   return await untilInterrupted(work, () => {
     writer.end();
@@ -53,6 +49,28 @@ export async function followRun(
       `The run continues. Follow: offshoot tail -f ${id}   Cancel: offshoot cancel ${id}`,
     );
   });
+}
+
+/** Calls `onEvent` for the events of a session until its run has ended, across deaths of cores. */
+export async function followEvents(
+  invocation: Invocation,
+  client: Client,
+  sessionId: string,
+  after: number,
+  onEvent: (event: StoredEvent) => void,
+): Promise<Session> {
+  let seen = after;
+  return await acrossCores(invocation, client, (current) =>
+    followSession(current, sessionId, seen, (event) => {
+      seen = event.seq;
+      onEvent(event);
+    }),
+  );
+}
+
+/** The exit code for a session that was followed to its end, or that needs a message. */
+export function outcomeCode(session: Session): number {
+  return isTerminal(session) ? exitCodeOfStatus(session.status) : exitCodes.failed;
 }
 
 /** "✓ completed in 1.9s (1f2e3d4c)" or "✗ error in 0.2s: exit code 3 (1f2e3d4c)". */

@@ -1,18 +1,18 @@
 /** What every command gets: the common options, its output, and a connection to the core. */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { text as readAll } from "node:stream/consumers";
 import { keysIn } from "../agent/contract/providers.ts";
 import { createConfiguration } from "../config/config.ts";
 import { userConfigFile } from "../config/configFile.ts";
 import { joinCore, JoinError, type JoinOptions } from "../client/join.ts";
-import { startCoreProcess } from "../client/startCore.ts";
+import { coreOf } from "../client/startCore.ts";
 import { stateFolder, type StateFolder } from "../base/stateFolder.ts";
-import { PROTOCOL_VERSION } from "../../protocol/version.ts";
-import { VERSION } from "../base/version.ts";
 import type { Config } from "../../protocol/config.ts";
+import { present } from "../client/present.ts";
 import { surroundingRun } from "../client/surroundingRun.ts";
 import { openClient, type Client, type Greeting } from "../client/coreClient.ts";
-import { CommandFailure, exitCodes } from "../client/failures.ts";
+import { CommandFailure, exitCodes, usageFailure } from "../client/failures.ts";
 import type { Output, Screen } from "./output.ts";
 
 /** The streams, environment and clock of the process, from `daemon/main.ts`. */
@@ -68,6 +68,17 @@ export function invocationOf(
 export type Bind = (
   handler: (invocation: Invocation, given: never, options: never) => Promise<number>,
 ) => (...given: unknown[]) => Promise<void>;
+
+/** The text of an argument: its words joined by blanks, or stdin for a single "-". */
+export async function textOf(
+  words: readonly string[],
+  { stdin }: Terminal,
+  what: string,
+): Promise<string> {
+  const text = words.length === 1 && words[0] === "-" ? await readAll(stdin) : words.join(" ");
+  if (text.trim() === "") throw usageFailure(`the ${what} is empty`);
+  return text;
+}
 
 /** Calls `use` with the core; starts one if none is running. */
 export async function withCore<Result>(
@@ -165,11 +176,8 @@ async function connect(invocation: Invocation, start: JoinOptions["start"]): Pro
   const { folder, output, run, terminal, trusted } = invocation;
   try {
     const { socket, note } = await joinCore({
-      folder,
+      ...coreOf(folder, terminal.entry),
       start: run === undefined ? start : "never",
-      version: VERSION,
-      protocolVersion: PROTOCOL_VERSION,
-      startCore: () => startCoreProcess({ entry: terminal.entry, folder }),
     });
     if (note !== undefined) output.note(note);
     return await openClient(socket, {
@@ -177,8 +185,7 @@ async function connect(invocation: Invocation, start: JoinOptions["start"]): Pro
       workspaceFolder: workspaceFolderOf(terminal.cwd),
       environment: terminal.environment,
       ...(trusted && { trusted }),
-      ...(run && { run }),
-      ...(invocation.settings && { settings: invocation.settings }),
+      ...present({ run, settings: invocation.settings }),
     });
   } catch (error) {
     if (!(error instanceof JoinError)) throw error;

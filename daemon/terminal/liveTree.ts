@@ -57,7 +57,7 @@ export async function liveTree(options: LiveTreeOptions): Promise<LiveTree> {
         output.value({ removed: sessionIds });
         lookForEnd();
       },
-      stirred: () => view?.stirred(),
+      outdated: () => view?.outdated(),
     },
   );
   view = output.canDraw ? drawing(model, options) : printing(model, options);
@@ -91,7 +91,7 @@ function nothingLeft(sessions: readonly Session[]): boolean {
 
 interface View {
   changed(session: Session, before: Session | undefined): void;
-  stirred(): void;
+  outdated(): void;
   stop(): void;
 }
 
@@ -112,7 +112,7 @@ function printing(model: TreeModel, options: LiveTreeOptions): View {
       output.value({ session });
       if (before?.status !== session.status || runOf(before) !== runOf(session)) print(session);
     },
-    stirred() {},
+    outdated() {},
     stop() {},
   };
 }
@@ -166,7 +166,7 @@ function drawing(model: TreeModel, options: LiveTreeOptions): View {
   draw();
   return {
     changed() {},
-    stirred() {
+    outdated() {
       frame ??= setTimeout(draw, frameMs);
     },
     stop() {

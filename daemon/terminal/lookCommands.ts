@@ -3,23 +3,23 @@ import type { Command } from "commander";
 import { resolve } from "node:path";
 import type { StoredEvent } from "../../protocol/events.ts";
 import type { ParamsOf } from "../../protocol/messages.ts";
-import { isTerminal, type Session, type SessionStatus } from "../../protocol/session.ts";
+import type { Session, SessionStatus } from "../../protocol/session.ts";
 import { agents } from "./agentsCommand.ts";
 import type { Client } from "../client/coreClient.ts";
 import { eventLine, eventWriter } from "./eventText.ts";
-import { exitCodes, exitCodeOfStatus } from "../client/failures.ts";
-import { followRun } from "./followRun.ts";
-import { followSession, readEvents } from "./sessionEvents.ts";
+import { exitCodes } from "../client/failures.ts";
+import { followEvents, followRun, outcomeCode } from "./followRun.ts";
+import { readEvents } from "./sessionEvents.ts";
 import {
   withCore,
   withStoredSessions,
   type Bind,
   type CommonOptions,
   type Invocation,
-  acrossCores,
 } from "./invocation.ts";
 import { count, idOrEnd, statuses } from "./optionParsers.ts";
 import { untilInterrupted, widthOf, type Output } from "./output.ts";
+import { present } from "../client/present.ts";
 import { listSessions, resolveId, sessionNamed } from "../client/sessionIds.ts";
 import { detailOf, elapsedOf, lookOf } from "./sessionText.ts";
 import { tableLines } from "./table.ts";
@@ -100,11 +100,10 @@ async function look(
 async function ls(client: Client, invocation: Invocation, options: ListOptions): Promise<number> {
   const { output, terminal } = invocation;
   const filter: ParamsOf<"session/list"> = {
-    ...(options.status && { status: options.status }),
+    ...present({ status: options.status, text: options.text }),
     ...(options.root !== undefined && {
       rootId: (await sessionNamed(client, options.root)).rootId,
     }),
-    ...(options.text !== undefined && { text: options.text }),
     ...(options.cwd !== undefined && { cwd: resolve(terminal.cwd, options.cwd) }),
   };
   const sessions: Session[] = [];
@@ -156,14 +155,8 @@ async function events(
       await readEvents(client, sessionId, options.after ?? 0, write);
       return exitCodes.ok;
     }
-    let shown = options.after ?? 0;
-    const work = acrossCores(invocation, client, (present) =>
-      followSession(present, sessionId, shown, (event) => {
-        shown = event.seq;
-        write(event);
-      }),
-    ).then((ended) => (isTerminal(ended) ? exitCodeOfStatus(ended.status) : exitCodes.failed));
-    return await untilInterrupted(work, () => output.note("The run continues."));
+    const work = followEvents(invocation, client, sessionId, options.after ?? 0, write);
+    return await untilInterrupted(work.then(outcomeCode), () => output.note("The run continues."));
   });
 }
 

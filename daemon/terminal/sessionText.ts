@@ -16,7 +16,7 @@ export interface Look {
   readonly style: Style;
 }
 
-const looks: Record<SessionStatus, Look> = {
+const lookOfStatus: Record<SessionStatus, Look> = {
   created: { glyph: "·", word: "created", style: "dim" },
   queued: { glyph: "○", word: "queued", style: "dim" },
   running: { glyph: "●", word: "running", style: "cyan" },
@@ -36,7 +36,7 @@ export function lookOf(session: Session, facts: RunFacts | undefined): Look {
   if (stalled && session.status === "running") {
     return { glyph: "!", word: "stalled", style: "yellow" };
   }
-  return looks[session.status];
+  return lookOfStatus[session.status];
 }
 
 /** How long the run took, or has run or waited so far; empty for a session without a run. */

@@ -1,13 +1,19 @@
 /** `run` and `spawn`: start a sub-agent, and follow it or not. */
 import { resolve } from "node:path";
-import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { Limits, Session } from "../../protocol/session.ts";
 import type { Client } from "../client/coreClient.ts";
-import { exitCodes, usageFailure } from "../client/failures.ts";
+import { exitCodes } from "../client/failures.ts";
 import { followRun } from "./followRun.ts";
-import { withCoreForRuns, type Bind, type CommonOptions, type Invocation } from "./invocation.ts";
+import {
+  textOf,
+  withCoreForRuns,
+  type Bind,
+  type CommonOptions,
+  type Invocation,
+} from "./invocation.ts";
 import { count, duration, money, idOrEnd, wholeNumber } from "./optionParsers.ts";
+import { present } from "../client/present.ts";
 import { resolveId } from "../client/sessionIds.ts";
 
 interface SpawnOptions extends CommonOptions, Limits {
@@ -80,15 +86,13 @@ async function spawn(
   words: readonly string[],
   options: SpawnOptions,
 ): Promise<Session> {
-  const prompt =
-    words.length === 1 && words[0] === "-" ? await readAll(terminal.stdin) : words.join(" ");
-  if (prompt.trim() === "") throw usageFailure("the prompt is empty");
+  const prompt = await textOf(words, terminal, "prompt");
   const parentId =
     options.parent === undefined ? run?.sessionId : await resolveId(client, options.parent);
   const { session } = await client.call("session/spawn", {
     prompt,
     cwd: resolve(terminal.cwd, options.cwd ?? "."),
-    ...withoutAbsent({
+    ...present({
       parentId,
       agent: options.agent,
       title: options.title,
@@ -104,7 +108,7 @@ async function spawn(
 
 function limitsOf(options: SpawnOptions): Limits | undefined {
   const { maxTurns, maxTokens, maxToolCalls, maxChildren, maxDepth } = options;
-  const limits = withoutAbsent({
+  const limits = present({
     timeoutMs: options.timeout,
     idleTimeoutMs: options.idleTimeout,
     maxCostUsd: options.maxCost,
@@ -115,13 +119,4 @@ function limitsOf(options: SpawnOptions): Limits | undefined {
     maxDepth,
   });
   return Object.keys(limits).length === 0 ? undefined : limits;
-}
-
-type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** On the wire an absent key means unchanged, so keys that hold undefined are removed. */
-function withoutAbsent<T extends object>(fields: T): Present<T> {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as Present<T>;
 }

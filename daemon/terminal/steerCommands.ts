@@ -1,11 +1,11 @@
 /** The commands that act on sessions: `send`, `wait`, `rename`, `cancel`, `pause`, `resume`, `retry`, `rm`. */
-import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
 import type { Client } from "../client/coreClient.ts";
 import { CommandFailure, exitCodes, exitCodeOfStatus, usageFailure } from "../client/failures.ts";
 import { endLine } from "./followRun.ts";
 import {
+  textOf,
   withCore,
   withCoreForRuns,
   type Bind,
@@ -16,6 +16,7 @@ import { idOrEnd, idsOrEnds, waitingTime } from "./optionParsers.ts";
 import { untilInterrupted, type Output } from "./output.ts";
 import { remove } from "./removeCommand.ts";
 import { retry } from "./retryCommand.ts";
+import { present } from "../client/present.ts";
 import { resolveId, resolveIds } from "../client/sessionIds.ts";
 import { cleanLine, shortId } from "../client/values.ts";
 
@@ -65,38 +66,29 @@ export function addSteerCommands(program: Command, bind: Bind): void {
     .action(
       bind(
         async (invocation, [named]: [string[]], { reason }: CommonOptions & { reason?: string }) =>
-          onEach(invocation, named, "cancel", async (client, sessionId) => {
-            await client.call("session/cancel", {
-              sessionId,
-              ...(reason !== undefined && { reason }),
-            });
-          }),
+          onEach(invocation, named, "cancel", (client, sessionId) =>
+            client.call("session/cancel", { sessionId, ...present({ reason }) }),
+          ),
       ),
     );
-  program
-    .command("pause")
-    .argument("<ids...>", "the sessions", idsOrEnds)
-    .description("pause sessions: a queued one now, a live one at its next turn")
-    .option("--tree", "with everything below")
-    .action(
-      bind(async (invocation, [named]: [string[]], { tree }: TreeOptions) =>
-        onEach(invocation, named, "pause", async (client, sessionId) => {
-          await client.call("session/pause", { sessionId, ...(tree === true && { tree }) });
-        }),
-      ),
-    );
-  program
-    .command("resume")
-    .argument("<ids...>", "the sessions", idsOrEnds)
-    .description("queue paused sessions again")
-    .option("--tree", "with everything below")
-    .action(
-      bind(async (invocation, [named]: [string[]], { tree }: TreeOptions) =>
-        onEach(invocation, named, "resume", async (client, sessionId) => {
-          await client.call("session/resume", { sessionId, ...(tree === true && { tree }) });
-        }),
-      ),
-    );
+  const descriptions = {
+    pause: "pause sessions: a queued one now, a live one at its next turn",
+    resume: "queue paused sessions again",
+  };
+  for (const verb of ["pause", "resume"] as const) {
+    program
+      .command(verb)
+      .argument("<ids...>", "the sessions", idsOrEnds)
+      .description(descriptions[verb])
+      .option("--tree", "with everything below")
+      .action(
+        bind(async (invocation, [named]: [string[]], { tree }: TreeOptions) =>
+          onEach(invocation, named, verb, (client, sessionId) =>
+            client.call(`session/${verb}`, { sessionId, ...present({ tree }) }),
+          ),
+        ),
+      );
+  }
   program
     .command("retry")
     .argument("<id>", "the session", idOrEnd)
@@ -116,17 +108,12 @@ async function send(
   [named, words]: [string, string[]],
   { interrupt }: SendOptions,
 ): Promise<number> {
-  const { output, terminal } = invocation;
-  const fromStdin = words.length === 1 && words[0] === "-";
-  const text = fromStdin ? await readAll(terminal.stdin) : words.join(" ");
-  if (text.trim() === "") throw usageFailure("the message is empty");
+  const { output } = invocation;
+  const text = await textOf(words, invocation.terminal, "message");
   return await withCoreForRuns(invocation, async (client) => {
     const sessionId = await resolveId(client, named);
-    const answer = await client.call("session/send", {
-      sessionId,
-      text,
-      ...(interrupt === true && { interrupt }),
-    });
+    const params = { sessionId, text, ...present({ interrupt }) };
+    const answer = await client.call("session/send", params);
     output.value(answer);
     output.line(deliveries[answer.delivery]);
     return exitCodes.ok;
@@ -179,10 +166,7 @@ async function waitFor(
 ): Promise<ResultOf<"session/wait">> {
   for (;;) {
     const timeoutMs = deadline === undefined ? undefined : Math.max(0, deadline - now());
-    const answer = await client.call("session/wait", {
-      ...params,
-      ...(timeoutMs !== undefined && { timeoutMs }),
-    });
+    const answer = await client.call("session/wait", { ...params, ...present({ timeoutMs }) });
     if (!answer.timedOut || (deadline !== undefined && now() >= deadline)) return answer;
   }
 }
@@ -216,7 +200,7 @@ async function onEach(
   invocation: Invocation,
   named: readonly string[],
   verb: string,
-  act: (client: Client, sessionId: string) => Promise<void>,
+  act: (client: Client, sessionId: string) => Promise<unknown>,
 ): Promise<number> {
   const { output } = invocation;
   return await withCore(invocation, async (client) => {

@@ -37,8 +37,8 @@ export interface TreeModel {
 export interface TreeListener {
   changed?(session: Session, before: Session | undefined): void;
   removed?(sessionIds: readonly string[]): void;
-  /** Called after every notification that can change the picture. */
-  stirred?(): void;
+  /** Called after every notification that makes a drawn picture outdated. */
+  outdated?(): void;
 }
 
 /** Subscribes the client to trees and keeps a model of them, which begins with the snapshot. */
@@ -49,17 +49,17 @@ export async function watchTrees(
 ): Promise<TreeModel> {
   const sessions = new Map<string, Session>();
   const facts = new Map<string, RunFacts>();
-  const learn = (sessionId: string, runId: string, news: Partial<RunFacts>) => {
+  const addFacts = (sessionId: string, runId: string, newer: Partial<RunFacts>) => {
     const known = facts.get(sessionId);
-    facts.set(sessionId, { ...(known?.runId === runId ? known : {}), ...news, runId });
-    listener.stirred?.();
+    facts.set(sessionId, { ...(known?.runId === runId ? known : {}), ...newer, runId });
+    listener.outdated?.();
   };
   const upsert = (session: Session) => {
     const before = sessions.get(session.id);
     if (before !== undefined && before.version >= session.version) return;
     sessions.set(session.id, session);
     listener.changed?.(session, before);
-    listener.stirred?.();
+    listener.outdated?.();
   };
   const off = [
     client.on("session/changed", ({ session }) => upsert(session)),
@@ -70,10 +70,10 @@ export async function watchTrees(
         facts.delete(id);
       }
       listener.removed?.(sessionIds);
-      listener.stirred?.();
+      listener.outdated?.();
     }),
     client.on("subAgent/heartbeat", ({ childSessionId, runId, timestamp: _at, ...heartbeat }) =>
-      learn(childSessionId, runId, {
+      addFacts(childSessionId, runId, {
         stalled: heartbeat.stalled,
         lastProgressAt: heartbeat.lastProgressAt,
         usage: heartbeat.usage,
@@ -82,7 +82,7 @@ export async function watchTrees(
     ),
     client.on("subAgent/event", ({ childSessionId, runId, event }) => {
       const said = lastLineOf(event);
-      if (said !== undefined) learn(childSessionId, runId, { lastText: said });
+      if (said !== undefined) addFacts(childSessionId, runId, { lastText: said });
     }),
   ];
   const snapshot = await client.call("tree/subscribe", subscription);
@@ -102,7 +102,7 @@ export async function watchTrees(
         .then((answer) => {
           for (const session of answer.sessions) {
             if (session.status !== "queued" || session.position === undefined) continue;
-            learn(session.id, session.runId, { position: session.position });
+            addFacts(session.id, session.runId, { position: session.position });
           }
         })
         // The request fails when the connection has ended, which the client's owner notices itself.
