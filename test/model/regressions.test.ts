@@ -1,0 +1,16 @@
+/** Short scripts that once broke a rule, as the test of random scripts printed them. */
+import { checkLeaks } from "../support/leaks.ts";
+import { runScript } from "./script.ts";
+import type { Step } from "./steps.ts";
+
+const check = (name: string, script: readonly Step[]) => it(name, () => runScript(script));
+
+describe("scripts that once broke a rule", () => {
+  checkLeaks();
+
+  check("two spawns below a new root are refused at once", [
+    { on: "disk", do: "break", atOnce: true },
+    { do: "spawn", agent: "plain", manner: "obeys", atOnce: true },
+    { do: "spawn", agent: "plain", manner: "obeys" },
+  ]);
+});
