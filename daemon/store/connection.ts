@@ -40,7 +40,6 @@ export async function makeFile(file: string): Promise<void> {
     await (await open(file, "wx", 0o600)).close();
   } catch (error) {
     if (isFileThere(error)) return;
-    const said = messageOf(error);
     throw new StoreOpenError(
       `${file} cannot be made (${messageOf(error)}): make the folder ${dirname(file)} writable for this user, ` +
         "or choose another state folder with --state-dir",

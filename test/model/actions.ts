@@ -1,5 +1,5 @@
 /** Does what a step says, as a client, as the agent of a run, or as the machine. */
-import { runError } from "../../daemon/sessions/endings.ts";
+import { runError } from "../../daemon/base/errors.ts";
 import { transition } from "../../daemon/sessions/transition.ts";
 import type { Session } from "../../protocol/session.ts";
 import type { Agent } from "./agents.ts";

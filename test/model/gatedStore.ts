@@ -6,7 +6,7 @@ import type { Clock } from "../../daemon/base/clock.ts";
 import type { Log } from "../../daemon/base/log.ts";
 import { prepareDatabaseFile } from "../../daemon/store/databaseFile.ts";
 import { explainFault } from "../../daemon/store/faults.ts";
-import { openGroupCommit } from "../../daemon/store/groupCommit.ts";
+import { GroupCommit } from "../../daemon/store/groupCommit.ts";
 import { keyvOn } from "../../daemon/store/openStore.ts";
 import { openSessionStore, type Store } from "../../daemon/store/sessionStore.ts";
 import { SqliteAdapter } from "../../daemon/store/sqliteAdapter.ts";
@@ -111,7 +111,7 @@ export async function openGatedStore(file: string, log: Log, clock: Clock): Prom
   const gate = new Gate();
   const adapter = new GatedAdapter(file, gate);
   await adapter.opened;
-  const group = openGroupCommit({
+  const group = new GroupCommit({
     commit: (commit) => adapter.commit(commit),
     ...{ log, clock },
     explain: (error) => explainFault(error, file),

@@ -227,7 +227,6 @@ function namedProcesses(): Processes {
   return {
     identify: () => undefined,
     find: async ({ records = [] }) => records.filter(({ pid }) => !ended.has(pid)),
-    leftBehind: async () => [],
     async endProcesses({ find }) {
       for (const { pid } of find.records ?? []) ended.add(pid);
       return [];
