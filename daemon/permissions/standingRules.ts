@@ -15,6 +15,7 @@ import { exactPattern } from "../base/rulePatterns.ts";
 import type { ApprovalQuestion } from "../runners/runner.ts";
 import type { News } from "../sessions/news.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";
+import { storeUnavailable } from "../sessions/storeUnavailable.ts";
 import type { Store } from "../store/sessionStore.ts";
 
 export interface RuleAnswer {
@@ -108,10 +109,8 @@ export class StandingRules {
       throw new OffshootError("ruleNotFound", `there is no rule ${ruleId}`, { ruleId });
     }
     if (await this.#forget([ruleId])) return;
-    const { health } = this.#parts.store;
-    const cause = health.ok ? "the write failed" : health.cause;
-    const message = `the rule counts no more, but the store cannot forget it yet: ${cause}`;
-    throw new OffshootError("storeUnavailable", message, { cause });
+    const what = "the rule counts no more, but the store cannot forget it yet";
+    throw storeUnavailable(this.#parts.store.health, what);
   }
 
   /** Removes the rules of trees that are gone. */
