@@ -65,6 +65,7 @@ function request(world: World, step: RequestStep): void {
       const id = idOf(world, step.session);
       const ids = engine.tree.find(id) === undefined ? [] : [...engine.tree.descendantsOf(id), id];
       for (const one of ids) world.toRemove.add(one);
+      for (const one of ids) world.steered.add(one);
       return world.ask(`delete ${id}`, retention.remove(ids));
     }
     case "prune": {
@@ -77,7 +78,7 @@ function request(world: World, step: RequestStep): void {
     case "cancel": {
       const byRunOf = step.byRunOf === undefined ? undefined : idOf(world, step.byRunOf);
       const id = idOf(world, step.session);
-      world.steered.add(id);
+      for (const one of [id, ...engine.tree.descendantsOf(id)]) world.steered.add(one);
       return world.ask("cancel", requests.cancel(id, undefined, byRunOf));
     }
     case "pause":
@@ -212,7 +213,12 @@ function wait(
   waits.push(one);
   const over = () => void waits.splice(waits.indexOf(one), 1);
   asked.then(over, over);
-  world.ask(`wait for ${sessionIds.join()}`, asked);
+  world.ask(`wait for ${sessionIds.join()}`, asked, ({ timedOut }) => {
+    if (run !== undefined && (timedOut || giveUp.signal.aborted)) {
+      world.excess.total += 1;
+      world.excess.perRoot += 1;
+    }
+  });
 }
 
 /** As the handler of `session/rename` does. */

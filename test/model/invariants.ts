@@ -1,6 +1,6 @@
 /** What is true of a core whenever it has come to rest, and what is true when all is over. */
-import { isLive, isTerminal, noUsage, type Usage } from "../../protocol/session.ts";
-import { addUsage, exceededBudget } from "../../daemon/sessions/limits.ts";
+import { isLive, isTerminal, noUsage } from "../../protocol/session.ts";
+import { exceededBudget } from "../../daemon/sessions/limits.ts";
 import type { StoredSession } from "../../daemon/sessions/records.ts";
 import type { World } from "./world.ts";
 
@@ -13,6 +13,8 @@ export function checkAtRest(world: World): void {
     if (isStoring) checkState(world, record);
   }
   checkRuns(world);
+  checkSlots(world);
+  checkUsage(world);
   checkApprovals(world);
   if (isStoring) checkWaits(world);
 }
@@ -32,7 +34,7 @@ function checkPlace(world: World, { session }: StoredSession): void {
 
 /** What a session is fits with what is there of it: a place in the queue, a run, or nothing. */
 function checkState(world: World, { session }: StoredSession): void {
-  const { engine, clock: _clock } = world.core;
+  const { engine } = world.core;
   const { tree, runs, queue, slots, intake } = engine;
   const { fault } = world.watch;
   const { id, status, rootId } = session;
@@ -57,8 +59,8 @@ function checkState(world: World, { session }: StoredSession): void {
   if (run !== undefined && isLive(session)) {
     const waitsFor = run.waits.size > 0 || run.asking.size > 0 || run.state.at === "between";
     if (waitsFor && status === "running") say("waits for something");
-    const hasSlot = !slots.isFree(rootId);
-    if (!waitsFor && status === "suspended" && !hasSlot) say("waits for nothing");
+    const waitsForSlot = !slots.isFree(rootId);
+    if (!waitsFor && status === "suspended" && !waitsForSlot) say("waits for nothing");
   }
 }
 
@@ -66,7 +68,7 @@ function isHeldByRun({ core }: World, id: string): boolean {
   return core.engine.tree.upwards(id).some(({ session }) => core.engine.runs.get(session.id));
 }
 
-/** Slots, budgets. */
+/** No run of a session that is gone; none goes on over its budget. */
 function checkRuns(world: World): void {
   const { tree, runs } = world.core.engine;
   for (const run of runs.all()) {
@@ -107,24 +109,38 @@ function checkWaits(world: World): void {
   }
 }
 
-/** Of each session what is below it that is gone: what it used counts on. */
-export function usedByRemoved(world: World): Map<string, Usage> {
+/** More runs work than the bounds allow only where bounds were lowered or a wait was given up. */
+function checkSlots(world: World): void {
+  const { engine } = world.core;
+  const working = engine.runs
+    .all()
+    .filter(({ attempt, waits }) => attempt !== undefined && waits.size === 0);
+  const { total, perRoot } = world.bounds;
+  const most = Math.max(total, world.excess.total);
+  if (working.length > most) world.watch.fault(`${working.length} runs work, ${most} may`);
+  const ofRoots = [...Map.groupBy(working, ({ rootId }) => rootId).values()];
+  const ofRoot = Math.max(0, ...ofRoots.map(({ length }) => length));
+  const mostOfRoot = Math.max(perRoot, world.excess.perRoot);
+  if (ofRoot > mostOfRoot) world.watch.fault(`${ofRoot} runs of a root work, ${mostOfRoot} may`);
+  world.excess = { total: working.length, perRoot: ofRoot };
+}
+
+/** What a tree has used is what its sessions have used, those that are gone included. */
+function checkUsage(world: World): void {
   const { tree } = world.core.engine;
-  const left = new Map<string, Usage>();
+  const before = world.usedByRemoved;
+  world.usedByRemoved = new Map();
   for (const { session } of tree.records()) {
-    let sum = session.usage;
-    for (const id of tree.childrenOf(session.id)) {
-      sum = addUsage(sum, tree.find(id)?.session.treeUsage ?? noUsage);
+    const { id, usage, treeUsage } = session;
+    const children = [...tree.childrenOf(id)];
+    const below = children.map((child) => tree.find(child)?.session.treeUsage ?? noUsage);
+    const tokens = [usage, ...below].reduce((sum, { inputTokens }) => sum + inputTokens, 0);
+    const removed = treeUsage.inputTokens - tokens;
+    const known = before.get(id);
+    const isSame = known?.children.every((child) => children.includes(child)) ?? false;
+    if (removed < 0 || (isSame && known?.tokens !== removed)) {
+      world.watch.fault(`${id} and those below used ${tokens}, and ${removed} is of nobody`);
     }
-    const { treeUsage } = session;
-    left.set(session.id, {
-      inputTokens: treeUsage.inputTokens - sum.inputTokens,
-      outputTokens: treeUsage.outputTokens - sum.outputTokens,
-      cachedInputTokens: treeUsage.cachedInputTokens - sum.cachedInputTokens,
-      costUsd: treeUsage.costUsd - sum.costUsd,
-      turns: treeUsage.turns - sum.turns,
-      toolCalls: treeUsage.toolCalls - sum.toolCalls,
-    });
+    world.usedByRemoved.set(id, { children, tokens: removed });
   }
-  return left;
 }

@@ -72,13 +72,20 @@ async function comeToRest(world: World): Promise<void> {
   for (const { giveUp } of [...core.waits]) giveUp.abort();
   await world.settle();
   if (core.pending.size > 0) world.watch.fault(`no answer: ${[...core.pending.values()].join()}`);
-  deepEqual(approvals.list(undefined), [], "no approval is open");
+  deepEqual([approvals.list(undefined), world.watch.openApprovals], [[], []], "open approvals");
   deepEqual([engine.tree.live.size, engine.slots.isFree("")], [0, true]);
 }
 
 /** Everything that was accepted has come to its end, and is stored. */
 async function checkAtEnd(world: World): Promise<void> {
   const { engine, store, adapter } = world.core;
+  const completions = await store.completions(0, 10_000);
+  const first = completions[0]?.completionSeq ?? 0;
+  const seqs = completions.map(({ completionSeq }) => completionSeq);
+  deepEqual(
+    seqs,
+    Array.from({ length: seqs.length }, (_, place) => first + place),
+  );
   const { tree } = engine;
   const { watch } = world;
   for (const [runId, id] of world.accepted) {
@@ -92,6 +99,9 @@ async function checkAtEnd(world: World): Promise<void> {
     const { session } = record;
     if (isOpen(session) && session.status !== "paused") watch.fault(`${session.id} is still open`);
     const messages = await store.messages(session.id, 0, 10_000);
+    const isUnread = messages.some(({ n, role }) => n >= record.unreadFrom && role === "user");
+    const isLeft = isUnread && session.status === "completed" && !world.steered.has(session.id);
+    if (isLeft) watch.fault(`${session.id} is completed and has messages that no run has read`);
     const numbers = messages.map(({ n }) => n);
     deepEqual(
       numbers,

@@ -33,6 +33,7 @@ export class Watch {
   readonly faults: string[] = [];
   readonly sessions = new Map<string, Seen>();
   readonly #runs = new Map<string, SeenRun>();
+  readonly #approvals = new Set<string>();
   #completionSeq = 0;
   #isStoring: () => boolean = () => true;
   readonly #onSession: (id: string) => void;
@@ -92,6 +93,12 @@ export class Watch {
     }
     for (const run of this.#runs.values()) if (run.completed === "notStored") run.completed = "no";
     this.#completionSeq = completionSeq;
+    this.#approvals.clear();
+  }
+
+  /** Ids of the approvals that nobody has answered, as far as clients know. */
+  get openApprovals(): readonly string[] {
+    return [...this.#approvals];
   }
 
   notify(news: News): void {
@@ -109,8 +116,11 @@ export class Watch {
       case "subAgent/completed":
         return this.#completed(news.params);
       case "approval/requested":
-        return void this.#known(news.method, news.params.approval.sessionId);
+        this.#known(news.method, news.params.approval.sessionId);
+        return void this.#approvals.add(news.params.approval.id);
       case "approval/resolved":
+        if (this.#approvals.delete(news.params.approvalId)) return;
+        return this.fault(`approval ${news.params.approvalId} was resolved and was not open`);
       case "approval/rulesChanged":
       case "daemon/restarted":
       case "daemon/statusChanged":
@@ -139,7 +149,11 @@ export class Watch {
   }
 
   #removed(id: string): void {
-    this.#known("session/removed", id).isRemoved = true;
+    const seen = this.#known("session/removed", id);
+    seen.isRemoved = true;
+    const { session } = seen;
+    if (session === undefined || session.kind === "root" || isTerminal(session)) return;
+    this.fault(`${id} was ${session.status} when it was removed`);
   }
 
   #started(sessionId: string, runId: string): void {

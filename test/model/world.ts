@@ -15,6 +15,7 @@ import { recoverRuns } from "../../daemon/runs/recovery.ts";
 import type { Caller } from "../../daemon/sessions/caller.ts";
 import type { AgentProfile } from "../../protocol/config.ts";
 import { OffshootError } from "../../protocol/errors.ts";
+import { isLive } from "../../protocol/session.ts";
 import { requestsOf } from "../support/inProcess.ts";
 import { simulatedClock, type SimulatedClock } from "../support/simulatedClock.ts";
 import { logInto, type LogLine } from "../support/storeRecords.ts";
@@ -63,6 +64,10 @@ export class World {
   readonly sent = new Map<string, string[]>();
   readonly folders: readonly string[];
   bounds = { total: 2, perRoot: 2 };
+  /** So many runs may work although the bounds are lower. */
+  excess = { total: 0, perRoot: 0 };
+  /** Tokens that are counted below a session and are of none that is there. */
+  usedByRemoved = new Map<string, { children: string[]; tokens: number }>();
   core!: Core;
   #isOpen = false;
   readonly #dir = mkdtempSync(join(testFolder, "model-"));
@@ -119,6 +124,7 @@ export class World {
       waits: [],
     };
     this.core = core;
+    this.usedByRemoved.clear();
     this.#isOpen = true;
     await assembly.approvalRules.removeOrphans();
     await recoverRuns(assembly.engine);
@@ -154,6 +160,9 @@ export class World {
     while (!isStopped && clock.now() < until) await this.advance(500);
     if (!isStopped) throw new Error("the core has not stopped within 10 s");
     await stopping;
+    for (const { session } of this.core.engine.tree.records()) {
+      if (isLive(session)) this.watch.fault(`${session.id} is ${session.status} after a stop`);
+    }
     this.#isOpen = false;
     this.lookAtLog();
     await this.open(clock.now());
