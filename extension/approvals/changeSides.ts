@@ -1,6 +1,7 @@
 /** Both sides of a change, for a diff editor. Pure. */
 import { applyPatch, type StructuredPatch } from "diff";
-import type { Replacement, RequestedChange } from "./requestedAction.ts";
+import type { Replacement } from "../base/toolInput.ts";
+import type { RequestedChange } from "./requestedAction.ts";
 
 export interface ChangeSides {
   before: string;

@@ -1,11 +1,11 @@
 /**
- * What an approval asks for, read from the input of the tool: a diff, old and new text, a whole
- * file, a command line. Any other input is shown as JSON. Pure.
+ * What an approval asks for, read from the input of the tool: changes of files, a command line. Any
+ * other input is shown as JSON. Pure.
  */
 import { parsePatch, type StructuredPatch } from "diff";
 import type { Approval } from "../../protocol/approvals.ts";
 import { shellWord } from "../base/text.ts";
-import { fieldsOf, isNullIn, listOf, textIn, type Fields } from "../base/toolInput.ts";
+import { changesIn, fieldsOf, textIn, type InputChange } from "../base/toolInput.ts";
 
 export type RequestedAction =
   | { kind: "changes"; changes: RequestedChange[] }
@@ -17,16 +17,7 @@ export type RequestedAction =
 
 /** A change of one file. The path may be relative to the session's folder. */
 export type RequestedChange =
-  | { path: string; form: "patch"; patch: StructuredPatch }
-  | { path: string; form: "replacements"; replacements: Replacement[] }
-  | { path: string; form: "whole"; newText: string };
-
-export interface Replacement {
-  oldText: string;
-  newText: string;
-  /** Replaces every occurrence, not only the first. */
-  all: boolean;
-}
+  { path: string; form: "patch"; patch: StructuredPatch } | Exclude<InputChange, { form: "diff" }>;
 
 export function requestedAction({
   kind,
@@ -38,7 +29,9 @@ export function requestedAction({
       ? { kind: "text", text: input, language: "plaintext" }
       : { kind: "input", json: jsonOf(input) };
   }
-  const changes = changesIn(fields);
+  const changes = changesIn(fields).flatMap((change) =>
+    change.form === "diff" ? patchesIn(change.diff, change.path) : [change],
+  );
   if (changes.length > 0) return { kind: "changes", changes };
   const command = commandIn(fields);
   if (command !== undefined && (kind === "execute" || kind === "other")) {
@@ -50,29 +43,6 @@ export function requestedAction({
   const { plan } = fields;
   if (typeof plan === "string") return { kind: "text", text: plan, language: "markdown" };
   return { kind: "input", json: jsonOf(input) };
-}
-
-function changesIn(fields: Fields): RequestedChange[] {
-  const path = textIn(fields, "path");
-  const diff = textIn(fields, "diff");
-  if (diff !== undefined) return patchesIn(diff, path);
-  const several = fields["diffs"] ?? fields["changes"];
-  if (several !== undefined) return severalChanges(several);
-  if (path === undefined) return [];
-  const replacements = listOf(fields["edits"] ?? [fields]).flatMap(replacementOf);
-  if (replacements.length > 0) return [{ path, form: "replacements", replacements }];
-  const newText = textIn(fields, "wholeText");
-  return newText === undefined ? [] : [{ path, form: "whole", newText }];
-}
-
-/** A list of changes, or an object with a change for each path. */
-function severalChanges(several: unknown): RequestedChange[] {
-  if (Array.isArray(several)) return listOf(several).flatMap(changesIn);
-  return Object.entries(fieldsOf(several) ?? {}).flatMap(([path, change]) => {
-    // { "a.ts": { "update": { "unified_diff": … } } }
-    const inner = Object.values(fieldsOf(change) ?? {}).flatMap((value) => fieldsOf(value) ?? []);
-    return changesIn(Object.assign({}, fieldsOf(change), ...inner, { path }) as Fields);
-  });
 }
 
 /** One change for each file of a unified diff; none where the diff cannot be parsed. */
@@ -108,16 +78,8 @@ function nameInHeader(name: string | undefined): string | undefined {
   return name.replace(/^[ab]\//, "");
 }
 
-function replacementOf(fields: Fields): Replacement[] {
-  const oldText = textIn(fields, "oldText") ?? (isNullIn(fields, "oldText") ? "" : undefined);
-  const newText = textIn(fields, "newText");
-  if (oldText === undefined || newText === undefined) return [];
-  const all = fields["all"] === true || fields["replace_all"] === true;
-  return [{ oldText, newText, all }];
-}
-
 /** The command line, which may be given as a list of words. */
-function commandIn(fields: Fields): string | undefined {
+function commandIn(fields: Readonly<Record<string, unknown>>): string | undefined {
   const command = fields["command"] ?? fields["cmd"];
   if (typeof command === "string") return command;
   if (!Array.isArray(command) || command.length === 0) return undefined;

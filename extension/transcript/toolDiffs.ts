@@ -1,6 +1,6 @@
 /** The diffs of the files that a tool call changes, for the tools of any agent. Pure. */
 import { createTwoFilesPatch } from "diff";
-import { fieldsOf, listOf, textIn, type Fields } from "../base/toolInput.ts";
+import { changesIn, fieldsOf } from "../base/toolInput.ts";
 
 export interface ToolDiff {
   path: string;
@@ -13,8 +13,19 @@ const diffTimeoutMs = 100;
 
 /** The diffs in the result of the call, else those of its input. */
 export function toolDiffs(does: string, input: unknown, result: unknown): ToolDiff[] {
-  const done = listOf(fieldsOf(result)?.["diffs"]).flatMap(givenDiff);
-  return done.length > 0 ? done : requestedDiffs(does, fieldsOf(input) ?? {});
+  const done = changesIn({ diffs: fieldsOf(result)?.["diffs"] });
+  const changes = done.length > 0 ? done : changesIn(fieldsOf(input) ?? {});
+  return changes.flatMap((change) => {
+    const { path = "" } = change;
+    switch (change.form) {
+      case "diff":
+        return [{ path, diff: change.diff }];
+      case "replacements":
+        return change.replacements.flatMap((one) => madeDiff(path, one.oldText, one.newText));
+      case "whole":
+        return does === "edit" ? madeDiff(path, "", change.newText) : [];
+    }
+  });
 }
 
 export function diffCounts(diffs: readonly ToolDiff[]): { added: number; removed: number } {
@@ -63,29 +74,6 @@ function contentLine(line: string): DiffLine | undefined {
   if (line.startsWith("+")) return { kind: "added", text: line.slice(1) };
   if (line.startsWith("-")) return { kind: "removed", text: line.slice(1) };
   return { kind: "same", text: line.startsWith(" ") ? line.slice(1) : line };
-}
-
-function requestedDiffs(does: string, input: Fields): ToolDiff[] {
-  const path = textIn(input, "path") ?? "";
-  const given = listOf(input["changes"]).flatMap(givenDiff);
-  if (given.length > 0) return given;
-  const diff = textIn(input, "diff");
-  if (diff !== undefined) return [{ path, diff }];
-  const edits = "edits" in input ? listOf(input["edits"]) : [input];
-  const replaced = edits.flatMap((edit) => {
-    const before = textIn(edit, "oldText");
-    const after = textIn(edit, "newText");
-    if (before === undefined || after === undefined) return [];
-    return madeDiff(textIn(edit, "path") ?? path, before, after);
-  });
-  const whole = textIn(input, "wholeText");
-  if (replaced.length > 0 || whole === undefined || does !== "edit") return replaced;
-  return madeDiff(path, "", whole);
-}
-
-function givenDiff(fields: Fields): ToolDiff[] {
-  const diff = textIn(fields, "diff");
-  return diff === undefined ? [] : [{ path: textIn(fields, "path") ?? "", diff }];
 }
 
 function madeDiff(path: string, before: string, after: string): ToolDiff[] {
