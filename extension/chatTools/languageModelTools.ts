@@ -5,7 +5,6 @@ import {
   lm,
   MarkdownString,
   workspace,
-  type CancellationToken,
 } from "vscode";
 import type { Services } from "../editor/services.ts";
 import type { Confirmation, SubAgentTool } from "./subAgentTool.ts";
@@ -49,7 +48,7 @@ export function addLanguageModelTools({ context, client, model, start }: Service
       },
       async invoke({ input }, token) {
         const tool = await ready(name);
-        const text = await tool.run(input, signalOf(token));
+        const text = await tool.run(input, token);
         return new LanguageModelToolResult([new LanguageModelTextPart(text)]);
       },
     }),
@@ -63,11 +62,4 @@ function textOf({ facts, text }: Confirmation): MarkdownString {
   for (const fact of facts) message.appendText(fact).appendMarkdown("\n\n");
   if (text !== undefined) message.appendCodeblock(text, "markdown");
   return message;
-}
-
-function signalOf(token: CancellationToken): AbortSignal {
-  const controller = new AbortController();
-  if (token.isCancellationRequested) controller.abort();
-  token.onCancellationRequested(() => controller.abort());
-  return controller.signal;
 }

@@ -1,4 +1,5 @@
 /** The shape of a tool for the editor's chat; needs no editor. */
+import type { CancellationToken } from "vscode";
 import * as z from "zod";
 import { messageOf } from "../base/errors.ts";
 import { adviceFor } from "./toolText.ts";
@@ -17,7 +18,7 @@ export interface SubAgentTool {
   /** Absent for a tool that only reads. */
   confirmation?(input: unknown): Confirmation;
   /** Resolves with text for the model. Rejects with advice for the model. */
-  run(input: unknown, signal: AbortSignal): Promise<string>;
+  run(input: unknown, token: CancellationToken): Promise<string>;
 }
 
 /** Types a tool by its input, and adds advice to its errors. */
@@ -26,7 +27,7 @@ export function defineTool<Input extends z.ZodType>(tool: {
   input: Input;
   progress: (input: z.infer<Input>) => string;
   confirmation?: (input: z.infer<Input>) => Confirmation;
-  run: (input: z.infer<Input>, signal: AbortSignal) => Promise<string>;
+  run: (input: z.infer<Input>, token: CancellationToken) => Promise<string>;
 }): SubAgentTool {
   const { name, input, progress, confirmation, run } = tool;
   const parse = (value: unknown): z.infer<Input> => {
@@ -39,36 +40,13 @@ export function defineTool<Input extends z.ZodType>(tool: {
     input,
     progress: (value) => progress(parse(value)),
     ...(confirmation && { confirmation: (value) => confirmation(parse(value)) }),
-    async run(value, signal) {
+    async run(value, token) {
       try {
-        return await run(parse(value), signal);
+        return await run(parse(value), token);
       } catch (error) {
         const sentence = messageOf(error).replace(/\.?$/, ".");
         throw new Error(`${sentence} ${adviceFor(error)}`.trim(), { cause: error });
       }
     },
   };
-}
-
-/** The fields that are not undefined: on the wire only an absent field means "the default". */
-export function present<Fields extends object>(fields: Fields): Partial<Fields> {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as Partial<Fields>;
-}
-
-/** The result of the promise; rejects as soon as the signal is aborted. */
-export async function unlessAborted<Value>(
-  promise: Promise<Value>,
-  signal: AbortSignal,
-): Promise<Value> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-    // After an abort nobody waits for the promise, which may still reject.
-    promise.catch(() => undefined);
-  }
 }

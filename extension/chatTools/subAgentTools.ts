@@ -5,14 +5,13 @@
 // First, so that zod is configured before the schemas are made.
 import "./withoutEval.ts";
 import * as z from "zod";
-import type { ParamsOf } from "../../protocol/messages.ts";
 import { Limits, type Session } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
 import { errorKind } from "../base/errors.ts";
 import { oneLine } from "../base/text.ts";
 import type { Caller } from "../daemon/daemonClient.ts";
 import type { SessionModel } from "../sessions/sessionModel.ts";
-import { defineTool, present, unlessAborted, type SubAgentTool } from "./subAgentTool.ts";
+import { defineTool, type SubAgentTool } from "./subAgentTool.ts";
 import { textOfSessions } from "./toolText.ts";
 
 interface Services {
@@ -56,13 +55,9 @@ function spawnTool({ client, folder, unreported }: Tools): SubAgentTool {
       ],
       text: prompt,
     }),
-    async run({ cwd = folder(), limits, ...spawn }) {
+    async run({ cwd = folder(), ...spawn }) {
       if (cwd === undefined) throw new Error("no folder is open, so cwd has to be given");
-      const { session } = await client.call("session/spawn", {
-        ...present(spawn),
-        cwd,
-        ...(limits && { limits: present(limits) }),
-      } as ParamsOf<"session/spawn">);
+      const { session } = await client.call("session/spawn", { ...spawn, cwd });
       unreported.add(session.id);
       const hint = "It works by itself; call offshoot_wait for its result when you need it.";
       return `${textOfSessions([session])}\n${hint}`;
@@ -70,8 +65,6 @@ function spawnTool({ client, folder, unreported }: Tools): SubAgentTool {
   });
 }
 
-/** How long one request waits: an abandoned one ends after this time. */
-const oneWaitMs = 20_000;
 const defaultWaitSeconds = 300;
 
 function waitTool(tools: Tools): SubAgentTool {
@@ -99,29 +92,25 @@ function waitTool(tools: Tools): SubAgentTool {
       const number = ids?.length ?? unreported.size;
       return `Waiting for ${number === 1 ? "a sub-agent" : `${number} sub-agents`}`;
     },
-    async run({ ids, until = "all", timeoutSeconds = defaultWaitSeconds }, signal) {
+    async run({ ids, until = "all", timeoutSeconds = defaultWaitSeconds }, token) {
       const sessionIds = ids?.length
         ? ids.map((id) => sessionIn(tools, id).id)
         : await notDeleted(tools);
       if (sessionIds.length === 0) return "Nothing to wait for: you know of every end.";
-      const deadline = Date.now() + timeoutSeconds * 1000;
-      for (;;) {
-        signal.throwIfAborted();
-        const timeoutMs = Math.max(0, Math.min(oneWaitMs, deadline - Date.now()));
-        const waiting = client.call("session/wait", { sessionIds, until, timeoutMs });
-        const waited = await unlessAborted(waiting, signal);
-        if (waited.timedOut && Date.now() < deadline) continue;
-        const sessions = await Promise.all(
-          sessionIds.map(
-            async (sessionId) => (await client.call("session/get", { sessionId })).session,
-          ),
-        );
-        for (const session of sessions) if (isTerminal(session)) unreported.delete(session.id);
-        const left = waited.pending.length;
-        const hint =
-          left === 0 ? "" : `\n${left} have not ended; call offshoot_wait again for them.`;
-        return `${textOfSessions(sessions)}${hint}`;
-      }
+      const timeoutMs = Math.round(timeoutSeconds * 1000);
+      const { pending } = await client.call(
+        "session/wait",
+        { sessionIds, until, timeoutMs },
+        token,
+      );
+      const answers = await Promise.all(
+        sessionIds.map((sessionId) => client.call("session/get", { sessionId })),
+      );
+      const sessions = answers.map(({ session }) => session);
+      for (const session of sessions) if (isTerminal(session)) unreported.delete(session.id);
+      const left = pending.length;
+      const hint = left === 0 ? "" : `\n${left} have not ended; call offshoot_wait again for them.`;
+      return `${textOfSessions(sessions)}${hint}`;
     },
   });
 }

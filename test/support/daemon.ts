@@ -10,6 +10,7 @@ import {
   createMessageConnection,
   StreamMessageReader,
   StreamMessageWriter,
+  type CancellationToken,
   type MessageConnection,
 } from "vscode-jsonrpc/node";
 import type { Config } from "../../protocol/config.ts";
@@ -38,7 +39,11 @@ export interface TestClient {
   readonly received: Received[];
   /** What the front wrote to stderr. */
   readonly stderr: () => string;
-  call<M extends RequestMethod>(method: M, params: ParamsOf<M>): Promise<ResultOf<M>>;
+  call<M extends RequestMethod>(
+    method: M,
+    params: ParamsOf<M>,
+    token?: CancellationToken,
+  ): Promise<ResultOf<M>>;
   /** Spawns a shell command in the daemon's work folder and answers the session's id. */
   shell(command: string, more?: Partial<ParamsOf<"session/spawn">>): Promise<string>;
   of<M extends NotificationMethod>(method: M): NotificationParams<M>[];
@@ -204,7 +209,11 @@ async function startClient(
     connection,
     received,
     stderr: () => stderr,
-    call: (method, params) => connection.sendRequest(method, params),
+    call: (method, params, token) =>
+      // An undefined token would count as one more param.
+      token === undefined
+        ? connection.sendRequest(method, params)
+        : connection.sendRequest(method, params, token),
     async shell(command, more = {}) {
       const { session } = await client.call("session/spawn", {
         prompt: command,

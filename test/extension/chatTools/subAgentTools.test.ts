@@ -2,6 +2,7 @@
 import { deepEqual, equal, match, ok, rejects, throws } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { CancellationToken, CancellationTokenSource } from "vscode-jsonrpc";
 import { createSubAgentTools } from "../../../extension/chatTools/subAgentTools.ts";
 import { SessionModel } from "../../../extension/sessions/sessionModel.ts";
 import { withSchemas, type Manifest } from "../../../scripts/manifestSchemas.ts";
@@ -25,7 +26,7 @@ describe("the tools of the editor's agent", () => {
   });
   after(() => daemon.stop());
 
-  const never = new AbortController().signal;
+  const never = CancellationToken.None;
 
   function tools() {
     const made = createSubAgentTools({ client, model, folder: () => daemon.work });
@@ -34,7 +35,7 @@ describe("the tools of the editor's agent", () => {
       ok(tool, name);
       return tool;
     };
-    const run = (name: string, input: object, signal = never) => named(name).run(input, signal);
+    const run = (name: string, input: object, token = never) => named(name).run(input, token);
     return { named, run };
   }
 
@@ -63,10 +64,10 @@ describe("the tools of the editor's agent", () => {
     const id = await spawned(run, { prompt: "sleep 1000" });
     const text = await run("wait", { ids: [id], timeoutSeconds: 0 });
     match(text, /1 have not ended; call offshoot_wait again/);
-    const stop = new AbortController();
-    const waiting = run("wait", {}, stop.signal);
-    stop.abort(new Error("stopped"));
-    await rejects(waiting, /stopped/);
+    const stop = new CancellationTokenSource();
+    const waiting = run("wait", {}, stop.token);
+    stop.cancel();
+    await rejects(waiting, /cancel/i);
     await run("cancel", { id });
     match(await run("wait", { ids: [id] }), /cancelled: Cancelled by user/);
   });
