@@ -78,9 +78,22 @@ export interface Fold {
   isThinking: boolean;
 }
 
-export function baseOf(shown: ShownEvent, key: string): BlockBase {
+/** What the kinds of blocks have besides the fields of all. */
+type FieldsOf<One> = One extends Block ? Omit<One, keyof BlockBase> : never;
+export type BlockFields = FieldsOf<Block>;
+
+/** Adds a block that begins with an event; `id` identifies the block among those of its kind. */
+export function addBlock<Fields extends BlockFields>(
+  fold: Fold,
+  shown: ShownEvent,
+  fields: Fields,
+  id: string | number = shown.seq,
+): BlockBase & Fields {
   const { seq, at } = shown;
-  return { key, revision: seq, seq, at, cuts: cutsOf(shown) };
+  const base = { key: `${fields.kind}-${id}`, revision: seq, seq, at, cuts: cutsOf(shown) };
+  const block = { ...base, ...fields };
+  fold.blocks.push(block);
+  return block;
 }
 
 function cutsOf({ seq, wholeLength, event }: ShownEvent): Cut[] {

@@ -3,10 +3,11 @@
  * the events in the window, whichever those are, and each says by `revision` whether it has changed.
  */
 import {
-  baseOf,
+  addBlock,
   changed,
   touch,
   type Block,
+  type BlockFields,
   type EventOf,
   type Fold,
   type OutputBlock,
@@ -66,11 +67,10 @@ function takeSent(fold: Fold, message: SentMessage | undefined): void {
 }
 
 function takeEvent(fold: Fold, shown: ShownEvent): void {
-  const { event, seq, runId } = shown;
+  const { event, runId } = shown;
   if (fold.runId !== runId) {
-    if (fold.runId !== "") {
-      fold.blocks.push({ ...baseOf(shown, `run-${runId}`), cuts: [], kind: "run", runId });
-    }
+    // What is cut belongs to the block of the event itself.
+    if (fold.runId !== "") addBlock(fold, shown, { kind: "run", runId }, runId).cuts = [];
     fold.runId = runId;
     closeRun(fold);
   }
@@ -92,20 +92,21 @@ function takeEvent(fold: Fold, shown: ShownEvent): void {
         old.isOld = true;
         changed(old);
       }
-      const { entries } = event;
-      fold.blocks.push({ ...baseOf(shown, `plan-${seq}`), kind: "plan", entries, isOld: false });
+      addBlock(fold, shown, { kind: "plan", entries: event.entries, isOld: false });
       return;
     }
-    case "approval":
-      return takeApproval(fold, shown, event);
-    case "child":
-      return takeChild(fold, shown, event);
+    case "approval": {
+      const { approvalId, state } = event;
+      return addOrChange(fold, shown, { kind: "approval", approvalId, state }, approvalId);
+    }
+    case "child": {
+      const { childSessionId: sessionId, state: status } = event;
+      return addOrChange(fold, shown, { kind: "child", sessionId, status }, sessionId);
+    }
     case "retry": {
       closeTexts(fold);
       const { attempt, inMs, error } = event;
-      const { message } = error;
-      const base = baseOf(shown, `retry-${seq}`);
-      fold.blocks.push({ ...base, kind: "retry", attempt, inMs, message });
+      addBlock(fold, shown, { kind: "retry", attempt, inMs, message: error.message });
       return;
     }
     case "status":
@@ -129,7 +130,7 @@ function takeEvent(fold: Fold, shown: ShownEvent): void {
 }
 
 function note(fold: Fold, shown: ShownEvent, level: EventOf<"note">["level"], text: string): void {
-  fold.blocks.push({ ...baseOf(shown, `note-${shown.seq}`), kind: "note", level, text });
+  addBlock(fold, shown, { kind: "note", level, text });
 }
 
 /** Reasons for the end of a turn that no other event reports. */
@@ -148,7 +149,7 @@ function takeOutput(fold: Fold, shown: ShownEvent, { stream, text }: EventOf<"ou
   if (part?.stream === stream) part.text += text;
   else parts.push({ stream, text });
   if (goesOn) touch(last, shown);
-  else fold.blocks.push({ ...baseOf(shown, `output-${shown.seq}`), kind: "output", parts });
+  else addBlock(fold, shown, { kind: "output", parts });
 }
 
 /** Removes a line that goes on after the end of a block, to show it whole in the next one. */
@@ -164,38 +165,18 @@ function withoutLastLine(block: OutputBlock): OutputBlock["parts"] {
   return [{ stream: part.stream, text: line }];
 }
 
-function takeApproval(fold: Fold, shown: ShownEvent, event: EventOf<"approval">): void {
-  const { approvalId, state } = event;
-  const known = fold.blocks.findLast(
-    (block) => block.kind === "approval" && block.approvalId === approvalId,
-  );
-  if (known?.kind === "approval") {
-    known.state = state;
-    return touch(known, shown);
-  }
-  const base = baseOf(shown, `approval-${approvalId}`);
-  fold.blocks.push({ ...base, kind: "approval", approvalId, state });
-}
-
-/** One block for each child, at the first event about it. */
-function takeChild(fold: Fold, shown: ShownEvent, event: EventOf<"child">): void {
-  const { childSessionId: sessionId, state: status } = event;
-  const known = fold.blocks.findLast(
-    (block) => block.kind === "child" && block.sessionId === sessionId,
-  );
-  if (known?.kind === "child") {
-    known.status = status;
-    return touch(known, shown);
-  }
-  fold.blocks.push({ ...baseOf(shown, `child-${sessionId}`), kind: "child", sessionId, status });
+/** An approval or a child has one block, at the first event about it. */
+function addOrChange(fold: Fold, shown: ShownEvent, fields: BlockFields, id: string): void {
+  const known = fold.blocks.findLast(({ key }) => key === `${fields.kind}-${id}`);
+  if (known === undefined) addBlock(fold, shown, fields, id);
+  else touch(Object.assign(known, fields), shown);
 }
 
 function takeStatus(fold: Fold, shown: ShownEvent, { to, reason }: EventOf<"status">): void {
   if (to === "suspended") {
     // Approvals and retries have blocks of their own.
     if (reason === "approval" || reason === "retry") return;
-    const base = baseOf(shown, `wait-${shown.seq}`);
-    fold.blocks.push({ ...base, kind: "wait", reason: reason ?? "suspended" });
+    addBlock(fold, shown, { kind: "wait", reason: reason ?? "suspended" });
     return;
   }
   const wait = fold.blocks.findLast((block) => block.kind === "wait");

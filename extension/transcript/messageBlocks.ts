@@ -1,5 +1,5 @@
 /** Messages and thoughts: their pieces become one block, and the whole text replaces them. Pure. */
-import { baseOf, changed, touch, type EventOf, type Fold, type TextBlock } from "./block.ts";
+import { addBlock, changed, touch, type EventOf, type Fold, type TextBlock } from "./block.ts";
 import type { ShownEvent } from "./pageMessages.ts";
 
 type TextEvent = EventOf<"message.delta" | "message" | "reasoning.delta">;
@@ -9,12 +9,12 @@ export function takeText(fold: Fold, shown: ShownEvent, { type, text }: TextEven
   switch (type) {
     case "reasoning.delta":
       if (last?.kind === "thought") append(last, shown, text);
-      else add(fold, shown, { kind: "thought", text, isOpen: true });
+      else addBlock(fold, shown, { kind: "thought", text, isOpen: true });
       return;
     case "message.delta": {
       const open = fold.openTexts.at(-1);
       if (open !== undefined && last?.kind !== "thought") append(open, shown, text);
-      else fold.openTexts.push(add(fold, shown, { kind: "message", text, isOpen: true }));
+      else fold.openTexts.push(addBlock(fold, shown, { kind: "message", text, isOpen: true }));
       return;
     }
     case "message":
@@ -38,7 +38,7 @@ export function closeTexts(fold: Fold): void {
 function takeWhole(fold: Fold, shown: ShownEvent, text: string): void {
   const [first, ...others] = fold.openTexts;
   if (first === undefined) {
-    add(fold, shown, { kind: "message", text, isOpen: false });
+    addBlock(fold, shown, { kind: "message", text, isOpen: false });
     return;
   }
   const rest = others.map((piece) => piece.text).join("");
@@ -50,16 +50,6 @@ function takeWhole(fold: Fold, shown: ShownEvent, text: string): void {
   }
   touch(first, shown);
   closeTexts(fold);
-}
-
-function add(
-  fold: Fold,
-  shown: ShownEvent,
-  fields: Pick<TextBlock, "kind" | "text" | "isOpen">,
-): TextBlock {
-  const block = { ...baseOf(shown, `${fields.kind}-${shown.seq}`), ...fields };
-  fold.blocks.push(block);
-  return block;
 }
 
 function append(block: TextBlock, shown: ShownEvent, text: string): void {

@@ -1,5 +1,12 @@
 /** Tool calls: all events of one call, in any order, become one block. Pure. */
-import { baseOf, touch, type BlockBase, type EventOf, type Fold, type ToolBlock } from "./block.ts";
+import {
+  addBlock,
+  touch,
+  type BlockBase,
+  type EventOf,
+  type Fold,
+  type ToolBlock,
+} from "./block.ts";
 import type { ShownEvent } from "./pageMessages.ts";
 
 type ToolEvent = EventOf<"tool.started" | "tool.output" | "tool.completed">;
@@ -13,10 +20,9 @@ export function takeTool(fold: Fold, shown: ShownEvent, event: ToolEvent): void 
   // A new attempt of the run may use the ids of its calls again.
   const isAgain = block?.status !== "running" && event.type === "tool.started";
   if (block === undefined || isAgain) {
-    const key = block === undefined ? `tool-${id}` : `tool-${id}-${shown.seq}`;
-    block = { ...baseOf(shown, key), ...newTool(event.toolUseId) };
+    const unique = block === undefined ? id : `${id}-${shown.seq}`;
+    block = addBlock(fold, shown, newTool(event.toolUseId), unique);
     fold.tools.set(id, block);
-    fold.blocks.push(block);
   } else {
     touch(block, shown);
   }
