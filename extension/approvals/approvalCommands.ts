@@ -28,6 +28,10 @@ export function addApprovalCommands(
     });
   }
 
+  async function answerAll(chosen: Approval[], given: Parameters<typeof answer>[1]): Promise<void> {
+    for (const { id } of chosen) await answer(id, given);
+  }
+
   const allowOrDeny = (verb: "allow" | "deny") => async (chosen: Approval[]) => {
     for (const approval of chosen) {
       const scope = await pickScope(approval, verb);
@@ -39,13 +43,9 @@ export function addApprovalCommands(
     add("openApproval", "Show", async (chosen) => {
       for (const approval of chosen) await show(approval);
     }),
-    add("allowOnce", "Allow once", async (chosen) => {
-      for (const { id } of chosen) await answer(id, { decision: "allowOnce" });
-    }),
+    add("allowOnce", "Allow once", (chosen) => answerAll(chosen, { decision: "allowOnce" })),
     add("allowAlways", "Always allow", allowOrDeny("allow")),
-    add("denyOnce", "Deny", async (chosen) => {
-      for (const { id } of chosen) await answer(id, { decision: "denyOnce" });
-    }),
+    add("denyOnce", "Deny", (chosen) => answerAll(chosen, { decision: "denyOnce" })),
     add("denyWithMessage", "Deny", async (chosen) => {
       if (chosen.length === 0) return;
       const message = await window.showInputBox({
@@ -56,9 +56,7 @@ export function addApprovalCommands(
       });
       if (message === undefined) return;
       const text = message.trim();
-      for (const { id } of chosen) {
-        await answer(id, { decision: "denyOnce", ...(text !== "" && { message: text }) });
-      }
+      await answerAll(chosen, { decision: "denyOnce", ...(text !== "" && { message: text }) });
     }),
     add("denyAlways", "Always deny", allowOrDeny("deny")),
     registerCommand(services, "approvalRules", async () => {

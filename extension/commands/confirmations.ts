@@ -1,6 +1,6 @@
 /** What a person is asked before sessions are cancelled or deleted. Pure. */
 import type { Session } from "../../protocol/session.ts";
-import { isTerminal } from "../../protocol/states.ts";
+import { isLive, isTerminal } from "../../protocol/states.ts";
 import { joined, oneLine, plural } from "../base/text.ts";
 import type { SessionModel } from "../sessions/sessionModel.ts";
 import { stateWord } from "../sessions/sessionWords.ts";
@@ -81,9 +81,7 @@ export function confirmClear(finished: readonly Session[], model: SessionModel):
 }
 
 export function confirmRestart(model: SessionModel): Confirmation | undefined {
-  const live = [...model.all()].filter(
-    ({ status }) => status === "running" || status === "suspended",
-  );
+  const live = [...model.all()].filter((session) => isLive(session));
   if (live.length === 0) return undefined;
   return {
     message: `Restart the daemon and interrupt ${plural(live.length, "running sub-agent")}?`,

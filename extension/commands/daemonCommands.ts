@@ -38,7 +38,7 @@ export async function diagnosis(
   const isConnected = client.state.kind === "connected";
   const trust = workspace.isTrusted ? ["--trust"] : [];
   const [checks, status, agents] = await Promise.all([
-    askDoctor({ front, args: [...args(), ...trust], ...(cwd !== undefined && { cwd }) }),
+    askDoctor(front, [...args(), ...trust], cwd),
     isConnected ? client.call("daemon/status", {}).catch(() => undefined) : undefined,
     isConnected ? client.call("agent/list", cwd ? { cwd } : {}).catch(() => undefined) : undefined,
   ]);

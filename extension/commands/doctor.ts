@@ -4,17 +4,15 @@ import type { DoctorCheck } from "./documentTexts.ts";
 
 const longestMs = 20_000;
 
-interface Run {
-  front: string;
-  args: readonly string[];
-  cwd?: string;
-}
-
 /** The checks, one for each line of the output, or why there are none. Never rejects. */
-export function askDoctor({ front, args, cwd }: Run): Promise<DoctorCheck[] | { failed: string }> {
+export function askDoctor(
+  front: string,
+  args: readonly string[],
+  cwd: string | undefined,
+): Promise<DoctorCheck[] | { failed: string }> {
   return new Promise((resolve) => {
-    const environment = { ...process.env, ELECTRON_RUN_AS_NODE: "1" };
-    const options = { env: environment, timeout: longestMs, ...(cwd !== undefined && { cwd }) };
+    const env = { ...process.env, ELECTRON_RUN_AS_NODE: "1" };
+    const options = { env, cwd, timeout: longestMs };
     execFile(
       process.execPath,
       [front, "doctor", "--json", ...args],

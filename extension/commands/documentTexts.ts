@@ -13,13 +13,10 @@ const longestEvent = 2_000;
 /** One line for each event: number, time, type, and the other fields as they are stored. */
 export function eventsText(session: Session, events: readonly StoredEvent[]): string {
   const first = events[0]?.seq ?? 1;
-  const head = [
-    `Events of “${oneLine(session.title, 200)}” (${session.id})`,
-    first > 1 ? `The first ${first - 1} are left out.` : "",
-    "",
-  ];
   return [
-    ...head.filter((line, place) => line !== "" || place === 2),
+    `Events of “${oneLine(session.title, 200)}” (${session.id})`,
+    ...(first > 1 ? [`The first ${first - 1} are left out.`] : []),
+    "",
     ...events.map(eventLine),
   ].join("\n");
 }

@@ -20,41 +20,26 @@ interface Given {
 }
 
 export function headFacts({ session, usage, model, isGone, now }: Given): HeadFacts {
-  const facts = [
-    session.agent,
-    session.model ?? "",
-    timeOf(session, now),
-    costText(usage ?? session.usage),
-  ];
+  const ms = runMs(session, now);
+  // In seconds, unlike in the rows of the tree: a person watches only this session.
+  const time = ms === undefined ? "" : duration(ms);
+  const facts = [session.agent, session.model ?? "", time, costText(usage ?? session.usage)];
+  const isRoot = session.kind === "root";
   return {
     title: session.title,
     status: session.status,
     sign: shownState(session),
-    state: isGone ? "deleted" : stateOf(session),
+    state: isGone ? "deleted" : isRoot ? "root" : stateWord(session),
     facts: facts.filter((fact) => fact !== ""),
-    detail: detailOf(session),
+    detail: isTerminal(session) ? outcomeText(session) : activityOf(session),
     cwd: session.cwd,
     path: model.above(session).map(linkOf).toReversed(),
     children: model.children(session.id).map(linkOf),
     isOpen: !isGone && !isTerminal(session),
     abilities: isGone ? [] : abilitiesOf(session, nothingBelow),
-    isRoot: session.kind === "root",
+    isRoot,
     isGone,
   };
-}
-
-function stateOf(session: Session): string {
-  return session.kind === "root" ? "root" : stateWord(session);
-}
-
-/** In seconds, unlike in the rows of the tree: a person watches only this session. */
-function timeOf(session: Session, now: number): string {
-  const ms = runMs(session, now);
-  return ms === undefined ? "" : duration(ms);
-}
-
-function detailOf(session: Session): string {
-  return isTerminal(session) ? outcomeText(session) : activityOf(session);
 }
 
 function linkOf(session: Session): SessionLink {

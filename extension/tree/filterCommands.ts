@@ -1,14 +1,10 @@
 /** The commands that choose what the view shows, and in which order. */
-import { window, type QuickPickItem } from "vscode";
+import { window } from "vscode";
 import { registerCommand } from "../editor/commands.ts";
 import { showInputBox } from "../editor/inputBox.ts";
 import type { Services } from "../editor/services.ts";
 import type { OptionsStore } from "./optionsStore.ts";
 import { scopes, sortOrders, stateGroups } from "./treeOptions.ts";
-
-interface Choice<Value> extends QuickPickItem {
-  value: Value;
-}
 
 export function addFilterCommands(
   services: Services,
@@ -67,10 +63,7 @@ async function choose<Value extends string>(
 }
 
 /** The choices; the current one is first and marked. */
-function choicesOf<Value extends string>(
-  labels: Readonly<Record<Value, string>>,
-  current?: Value,
-): Choice<Value>[] {
+function choicesOf<Value extends string>(labels: Readonly<Record<Value, string>>, current?: Value) {
   const choices = (Object.keys(labels) as Value[]).map((value) => ({
     value,
     label: labels[value],

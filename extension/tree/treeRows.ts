@@ -3,7 +3,6 @@
  * together with everything that is open below it: the more rows a redraw costs, the longer the next
  * one waits.
  */
-import type { Session } from "../../protocol/session.ts";
 import { isLive } from "../../protocol/states.ts";
 import { Listeners } from "../base/listeners.ts";
 import { plural } from "../base/text.ts";
@@ -162,8 +161,8 @@ export class TreeRows {
   #tick(): void {
     const { model, clock } = this.#options;
     this.#cancelTick = clock.later(() => this.#tick(), tickMs);
-    const live = [...this.#rows.keys()].filter((id) => isLiveSession(model.get(id)));
-    if (live.length > 0) this.#touch(live);
+    const live = [...this.#rows.keys()].flatMap((id) => model.get(id) ?? []).filter(isLive);
+    if (live.length > 0) this.#touch(live.map(({ id }) => id));
   }
 
   #touch(ids: readonly string[]): void {
@@ -261,8 +260,4 @@ function rowText(row: SessionRow): string {
 
 function isLeaf(text: string): boolean {
   return text.startsWith("-");
-}
-
-function isLiveSession(session: Session | undefined): boolean {
-  return session !== undefined && isLive(session);
 }

@@ -2,24 +2,17 @@
 import { toneColors } from "../../sessions/stateSigns.ts";
 import { darkPalette, lightPalette, type Palette } from "../../timeline/drawing.ts";
 
-const variableOf = (tone: keyof typeof toneColors) => [
-  `--vscode-${toneColors[tone].replaceAll(".", "-")}`,
-];
-
 /** The first of these variables that the theme sets is used. */
-const variables: Record<keyof Palette, readonly string[]> = {
+const variables: Record<string, readonly string[]> = {
   background: ["--vscode-editor-background"],
   foreground: ["--vscode-editor-foreground", "--vscode-foreground"],
   quiet: ["--vscode-descriptionForeground", "--vscode-editorLineNumber-foreground"],
   line: ["--vscode-contrastBorder", "--vscode-editorWidget-border", "--vscode-panel-border"],
-  works: variableOf("works"),
-  needsYou: variableOf("needsYou"),
-  waits: variableOf("waits"),
-  good: variableOf("good"),
-  bad: variableOf("bad"),
-  odd: variableOf("odd"),
   font: ["--vscode-font-family"],
 };
+for (const [tone, color] of Object.entries(toneColors)) {
+  variables[tone] = [`--vscode-${color.replaceAll(".", "-")}`];
+}
 
 export function themePalette(): Palette {
   const style = getComputedStyle(document.documentElement);
