@@ -1,5 +1,6 @@
 /** An approval as people read it: its row, its notification, and what a screen reader says. Pure. */
 import type { Approval } from "../../protocol/approvals.ts";
+import { timeOfDay } from "../base/numbers.ts";
 import { oneLine, shortened } from "../base/text.ts";
 import { requestedAction } from "./requestedAction.ts";
 
@@ -111,8 +112,4 @@ export function exactLine(text: string): string {
       /[\p{Cc}\p{Cf}]/gu,
       (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`,
     );
-}
-
-function timeOfDay(at: number): string {
-  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }

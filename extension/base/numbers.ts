@@ -1,4 +1,4 @@
-/** Times, tokens and money as people read them. Pure. */
+/** Durations, times, tokens and money as people read them. Pure. */
 
 /** `9s`, `3m 05s`, `2h 10m`. */
 export function duration(milliseconds: number): string {
@@ -11,6 +11,29 @@ export function duration(milliseconds: number): string {
 
 function twoDigits(value: number): string {
   return String(value).padStart(2, "0");
+}
+
+/** `340ms`, `4.2s`, `1m 05s`, `2h 10m`, `3d 4h`. */
+export function exactDuration(milliseconds: number): string {
+  const ms = Math.max(0, Math.round(milliseconds));
+  if (ms < 1_000) return `${ms}ms`;
+  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)}s`;
+  const seconds = Math.round(ms / 1_000);
+  const hours = Math.floor(seconds / 3_600);
+  if (hours < 24) return duration(seconds * 1_000);
+  return `${Math.floor(hours / 24)}d ${hours % 24}h`;
+}
+
+const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+
+/** `10:32:05`, in the format of the reader's language. */
+export function clock(at: number): string {
+  return clockFormat.format(at);
+}
+
+/** `10:32`, in the format of the reader's language. */
+export function timeOfDay(at: number): string {
+  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
 /** `<$0.01`, `$0.03`; empty for no cost. */

@@ -7,8 +7,8 @@ import { isBelow } from "../base/paths.ts";
 import { registerCommand } from "../editor/commands.ts";
 import { editorModels } from "../models/lendModels.ts";
 import { ableOf, commandAdder, type CommandServices } from "./commandSet.ts";
-import { needsModel, type ModelChoices } from "./modelQuestion.ts";
-import { askForAgent, askForModelOf, askForPrompt, type SpawnQuestions } from "./spawnQuestions.ts";
+import { askForModel, needsModel, type ModelChoices } from "./modelQuestion.ts";
+import { askForAgent, askForPrompt, titleOf, type SpawnQuestions } from "./spawnQuestions.ts";
 import { composePrompt, withPrompt, type SpawnAbout } from "./spawnPrompt.ts";
 
 interface SpawnRequest {
@@ -70,7 +70,7 @@ export function addSpawnCommands(services: CommandServices): void {
       ...(Object.keys(asked.limits).length > 0 && { limits: asked.limits }),
       ...(parent === undefined ? { cwd } : { parentId: parent.id }),
     });
-    model.upsert(session);
+    model.add(session);
     if (!view.tree.visible) await commands.executeCommand("offshoot.sessions.focus");
     await view.reveal(session.id);
   }
@@ -122,7 +122,8 @@ async function askAll(questions: SpawnQuestions) {
     const agent = await askForAgent(questions);
     if (agent === undefined) return undefined;
     const { name } = agent;
-    const model = needsModel(agent) ? await askForModelOf(questions, agent) : undefined;
+    const title = titleOf(questions, `which model for ${name}?`);
+    const model = needsModel(agent) ? await askForModel(title, questions.models) : undefined;
     if (needsModel(agent) && model === undefined) return undefined;
     const answer = await askForPrompt(questions, name);
     if (answer === undefined) return undefined;

@@ -12,7 +12,7 @@ import type { Limits } from "../../protocol/session.ts";
 import { joined, oneLine } from "../base/text.ts";
 import { showInputBox } from "../editor/inputBox.ts";
 import { limitsExample, parseLimits } from "./limitsText.ts";
-import { askForModel, needsModel, type ModelChoices } from "./modelQuestion.ts";
+import { needsModel, type ModelChoices } from "./modelQuestion.ts";
 import { aboutText, type SpawnAbout } from "./spawnPrompt.ts";
 
 export interface SpawnQuestions {
@@ -92,14 +92,6 @@ async function explain({ agent, fault }: AgentItem): Promise<void> {
   }
 }
 
-/** Resolves with the model for an agent that has none; undefined where the person gives up. */
-export async function askForModelOf(
-  questions: SpawnQuestions,
-  agent: AgentInfo,
-): Promise<string | undefined> {
-  return await askForModel(titleOf(questions, `which model for ${agent.name}?`), questions.models);
-}
-
 /** Resolves with what was typed, `back` to choose another agent, or undefined to give up. */
 export async function askForPrompt(
   questions: SpawnQuestions,
@@ -109,8 +101,10 @@ export async function askForPrompt(
   for (;;) {
     const next = await promptBox(questions, agent, asked);
     if (next === "limits") asked.limits = (await askForLimits(asked.limits)) ?? asked.limits;
-    else if (next === "earlier") asked.typed = (await askForEarlier(questions)) ?? asked.typed;
-    else if (next !== "done") return next;
+    else if (next === "earlier") {
+      const picked = await window.showQuickPick(questions.earlier, { title: "Earlier prompts" });
+      asked.typed = picked ?? asked.typed;
+    } else if (next !== "done") return next;
     else {
       const parsed = parseLimits(asked.limits);
       return { typed: asked.typed, limits: "limits" in parsed ? parsed.limits : {} };
@@ -172,11 +166,7 @@ async function askForLimits(before: string): Promise<string | undefined> {
   });
 }
 
-async function askForEarlier({ earlier }: SpawnQuestions): Promise<string | undefined> {
-  return await window.showQuickPick([...earlier], { title: "Earlier prompts" });
-}
-
-function titleOf({ parentTitle }: SpawnQuestions, what: string): string {
+export function titleOf({ parentTitle }: SpawnQuestions, what: string): string {
   const below = parentTitle === undefined ? "" : ` below “${oneLine(parentTitle, 40)}”`;
   return `Spawn a sub-agent${below}: ${what}`;
 }

@@ -1,14 +1,11 @@
 /** Keeps the model of the sessions up to date: subscribes to the tree with each new connection. */
 import { setTimeout as delay } from "node:timers/promises";
+import type { LogOutputChannel } from "vscode";
 import type { NotificationParams } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
 import { isLive } from "../../protocol/states.ts";
 import type { SessionModel } from "../sessions/sessionModel.ts";
 import type { DaemonClient } from "./daemonClient.ts";
-
-interface Log {
-  error(message: string): void;
-}
 
 const pageSize = 1000;
 const subscribeAgainMs = 1000;
@@ -17,14 +14,14 @@ const placesEveryMs = 1000;
 export class SessionSync {
   readonly #client: DaemonClient;
   readonly #model: SessionModel;
-  readonly #log: Log;
+  readonly #log: Pick<LogOutputChannel, "error">;
   #upToDate = renewed(undefined);
   #isUpToDate = false;
   #completionSeq: number | undefined;
   #cursor: string | undefined;
   #isReadingPlaces = false;
 
-  constructor(client: DaemonClient, model: SessionModel, log: Log) {
+  constructor(client: DaemonClient, model: SessionModel, log: Pick<LogOutputChannel, "error">) {
     this.#client = client;
     this.#model = model;
     this.#log = log;
@@ -39,7 +36,7 @@ export class SessionSync {
       if (state.kind === "gone") this.#upToDate.reject(new Error(state.why));
     });
     client.on("session/changed", ({ session }) => this.#sessionChanged(session));
-    client.on("subAgent/started", ({ session }) => void model.upsert(session));
+    client.on("subAgent/started", ({ session }) => model.add(session));
     client.on("subAgent/heartbeat", (heartbeat) => this.#heartbeat(heartbeat));
     client.on("subAgent/completed", ({ completionSeq, stored }) => {
       // The number of a completion that was never stored is used again after its core has died.
@@ -69,7 +66,7 @@ export class SessionSync {
     // After a reconnect the pages begin again.
     if (this.#cursor !== cursor) return;
     this.#cursor = answer.nextCursor;
-    this.#model.add(answer.sessions);
+    this.#model.add(...answer.sessions);
   }
 
   /** A core that dies leaves the request unanswered: the next core is asked again. */
@@ -101,7 +98,7 @@ export class SessionSync {
 
   #sessionChanged(session: Session): void {
     const before = this.#model.get(session.id)?.status;
-    this.#model.upsert(session);
+    this.#model.add(session);
     const isNew = session.status === "queued" && session.position === undefined;
     const hasLeft = before === "queued" && session.status !== "queued";
     if ((!isNew && !hasLeft) || this.#isReadingPlaces) return;

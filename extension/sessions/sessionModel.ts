@@ -63,27 +63,18 @@ export class SessionModel {
     this.#listeners.notify(undefined);
   }
 
-  /** Takes more sessions; of a known one the newer version stays. */
-  add(more: readonly Session[]): void {
+  /** Takes sessions or newer versions of them; of a known one the newer version stays. */
+  add(...more: readonly Session[]): void {
     this.#notify(more.filter((session) => this.#put(session)).map(({ id }) => id));
   }
 
-  /** Takes a newer version of a session; returns false for one that is not newer. */
-  upsert(session: Session): boolean {
-    if (!this.#put(session)) return false;
-    this.#notify([session.id]);
-    return true;
-  }
-
   /** Adds to a live session what changes too often to be stored. */
-  overlay(sessionId: string, facts: LiveFacts): Session | undefined {
+  overlay(sessionId: string, facts: LiveFacts): void {
     const known = this.#sessions.get(sessionId);
-    if (known === undefined || !isLive(known)) return undefined;
+    if (known === undefined || !isLive(known)) return;
     const { activity: _before, ...kept } = known;
-    const next: LiveSession = Object.assign(kept, facts);
-    this.#sessions.set(sessionId, next);
+    this.#sessions.set(sessionId, Object.assign(kept, facts));
     this.#notify([sessionId]);
-    return next;
   }
 
   /** Takes new places in the queue, of sessions that are still queued. */

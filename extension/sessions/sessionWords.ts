@@ -1,7 +1,7 @@
 /** The words for the state, the activity and the cost of a session. Pure. */
 import type { Session, Usage, WaitingFor } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import { duration, moneyText, shortCount } from "../base/numbers.ts";
+import { duration, moneyText, shortCount, timeOfDay } from "../base/numbers.ts";
 import { joined, oneLine, plural } from "../base/text.ts";
 
 /** The state in up to three words: never shown by colour or icon alone. */
@@ -23,8 +23,7 @@ export function plainStateWord(session: Session): string {
 /** What a session waits for; of a retry also when it begins, by the clock of the reader. */
 function waitingWord({ kind, until }: WaitingFor): string {
   if (kind !== "retry" || until === undefined) return waitingWords[kind];
-  const at = new Date(until).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  return `${waitingWords.retry} at ${at}`;
+  return `${waitingWords.retry} at ${timeOfDay(until)}`;
 }
 
 const waitingWords = {

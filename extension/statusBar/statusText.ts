@@ -13,13 +13,6 @@ export interface StatusFacts {
   costToday: number;
 }
 
-export interface StatusText {
-  /** With icons, for the status bar; empty when there is nothing to say. */
-  text: string;
-  lines: string[];
-  accessibleLabel: string;
-}
-
 /** `midnight` is the start of today, in epoch milliseconds. */
 export function statusFacts(
   sessions: Iterable<Session>,
@@ -39,7 +32,7 @@ export function statusFacts(
   return facts;
 }
 
-export function statusText({ running, queued, needingYou, costToday }: StatusFacts): StatusText {
+export function statusText({ running, queued, needingYou, costToday }: StatusFacts) {
   const money = costToday >= 0.005 ? `$${costToday.toFixed(2)}` : "";
   const shown = [
     ...(running > 0 ? [`$(loading~spin) ${running}`] : []),
@@ -54,6 +47,7 @@ export function statusText({ running, queued, needingYou, costToday }: StatusFac
     money === "" ? "" : `${money} spent by the sub-agents that worked today`,
   ].filter((line) => line !== "");
   return {
+    /** With icons, for the status bar; empty when there is nothing to say. */
     text: shown.length === 0 ? "" : `$(type-hierarchy-sub) ${shown.join("  ")}`,
     lines,
     accessibleLabel: `Offshoot: ${lines.join(", ")}`,

@@ -2,12 +2,13 @@
  * Axis, spans, tool calls and signs of lanes as SVG elements. Pure. The page draws the visible lanes,
  * the export all of them. What falls into one pixel is drawn once, so that the picture stays small.
  */
+import { exactDuration } from "../base/numbers.ts";
 import { element, group, groupAt, px, type Palette, type SvgElement } from "./drawing.ts";
 import type { Lane, ToolBar } from "./lanes.ts";
 import type { Span, SpanKind } from "./runSpans.ts";
 import { ticksOf, type Step, type TimeScale } from "./scale.ts";
 import { isThin, signAt, signColor, spanStyle } from "./signs.ts";
-import { elapsed, exactDuration, type Item } from "./words.ts";
+import { elapsed, type Item } from "./words.ts";
 
 export interface ChartView {
   width: number;
@@ -34,8 +35,12 @@ const stripTop = 28;
 const stripHeight = 30;
 
 /** Pixels from the left of the chart. */
-export function placeOf(at: number, { scale, from, to, width }: ChartView): number {
-  return ((scale.shown(at) - from) / (to - from)) * width;
+export function placeOf(at: number, view: ChartView): number {
+  return placeOfShown(view.scale.shown(at), view);
+}
+
+function placeOfShown(shown: number, { from, to, width }: ChartView): number {
+  return ((shown - from) / (to - from)) * width;
 }
 
 /** The axis: round times, breaks, and below them the number of sessions that worked at once. */
@@ -154,18 +159,14 @@ function toolsOf(lane: Lane, view: ChartView): SvgElement[] {
 function toolShape({ status }: ToolBar, from: number, to: number, view: ChartView): SvgElement {
   const [left, right] = [clamped(from, view), clamped(to, view)];
   const isBad = status === "failed" || status === "denied";
-  const bar = { x: px(left), width: px(Math.max(1, right - left)), rx: 1 };
   const { palette } = view;
-  if (!isBad) {
-    const fill = { fill: palette.foreground, "fill-opacity": 0.55 };
-    return element("rect", { ...bar, y: toolTop, height: toolHeight, ...fill });
-  }
+  const style = isBad ? { fill: palette.bad } : { fill: palette.foreground, "fill-opacity": 0.55 };
+  const size = { width: px(Math.max(1, right - left)), height: toolHeight, rx: 1 };
+  const bar = element("rect", { x: px(left), y: toolTop, ...size, ...style });
+  if (!isBad) return bar;
   const middle = toolTop + toolHeight / 2;
   const cross = `M${px(right - 3)} ${middle - 3}l6 6m0 -6l-6 6`;
-  return group(
-    element("rect", { ...bar, y: toolTop, height: toolHeight, fill: palette.bad }),
-    element("path", { d: cross, stroke: palette.bad, "stroke-width": 1.5 }),
-  );
+  return group(bar, element("path", { d: cross, stroke: palette.bad, "stroke-width": 1.5 }));
 }
 
 /** The signs of how runs ended, right of their ends. */
@@ -239,18 +240,15 @@ function breakLinesOf(view: ChartView, height: number): SvgElement[] {
 }
 
 function visibleBreaks(view: ChartView) {
-  const { from, to, width, scale } = view;
-  return scale.breaks
-    .filter(({ shown }) => shown >= from && shown <= to)
-    .map((one) => ({ ...one, x: ((one.shown - from) / (to - from)) * width }));
+  return view.scale.breaks
+    .map((one) => ({ ...one, x: placeOfShown(one.shown, view) }))
+    .filter(({ x }) => x >= 0 && x <= view.width);
 }
 
 function visibleTicks(view: ChartView) {
   const { from, to, width, scale } = view;
-  return ticksOf(scale, from, to, Math.max(1, width / labelRoom)).map((tick) => ({
-    ...tick,
-    x: ((tick.shown - from) / (to - from)) * width,
-  }));
+  const ticks = ticksOf(scale, from, to, Math.max(1, width / labelRoom));
+  return ticks.map((tick) => ({ ...tick, x: placeOfShown(tick.shown, view) }));
 }
 
 /** How many sessions worked at once: the maximum for each pixel, as one stepped area. */

@@ -1,4 +1,5 @@
 /** The timeline as one SVG document: totals, names, axis, lanes and legend. Pure. */
+import { exactDuration } from "../base/numbers.ts";
 import { joined, plural } from "../base/text.ts";
 import { axisHeight, axisOf, laneHeight, lanesOf, type ChartView } from "./chart.ts";
 import { element, group, groupAt, px, type Palette, type SvgElement } from "./drawing.ts";
@@ -10,7 +11,6 @@ import {
   clockTime,
   dayTime,
   describeItem,
-  exactDuration,
   laneLabel,
   money,
   spanWords,

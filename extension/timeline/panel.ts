@@ -7,19 +7,14 @@ import { TreeFeed } from "./treeFeed.ts";
 
 export const panelType = "offshoot.timeline";
 
-export interface TimelinePanel {
-  reveal(): void;
-  idleTime(): IdleTime;
-  /** The feed of the page, which knows what the page has shown. */
-  feed: TreeFeed;
-}
+export type TimelinePanel = ReturnType<typeof showTimeline>;
 
 export function showTimeline(
   services: Services,
   rootId: string,
   panel: WebviewPanel,
   exportTree: (idleTime: IdleTime) => void,
-): TimelinePanel {
+) {
   const { webview } = panel;
   let idleTime: IdleTime = "shown";
   const feed = new TreeFeed(services, rootId, (message) => {
@@ -47,5 +42,6 @@ export function showTimeline(
   });
   panel.onDidDispose(() => feed.dispose());
   loadPage(panel, services.context, "timeline", rootId);
+  // The feed knows what the page has shown.
   return { reveal: () => panel.reveal(), idleTime: () => idleTime, feed };
 }

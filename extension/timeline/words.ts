@@ -1,5 +1,5 @@
 /** The texts of the timeline: times, numbers, and descriptions of what it shows. Pure. */
-import { duration } from "../base/numbers.ts";
+import { exactDuration } from "../base/numbers.ts";
 import { joined, plural } from "../base/text.ts";
 import type { Spent } from "./history.ts";
 import type { Lane, Mark, ToolBar } from "./lanes.ts";
@@ -18,17 +18,6 @@ export const spanWords: Record<SpanKind, string> = {
   retry: "waiting to try again",
   unknown: "not known: its daemon had ended",
 };
-
-/** `340ms`, `4.2s`, `1m 05s`, `2h 10m`, `3d 4h`. */
-export function exactDuration(milliseconds: number): string {
-  const ms = Math.max(0, Math.round(milliseconds));
-  if (ms < 1_000) return `${ms}ms`;
-  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)}s`;
-  const seconds = Math.round(ms / 1_000);
-  const hours = Math.floor(seconds / 3_600);
-  if (hours < 24) return duration(seconds * 1_000);
-  return `${Math.floor(hours / 24)}d ${hours % 24}h`;
-}
 
 /** A time on the axis, as exact as the step between two: `0`, `1.25s`, `2m 30s`, `1h 05m`. */
 export function elapsed(milliseconds: number, stepMs: number): string {

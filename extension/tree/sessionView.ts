@@ -1,8 +1,7 @@
 /** The view of the sub-agents: its rows, its badge and message, and what a person chooses to see. */
-import { window, workspace, type TreeView } from "vscode";
+import { commands, window, workspace, type TreeView } from "vscode";
 import type { DaemonStatus } from "../../protocol/daemon.ts";
 import type { SessionSync } from "../daemon/sessionSync.ts";
-import { createContextKeys } from "../editor/contextKeys.ts";
 import { workspacePaths } from "../editor/folders.ts";
 import type { Services } from "../editor/services.ts";
 import { abilitiesOf, allAbilities } from "../sessions/abilities.ts";
@@ -31,7 +30,7 @@ export class SessionView {
   readonly #sync: SessionSync;
   readonly #options: OptionsStore;
   readonly #rows: TreeRows;
-  readonly #setContext = createContextKeys();
+  readonly #contextKeys = new Map<string, unknown>();
   #unhealthy: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #started: Promise<void> | undefined;
@@ -113,6 +112,13 @@ export class SessionView {
   }
 
   readonly #logQuietly = (error: unknown) => this.#services.log.debug(String(error));
+
+  /** Sets the context key `offshoot.<key>` for `when` clauses, where that changes the key. */
+  #setContext(key: string, value: string | boolean): void {
+    if (this.#contextKeys.get(key) === value) return;
+    this.#contextKeys.set(key, value);
+    void commands.executeCommand("setContext", `offshoot.${key}`, value);
+  }
 
   #changeAll(): void {
     this.#rows.changeAll();

@@ -1,4 +1,5 @@
 /** The lanes that the page knows, and how the visible ones are drawn. */
+import { exactDuration } from "../../base/numbers.ts";
 import { joined } from "../../base/text.ts";
 import { axisHeight, axisOf, laneHeight, lanesOf, type ChartView } from "../../timeline/chart.ts";
 import { countsText, kindsOf, swatchOf } from "../../timeline/document.ts";
@@ -14,7 +15,7 @@ import {
   type Gap,
 } from "../../timeline/scale.ts";
 import { patterns } from "../../timeline/signs.ts";
-import { dayTime, exactDuration, spanWords, spentText } from "../../timeline/words.ts";
+import { dayTime, spanWords, spentText } from "../../timeline/words.ts";
 import { element, setAttribute, setText, svgElement } from "../elements/dom.ts";
 import type { Layout } from "./layout.ts";
 import { patch } from "./patch.ts";

@@ -1,5 +1,6 @@
 /** The views of each kind of block. A view is made once and then updated with its block. */
 import type { Block, OutputBlock, TextBlock } from "../../transcript/block.ts";
+import { clock } from "../../base/numbers.ts";
 import { outputText, visibleText } from "../../base/plainText.ts";
 import { button, element, setText } from "../elements/dom.ts";
 import { foldable } from "./foldable.ts";
@@ -7,7 +8,6 @@ import { lineOf } from "./lineViews.ts";
 import { linkedText } from "./linkedText.ts";
 import { markdownView } from "./markdownView.ts";
 import type { PageContext } from "./pageContext.ts";
-import { clock } from "./times.ts";
 import { toolView } from "./toolView.ts";
 
 export interface BlockView {

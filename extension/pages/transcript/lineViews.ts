@@ -1,12 +1,12 @@
 /** The blocks of one line: plans, approvals, children, retries, notes, waits and new runs. */
 import { type ShownState, shownStateOf } from "../../sessions/stateSigns.ts";
 import type { Block } from "../../transcript/block.ts";
+import { clock, exactDuration } from "../../base/numbers.ts";
 import { visibleText } from "../../base/plainText.ts";
 import { button, element } from "../elements/dom.ts";
 import { linkedText } from "./linkedText.ts";
 import type { PageContext } from "./pageContext.ts";
 import { stateSign } from "./stateSign.ts";
-import { clock, shortDuration } from "./times.ts";
 
 export type LineBlock = Exclude<
   Block,
@@ -34,7 +34,7 @@ export function lineOf(block: LineBlock, context: PageContext): (Node | string)[
       return [stateSign(child?.sign ?? shownStateOf(status)), link, ` ${status}`];
     }
     case "retry": {
-      const wait = shortDuration(block.inMs);
+      const wait = exactDuration(block.inMs);
       return [
         mark("↻"),
         `Attempt ${block.attempt} begins in ${wait} after: `,
@@ -47,7 +47,7 @@ export function lineOf(block: LineBlock, context: PageContext): (Node | string)[
         linkedText(visibleText(block.text), context),
       ];
     case "wait": {
-      const until = block.until === undefined ? "" : ` · ${shortDuration(block.until - block.at)}`;
+      const until = block.until === undefined ? "" : ` · ${exactDuration(block.until - block.at)}`;
       const [sign, word] = waitReasons[block.reason] ?? ["background", visibleText(block.reason)];
       return [stateSign(sign), `${word}${until}`];
     }

@@ -1,5 +1,6 @@
 /** A tool call: one line with what it does and its state; unfolded, its input and output. */
 import type { ToolBlock } from "../../transcript/block.ts";
+import { exactDuration } from "../../base/numbers.ts";
 import { outputText, visibleText } from "../../base/plainText.ts";
 import { joined } from "../../base/text.ts";
 import { diffCounts, toolDiffs, type ToolDiff } from "../../transcript/toolDiffs.ts";
@@ -9,7 +10,6 @@ import { element, setText } from "../elements/dom.ts";
 import { foldable } from "./foldable.ts";
 import { fileLink, linkedText } from "./linkedText.ts";
 import type { PageContext } from "./pageContext.ts";
-import { shortDuration } from "./times.ts";
 import { valueView } from "./valueView.ts";
 
 const leastShownMs = 100;
@@ -53,7 +53,7 @@ export function toolView(first: ToolBlock, context: PageContext) {
     const isEdit = added + removed > 0;
     setText(counts, isEdit ? `+${added} −${removed}` : "");
     const ms = (endedAt ?? at) - at;
-    const took = ms < leastShownMs ? "" : shortDuration(ms);
+    const took = ms < leastShownMs ? "" : exactDuration(ms);
     const isPlain = status === "completed" || status === "running";
     const word = status === "lost" ? "never ended" : status;
     setText(time, joined([isPlain ? "" : word, took], " · "));

@@ -20,7 +20,7 @@ describe("the tools of the editor's agent", () => {
   before(async () => {
     daemon = startDaemon();
     client = await daemon.client({ subscribe: "nothing" });
-    daemonCalls(client).on("session/changed", ({ session }) => void model.upsert(session));
+    daemonCalls(client).on("session/changed", ({ session }) => model.add(session));
     const { sessions } = await client.call("tree/subscribe", {});
     model.replace(sessions);
   });

@@ -9,8 +9,9 @@ describe("the extension's model of the sessions", () => {
   it("takes newer versions and ignores older ones, in whatever order they come", () => {
     const model = new SessionModel();
     model.replace([session("b", {}), session("a", { version: 3 })]);
-    equal(model.upsert(session("a", { version: 2, title: "late" })), false);
-    equal(model.upsert(session("a", { version: 4, title: "new" })), true);
+    model.add(session("a", { version: 2, title: "late" }));
+    equal(model.get("a")?.version, 3);
+    model.add(session("a", { version: 4, title: "new" }));
     deepEqual(
       model.children("root").map(({ title }) => title),
       ["new", "task b"],
@@ -27,15 +28,15 @@ describe("the extension's model of the sessions", () => {
     const told: unknown[] = [];
     model.onDidChange((ids) => told.push(ids));
     model.replace([session("a", { status: "running", ...live })]);
-    model.upsert(session("b", { status: "queued", position: 2 }));
-    model.upsert(session("b", { status: "queued", position: 2 }));
+    model.add(session("b", { status: "queued", position: 2 }));
+    model.add(session("b", { status: "queued", position: 2 }));
     model.renumber(
       new Map([
         ["a", 1],
         ["b", 1],
       ]),
     );
-    model.add([session("c", {}), session("a", {})]);
+    model.add(session("c", {}), session("a", {}));
     model.remove(["c"]);
     deepEqual(told, [undefined, ["b"], ["b"], ["c"], ["c"]]);
   });
@@ -48,10 +49,11 @@ describe("the extension's model of the sessions", () => {
       session("b", { status: "completed", ...ended }),
     ]);
     const facts = { lastHeartbeatAt: 9, lastProgressAt: 8 };
-    const beaten = model.overlay("a", facts);
+    model.overlay("a", facts);
+    model.overlay("b", facts);
+    const beaten = model.get("a");
     deepEqual(beaten && "activity" in beaten ? beaten.activity : undefined, undefined);
     equal(beaten && "lastHeartbeatAt" in beaten && beaten.lastHeartbeatAt, 9);
-    equal(model.overlay("b", facts), undefined);
     equal("lastHeartbeatAt" in (model.get("b") ?? {}), false);
   });
 

@@ -26,13 +26,8 @@ import {
   ticksOf,
   timeScale,
 } from "../../../extension/timeline/scale.ts";
-import {
-  count,
-  elapsed,
-  exactDuration,
-  laneLabel,
-  money,
-} from "../../../extension/timeline/words.ts";
+import { exactDuration } from "../../../extension/base/numbers.ts";
+import { count, elapsed, laneLabel, money } from "../../../extension/timeline/words.ts";
 import { checkLeaks } from "../../support/leaks.ts";
 
 const hour = 3_600_000;

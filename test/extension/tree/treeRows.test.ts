@@ -107,7 +107,7 @@ describe("the rows that the editor asks for", () => {
 
   it("are one for one that changed, and none where the row says the same", () => {
     const { model, clock, counts, labels } = editorOn(thousand(100));
-    model.upsert(session("p100.0", { parentId: "p100", ...running, version: 2, stalled: true }));
+    model.add(session("p100.0", { parentId: "p100", ...running, version: 2, stalled: true }));
     clock.pass(250);
     deepEqual(counts, { told: 1, asked: 1 });
     ok(labels.get("p100.0")?.startsWith("stalled"));
@@ -119,7 +119,7 @@ describe("the rows that the editor asks for", () => {
   it("are told at most four times a second, however many changes come", () => {
     const { model, clock, counts } = editorOn(thousand(100));
     for (let n = 0; n < 100; n++) {
-      model.upsert(
+      model.add(
         session("p100.0", {
           parentId: "p100",
           ...running,
@@ -143,8 +143,8 @@ describe("the rows that the editor asks for", () => {
         model.overlay(id, { lastHeartbeatAt: at, lastProgressAt: at });
         // What it used is stored with every turn, for itself and for all above it.
         const usage = { ...root.usage, inputTokens: version * 10 };
-        model.upsert(session(id, { parentId: `p${100 + n}`, ...running, version, usage }));
-        model.upsert(
+        model.add(session(id, { parentId: `p${100 + n}`, ...running, version, usage }));
+        model.add(
           session(`p${100 + n}`, { status: "completed", ...ended, version, treeUsage: usage }),
         );
       }
@@ -158,13 +158,13 @@ describe("the rows that the editor asks for", () => {
 
   it("are those of one list when one comes or goes, and all only at the top", () => {
     const { model, clock, counts } = editorOn(thousand(0));
-    model.upsert(session("p100.9", { parentId: "p100", ...running }));
+    model.add(session("p100.9", { parentId: "p100", ...running }));
     clock.pass(250);
     deepEqual(counts, { told: 1, asked: 11 });
     model.remove(["p100.9"]);
     clock.pass(1_000);
     deepEqual(counts, { told: 2, asked: 21 });
-    model.upsert(session("p999", running));
+    model.add(session("p999", running));
     clock.pass(1_000);
     deepEqual(counts, { told: 3, asked: 21 + 1_001 });
   });
@@ -172,7 +172,7 @@ describe("the rows that the editor asks for", () => {
   it("wait the longer, the more the last time has cost", () => {
     const { model, clock, counts } = editorOn(thousand(0));
     for (let n = 0; n < 100; n++) {
-      model.upsert(session(`q${100 + n}`, running));
+      model.add(session(`q${100 + n}`, running));
       clock.pass(100);
     }
     // Ten seconds in which something comes at the top all the time.
@@ -186,7 +186,7 @@ describe("the rows that the editor asks for", () => {
       session("b", { status: "created" }),
     ]);
     equal(rows.row("a")?.expandable, "no");
-    model.upsert(session("a1", { parentId: "a", ...running }));
+    model.add(session("a1", { parentId: "a", ...running }));
     clock.pass(250);
     equal(counts.told, 1);
     equal(counts.asked, 3);
@@ -195,9 +195,9 @@ describe("the rows that the editor asks for", () => {
 
   it("are not told of again and again below a folded row", () => {
     const { model, clock, counts } = editorOn(thousand(0), new Set(["p100"]));
-    model.upsert(session("p100.9", { parentId: "p100", ...running }));
+    model.add(session("p100.9", { parentId: "p100", ...running }));
     clock.pass(250);
-    model.upsert(session("p100.9", { parentId: "p100", ...running, version: 2, stalled: true }));
+    model.add(session("p100.9", { parentId: "p100", ...running, version: 2, stalled: true }));
     clock.pass(1_000);
     ok(counts.asked <= 2, `${counts.asked}`);
   });
@@ -205,7 +205,7 @@ describe("the rows that the editor asks for", () => {
   it("are told of nothing while nobody looks, and of what has changed afterwards", () => {
     const { model, clock, rows, counts, labels } = editorOn([root, session("a", running)]);
     rows.setVisible("hidden");
-    model.upsert(session("a", { status: "completed", ...ended, version: 2 }));
+    model.add(session("a", { status: "completed", ...ended, version: 2 }));
     clock.pass(10_000);
     equal(counts.told, 0);
     rows.setVisible("visible");
@@ -229,12 +229,12 @@ describe("the rows that the editor asks for", () => {
     let given = 0;
     rows.onDidRead(() => (given += 1));
     equal(rows.isRead("a"), true);
-    model.upsert(session("b", running));
+    model.add(session("b", running));
     equal(rows.isRead("b"), false);
     clock.pass(250);
     deepEqual([rows.isRead("b"), given > 0], [true, true]);
     // From here on the editor has a list without it.
-    model.upsert(session("c", running));
+    model.add(session("c", running));
     deepEqual([rows.row("c") === undefined, rows.isRead("c")], [false, false]);
     askBelow(undefined);
     equal(rows.isRead("c"), true);

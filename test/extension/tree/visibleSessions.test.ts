@@ -59,7 +59,7 @@ describe("the sessions that are rows", () => {
   it("stand below their roots when there are several, and roots without any are no rows", () => {
     const { drawn, model, visible } = visibleOf([...family, otherRoot]);
     deepEqual(drawn(), ["a", " a1", " a2", "b"]);
-    model.upsert(session("c", { parentId: "root2", rootId: "root2", cwd: "/other" }));
+    model.add(session("c", { parentId: "root2", rootId: "root2", cwd: "/other" }));
     visible.changed();
     deepEqual(drawn(), ["root", " a", "  a1", "  a2", " b", "root2", " c"]);
     equal(visible.parent("c"), "root2");
