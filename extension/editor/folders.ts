@@ -6,22 +6,20 @@ export function workspacePaths(): string[] {
   return (workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
 }
 
-interface NewFile {
-  dialog: string;
-  /** What the file is about; its proposed name is made from this. */
-  about: string;
-  /** Such as `md`, and what the dialog calls that. */
-  extension: string;
-  format: string;
-}
+const formats = { md: "Markdown", svg: "SVG picture" };
 
-export async function askForFile(file: NewFile): Promise<Uri | undefined> {
+/** `about` is what the file is about; its proposed name is made from that. */
+export async function askForFile(
+  dialog: string,
+  about: string,
+  ending: keyof typeof formats,
+): Promise<Uri | undefined> {
   const folder = workspace.workspaceFolders?.[0]?.uri ?? Uri.file(homedir());
-  const words = file.about.normalize("NFKD").replaceAll(/[^\p{L}\p{N}]+/gu, "-");
+  const words = about.normalize("NFKD").replaceAll(/[^\p{L}\p{N}]+/gu, "-");
   const name = words.replaceAll(/^-+|-+$/g, "").slice(0, 60) || "offshoot";
   return await window.showSaveDialog({
-    title: file.dialog,
-    defaultUri: Uri.joinPath(folder, `${name}.${file.extension}`),
-    filters: { [file.format]: [file.extension] },
+    title: dialog,
+    defaultUri: Uri.joinPath(folder, `${name}.${ending}`),
+    filters: { [formats[ending]]: [ending] },
   });
 }

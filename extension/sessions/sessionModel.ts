@@ -20,10 +20,6 @@ export class SessionModel {
   /** Called with the ids that changed, came or went; with undefined when any may have. */
   readonly onDidChange = this.#listeners.add;
 
-  get size(): number {
-    return this.#sessions.size;
-  }
-
   get(sessionId: string): Session | undefined {
     return this.#sessions.get(sessionId);
   }

@@ -4,22 +4,18 @@ import { isTerminal } from "../../protocol/states.ts";
 import { plural } from "../base/text.ts";
 import { needsMessage } from "../sessions/sessionWords.ts";
 
-export interface StatusFacts {
-  running: number;
-  queued: number;
-  /** Approvals, and runs that wait for a message. */
-  needingYou: number;
-  /** US dollars spent by the sessions that have worked today. */
-  costToday: number;
-}
+export type StatusFacts = ReturnType<typeof statusFacts>;
 
 /** `midnight` is the start of today, in epoch milliseconds. */
-export function statusFacts(
-  sessions: Iterable<Session>,
-  approvalCount: number,
-  midnight: number,
-): StatusFacts {
-  const facts = { running: 0, queued: 0, needingYou: approvalCount, costToday: 0 };
+export function statusFacts(sessions: Iterable<Session>, approvalCount: number, midnight: number) {
+  const facts = {
+    running: 0,
+    queued: 0,
+    /** Approvals, and runs that wait for a message. */
+    needingYou: approvalCount,
+    /** US dollars spent by the sessions that have worked today. */
+    costToday: 0,
+  };
   for (const session of sessions) {
     if (session.kind === "root") continue;
     if (session.status === "running") facts.running += 1;

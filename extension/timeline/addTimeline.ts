@@ -7,6 +7,7 @@ import {
   ViewColumn,
   window,
   workspace,
+  type WebviewPanel,
 } from "vscode";
 import { registerCommand, showFailure } from "../editor/commands.ts";
 import { askForFile } from "../editor/folders.ts";
@@ -25,7 +26,7 @@ export function addTimeline(services: Services): void {
   const { context, model, start } = services;
   const panels = new Map<string, TimelinePanel>();
 
-  function show(rootId: string, panel = newPanel()): void {
+  function show(rootId: string, panel: WebviewPanel): void {
     const shown = showTimeline(services, rootId, panel, (idleTime) => {
       exportTree(rootId, idleTime).catch((error: unknown) =>
         showFailure(services, "exportTimeline", error),
@@ -35,14 +36,10 @@ export function addTimeline(services: Services): void {
     panel.onDidDispose(() => panels.delete(rootId));
   }
 
-  function newPanel() {
-    return window.createWebviewPanel(panelType, "Timeline", ViewColumn.Active);
-  }
-
   async function open(rootId: string): Promise<void> {
     const known = panels.get(rootId);
-    if (known === undefined) show(rootId);
-    else known.reveal();
+    if (known !== undefined) return known.reveal();
+    show(rootId, window.createWebviewPanel(panelType, "Timeline", ViewColumn.Active));
   }
 
   /** The root of the session, or of the tree that the person chooses; undefined to give up. */
@@ -57,12 +54,8 @@ export function addTimeline(services: Services): void {
   }
 
   async function exportTree(rootId: string, idleTime: IdleTime): Promise<void> {
-    const target = await askForFile({
-      dialog: "Export the timeline",
-      about: `timeline ${model.get(rootId)?.title ?? "tree"}`,
-      extension: "svg",
-      format: "SVG picture",
-    });
+    const about = `timeline ${model.get(rootId)?.title ?? "tree"}`;
+    const target = await askForFile("Export the timeline", about, "svg");
     if (target === undefined) return;
     const timeline = await readWhole(rootId);
     const svg = svgOf(timeline, {

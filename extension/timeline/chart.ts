@@ -108,7 +108,7 @@ function spansOf(lane: Lane, view: ChartView): SvgElement[] {
     if (isHidden || right < 0 || left > view.width) continue;
     const end = Math.max(right, left + 1);
     drawnTo.set(span.kind, Math.floor(end));
-    drawn.push(titled(spanShape(span, left, end, view), lane, { type: "span", span }, view));
+    drawn.push(titled(spanShape(span, left, end, view), lane, { type: "span", of: span }, view));
   }
   return drawn;
 }
@@ -150,7 +150,7 @@ function toolsOf(lane: Lane, view: ChartView): SvgElement[] {
     if (right < 0 || left > view.width || (right <= drawnTo && !isBad)) continue;
     const from = Math.max(left, isBad ? left : drawnTo);
     drawnTo = Math.max(drawnTo, Math.floor(right + 1));
-    drawn.push(titled(toolShape(tool, from, right, view), lane, { type: "tool", tool }, view));
+    drawn.push(titled(toolShape(tool, from, right, view), lane, { type: "tool", of: tool }, view));
   }
   return drawn;
 }
@@ -181,7 +181,7 @@ function endsOf(lane: Lane, view: ChartView): SvgElement[] {
       chip(x, y, view.palette),
       signAt(end.status ?? "created", px(x), y, 11, view.palette),
     );
-    return [titled(sign, lane, { type: "end", end }, view)];
+    return [titled(sign, lane, { type: "end", of: end }, view)];
   });
 }
 
@@ -196,7 +196,7 @@ function marksOf(lane: Lane, view: ChartView): SvgElement[] {
     drawnTo = x + 10;
     const y = barTop + 1;
     const sign = group(chip(x, y, view.palette), signAt(mark.kind, px(x), y, 10, view.palette));
-    return [titled(sign, lane, { type: "mark", mark }, view)];
+    return [titled(sign, lane, { type: "mark", of: mark }, view)];
   });
 }
 

@@ -4,7 +4,6 @@ import { joined, plural } from "../base/text.ts";
 import { axisHeight, axisOf, laneHeight, lanesOf, type ChartView } from "./chart.ts";
 import { element, group, groupAt, px, type Palette, type SvgElement } from "./drawing.ts";
 import type { Lane, Timeline } from "./lanes.ts";
-import type { SpanKind } from "./runSpans.ts";
 import { extentOf, gapsOf, parallelOf, timeScale } from "./scale.ts";
 import { isThin, patterns, signAt, spanStyle } from "./signs.ts";
 import {
@@ -138,7 +137,7 @@ function labelOf(lane: Lane, place: number, now: number, palette: Palette): SvgE
 function legendOf(lanes: readonly Lane[], palette: Palette): SvgElement[] {
   let x = 0;
   return kindsOf(lanes).map((kind) => {
-    const word = kind === "tool" ? "tool call" : spanWords[kind];
+    const word = legendWords[kind];
     const text = { x: 30, y: 13, fill: palette.quiet, "font-size": 11 };
     const entry = groupAt(px(x), 0, swatchOf(kind, palette), element("text", text, word));
     x += 30 + word.length * 6 + 18;
@@ -146,14 +145,13 @@ function legendOf(lanes: readonly Lane[], palette: Palette): SvgElement[] {
   });
 }
 
-export type LegendKind = SpanKind | "tool";
+export const legendWords = { ...spanWords, tool: "tool call" };
+export type LegendKind = keyof typeof legendWords;
 
 export function kindsOf(lanes: readonly Lane[]): LegendKind[] {
-  const found = new Set(lanes.flatMap(({ spans }) => spans.map(({ kind }) => kind)));
-  const kinds: LegendKind[] = (Object.keys(spanWords) as SpanKind[]).filter((kind) =>
-    found.has(kind),
-  );
-  return lanes.some(({ tools }) => tools.length > 0) ? [...kinds, "tool"] : kinds;
+  const found = new Set<LegendKind>(lanes.flatMap(({ spans }) => spans.map(({ kind }) => kind)));
+  if (lanes.some(({ tools }) => tools.length > 0)) found.add("tool");
+  return (Object.keys(legendWords) as LegendKind[]).filter((kind) => found.has(kind));
 }
 
 /** A sample of a span, 24 by 18 pixels. */

@@ -6,9 +6,8 @@
  * ended before the first header was seen are known only from their events.
  */
 import type { AgentEvent, StoredEvent } from "../../protocol/events.ts";
-import type { Session, WaitingFor } from "../../protocol/session.ts";
+import type { Session, TerminalStatus, Usage, WaitingFor } from "../../protocol/session.ts";
 import { isTerminal } from "../../protocol/states.ts";
-import type { TerminalStatus, Usage } from "../../protocol/session.ts";
 import { oneLine } from "../base/text.ts";
 import { reasonText, whyEnded } from "../sessions/outcomeWords.ts";
 

@@ -42,11 +42,8 @@ export class TreeFeed {
     this.#listening = [
       client.onDidChangeState(() => this.#sendSoon()),
       model.onDidChange((sessionIds) => {
-        if (sessionIds === undefined) for (const session of model.all()) this.#take(session);
-        for (const id of sessionIds ?? []) {
-          const session = model.get(id);
-          if (session !== undefined) this.#take(session);
-        }
+        const changed = sessionIds?.flatMap((id) => model.get(id) ?? []) ?? model.all();
+        for (const session of changed) this.#take(session);
       }),
       client.on("session/removed", ({ sessionIds }) => this.#remove(sessionIds)),
       // Changes during a disconnection are in no notification.
@@ -153,14 +150,12 @@ export class TreeFeed {
     const ordered = inTreeOrder([...this.#sessions.values()]);
     const order = ordered.map(({ id }) => id);
     const parents = new Set(ordered.map(({ parentId }) => parentId));
-    const lanes = ordered
-      .filter(
-        ({ id }) => this.#dirty.has(id) || this.#sent.get(id)?.hasChildren !== parents.has(id),
-      )
-      .map((session) => ({
-        ...laneOf(session, this.#reader.historyOf(session.id)),
-        hasChildren: parents.has(session.id),
-      }));
+    const isChanged = ({ id }: Session) =>
+      this.#dirty.has(id) || this.#sent.get(id)?.hasChildren !== parents.has(id);
+    const lanes = ordered.filter(isChanged).map((session) => ({
+      ...laneOf(session, this.#reader.historyOf(session.id)),
+      hasChildren: parents.has(session.id),
+    }));
     const changed = lanes.flatMap((lane) => changeOf(this.#sent.get(lane.sessionId), lane) ?? []);
     for (const lane of lanes) this.#sent.set(lane.sessionId, lane);
     this.#dirty.clear();

@@ -72,10 +72,10 @@ export function tokensOf({ tokens }: Spent): string {
 
 /** What a pointer or the keys can select in a lane. */
 export type Item =
-  | { type: "span"; span: Span }
-  | { type: "tool"; tool: ToolBar }
-  | { type: "mark"; mark: Mark }
-  | { type: "end"; end: End };
+  | { type: "span"; of: Span }
+  | { type: "tool"; of: ToolBar }
+  | { type: "mark"; of: Mark }
+  | { type: "end"; of: End };
 
 export interface Description {
   sign: SignName;
@@ -92,19 +92,19 @@ export function describeItem(
 ): Description {
   switch (item.type) {
     case "span":
-      return describeSpan(lane, item.span, now, clock);
+      return describeSpan(lane, item.of, now, clock);
     case "tool": {
-      const { title, status, from, to } = item.tool;
+      const { title, status, from, to } = item.of;
       const how = status ?? (to === undefined ? "running" : "did not end");
       return { sign: "tool", title, lines: [`${how} · ${period(from, to, now, clock)}`] };
     }
     case "mark": {
-      const { kind, text, at } = item.mark;
+      const { kind, text, at } = item.of;
       const title = { retry: "tried again", error: "error", budget: "limit reached" }[kind];
       return { sign: kind, title, lines: [text, clock(at)] };
     }
     case "end": {
-      const { status, why, at, spent, run } = item.end;
+      const { status, why, at, spent, run } = item.of;
       const used = spentText(spent);
       return {
         sign: status ?? "created",

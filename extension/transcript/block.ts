@@ -34,7 +34,6 @@ export interface OutputBlock extends BlockBase {
 
 export interface ToolBlock extends BlockBase {
   kind: "tool";
-  toolUseId: string;
   /** `unknown` where the start of the call is not in the window. */
   name: string;
   title: string;

@@ -8,9 +8,7 @@ import { writeFile } from "./writeFile.ts";
 
 export async function exportTranscript(client: Caller, sessionId: string): Promise<void> {
   const { session } = await client.call("session/get", { sessionId });
-  const dialog = "Export the transcript";
-  const about = session.title;
-  const uri = await askForFile({ dialog, about, extension: "md", format: "Markdown" });
+  const uri = await askForFile("Export the transcript", session.title, "md");
   if (uri === undefined) return;
   const options = {
     location: ProgressLocation.Notification,

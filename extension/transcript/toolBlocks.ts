@@ -21,7 +21,7 @@ export function takeTool(fold: Fold, shown: ShownEvent, event: ToolEvent): void 
   const isAgain = block?.status !== "running" && event.type === "tool.started";
   if (block === undefined || isAgain) {
     const unique = block === undefined ? id : `${id}-${shown.seq}`;
-    block = addBlock(fold, shown, newTool(event.toolUseId), unique);
+    block = addBlock(fold, shown, newTool, unique);
     fold.tools.set(id, block);
   } else {
     touch(block, shown);
@@ -46,18 +46,15 @@ export function takeTool(fold: Fold, shown: ShownEvent, event: ToolEvent): void 
   }
 }
 
-function newTool(toolUseId: string): Omit<ToolBlock, keyof BlockBase> {
-  return {
-    kind: "tool",
-    toolUseId,
-    name: "unknown",
-    title: "a tool call that began earlier",
-    does: "other",
-    input: undefined,
-    output: "",
-    isOutputCut: false,
-    result: undefined,
-    status: "running",
-    locations: [],
-  };
-}
+const newTool: Omit<ToolBlock, keyof BlockBase> = {
+  kind: "tool",
+  name: "unknown",
+  title: "a tool call that began earlier",
+  does: "other",
+  input: undefined,
+  output: "",
+  isOutputCut: false,
+  result: undefined,
+  status: "running",
+  locations: [],
+};

@@ -2,7 +2,7 @@
 import { exactDuration } from "../../base/numbers.ts";
 import { joined } from "../../base/text.ts";
 import { axisHeight, axisOf, laneHeight, lanesOf, type ChartView } from "../../timeline/chart.ts";
-import { countsText, kindsOf, swatchOf } from "../../timeline/document.ts";
+import { countsText, kindsOf, legendWords, swatchOf } from "../../timeline/document.ts";
 import type { Palette } from "../../timeline/drawing.ts";
 import type { Lane } from "../../timeline/lanes.ts";
 import { changedLane, type IdleTime, type LanesMessage } from "../../timeline/messages.ts";
@@ -15,7 +15,7 @@ import {
   type Gap,
 } from "../../timeline/scale.ts";
 import { patterns } from "../../timeline/signs.ts";
-import { dayTime, spanWords, spentText } from "../../timeline/words.ts";
+import { dayTime, spentText } from "../../timeline/words.ts";
 import { element, setAttribute, setText, svgElement } from "../elements/dom.ts";
 import type { Layout } from "./layout.ts";
 import { patch } from "./patch.ts";
@@ -189,7 +189,7 @@ export class Picture {
     const entries = kinds.map((kind) => {
       const swatch = svgElement("svg", { width: "24", height: "18", "aria-hidden": "true" });
       patch(swatch, [swatchOf(kind, palette)]);
-      return element("span", {}, swatch, kind === "tool" ? "tool call" : spanWords[kind]);
+      return element("span", {}, swatch, legendWords[kind]);
     });
     this.#layout.legend.replaceChildren(...entries);
   }

@@ -13,37 +13,28 @@ export function itemAt(lane: Lane, x: number, y: number, view: ChartView): Item 
     placeOf(from, view) - room <= x && x <= placeOf(to, view) + room;
   if (y < barBottom) {
     const mark = lane.marks.find(({ at }) => isNear(at));
-    if (mark !== undefined) return { type: "mark", mark };
+    if (mark !== undefined) return { type: "mark", of: mark };
   }
   const end = lane.ends.findLast(({ at }) => isNear(at, 8));
-  if (end !== undefined) return { type: "end", end };
+  if (end !== undefined) return { type: "end", of: end };
   const tools = lane.tools.filter((tool) => covers(tool, 2));
   const bad = tools.find(({ status }) => status === "failed" || status === "denied");
   const tool = bad ?? tools.at(-1);
-  if (tool !== undefined && y >= toolTop - 2) return { type: "tool", tool };
+  if (tool !== undefined && y >= toolTop - 2) return { type: "tool", of: tool };
   const span = lane.spans.find((one) => covers(one, 0)) ?? lane.spans.find((one) => covers(one, 2));
-  return span === undefined ? undefined : { type: "span", span };
+  return span === undefined ? undefined : { type: "span", of: span };
 }
 
 export function itemsOf(lane: Lane): Item[] {
   const items: Item[] = [
-    ...lane.spans.map((span) => ({ type: "span", span }) as const),
-    ...lane.tools.map((tool) => ({ type: "tool", tool }) as const),
-    ...lane.marks.map((mark) => ({ type: "mark", mark }) as const),
-    ...lane.ends.map((end) => ({ type: "end", end }) as const),
+    ...lane.spans.map((of) => ({ type: "span", of }) as const),
+    ...lane.tools.map((of) => ({ type: "tool", of }) as const),
+    ...lane.marks.map((of) => ({ type: "mark", of }) as const),
+    ...lane.ends.map((of) => ({ type: "end", of }) as const),
   ];
   return items.sort((a, b) => timeOf(a) - timeOf(b));
 }
 
-export function timeOf(item: Item): number {
-  switch (item.type) {
-    case "span":
-      return item.span.from;
-    case "tool":
-      return item.tool.from;
-    case "mark":
-      return item.mark.at;
-    case "end":
-      return item.end.at;
-  }
+export function timeOf({ of }: Item): number {
+  return "from" in of ? of.from : of.at;
 }
