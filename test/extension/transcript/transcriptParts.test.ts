@@ -171,6 +171,8 @@ describe("the changes that a tool call stands for", () => {
     const diff = "--- a.ts\n+++ a.ts\n@@ -1 +1 @@\n-x\n+y\n";
     deepEqual(lines("edit", {}, { diffs: [{ path: "a.ts", diff }] }), changed);
     deepEqual(lines("other", { path: "a.ts", diff }, null), changed);
+    deepEqual(lines("edit", { changes: { "a.ts": { update: { diff } } } }, null), changed);
+    deepEqual(lines("edit", { edits: [edit] }, null), changed);
   });
 
   it("are a whole file where it is written, and none where a tool only reads", () => {
