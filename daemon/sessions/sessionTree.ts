@@ -43,8 +43,8 @@ export class SessionTree extends SessionIndex {
   readonly #lastEvents = new Map<string, LastEvent>();
   /** Sessions whose removal is on its way to the store: a later write would bring them back. */
   readonly #removing = new Set<string>();
-  /** Refused records of new sessions, which a later change may have followed. */
-  readonly #neverStored = new WeakSet<StoredSession>();
+  /** What refused records replaced: a later change may have followed them. */
+  readonly #refused = new WeakMap<StoredSession, { before: StoredSession | undefined }>();
   /** Messages on their way to the store that it may refuse, by session. */
   readonly #undecided = new Map<string, Promise<boolean>>();
 
@@ -253,29 +253,35 @@ export class SessionTree extends SessionIndex {
     }
   }
 
-  #restore(record: StoredSession, before: StoredSession | undefined): void {
+  #restore(record: StoredSession, replaced: StoredSession | undefined): void {
     const { id, status } = record.session;
+    // What it replaced may have been refused before it.
+    const refused = replaced && this.#refused.get(replaced);
+    const before = refused === undefined ? replaced : refused.before;
+    this.#refused.set(record, { before });
     const last = this.find(id);
-    const isNew = before === undefined || this.#neverStored.has(before);
     if (last !== record) {
-      if (isNew) this.#neverStored.add(record);
-      else if (last !== undefined) this.#countBack(last, record, before);
-      return;
-    }
-    if (status === "queued" && before?.session.status !== "queued") this.#parts.places.remove(id);
-    if (isNew) this.drop(id);
+      if (last !== undefined && before !== undefined) this.#undo(last, record, before);
+    } else if (before === undefined) this.drop(id);
     else this.put(before);
+    const isQueued = this.find(id)?.session.status === "queued";
+    if (status === "queued" && !isQueued) this.#parts.places.remove(id);
   }
 
-  /** The last record followed the refused one, and counts what that one has added. */
-  #countBack(last: StoredSession, refused: StoredSession, before: StoredSession): void {
+  /** The last record followed the refused one: it loses the state and the counts that came of it. */
+  #undo(last: StoredSession, refused: StoredSession, before: StoredSession): void {
     const messages = refused.session.messageCount - before.session.messageCount;
     const spawned = refused.childCount - before.childCount;
-    if (messages === 0 && spawned === 0) return;
-    const { version, messageCount } = last.session;
+    const { status, version, title, usage, treeUsage, messageCount } = last.session;
+    const isMoved = status === refused.session.status && status !== before.session.status;
+    if (messages === 0 && spawned === 0 && !isMoved) return;
     const counted = { version: version + 1, messageCount: messageCount - messages };
-    const session = { ...last.session, ...counted };
-    const record = { ...last, session, childCount: last.childCount - spawned };
+    const session = isMoved
+      ? { ...before.session, title, usage, treeUsage, ...counted }
+      : { ...last.session, ...counted };
+    const childCount = last.childCount - spawned;
+    const started = isMoved && { started: before.started === true };
+    const record = { ...last, session, childCount, ...started };
     void this.commit([{ records: [record] }], { ifFailing: "retry" });
   }
 

@@ -13,4 +13,23 @@ describe("scripts that once broke a rule", () => {
     { do: "spawn", agent: "plain", manner: "obeys", atOnce: true },
     { do: "spawn", agent: "plain", manner: "obeys" },
   ]);
+
+  check("a start is refused that a spawn below it has followed", [
+    { on: "disk", do: "hold" },
+    { do: "spawn", agent: "plain", manner: "obeys" },
+    { on: "disk", do: "letThrough", statements: 1 },
+    { on: "disk", do: "break" },
+    { do: "spawn", agent: "plain", manner: "obeys", below: 0, atOnce: true },
+    { on: "disk", do: "letThrough", statements: 6 },
+  ]);
+
+  check("a start is refused that a cancel has followed", [
+    { on: "disk", do: "hold" },
+    { do: "spawn", agent: "plain", manner: "obeys" },
+    { on: "disk", do: "letThrough", statements: 1 },
+    { on: "disk", do: "letThrough", statements: 1 },
+    { do: "cancel", session: 0 },
+    { on: "disk", do: "break" },
+    { on: "disk", do: "letThrough", statements: 6 },
+  ]);
 });
