@@ -30,6 +30,8 @@ export class WaitRequests {
     if (first.over || params.timeoutMs === 0) {
       return { ...first.result, timedOut: !first.over };
     }
+    // An abort that has come before does not come again.
+    if (signal.aborted) return first.result;
     return await new Promise<WaitResult>((resolve) => {
       const finish = (timedOut: boolean) => {
         cancelTimer();

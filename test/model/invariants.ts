@@ -56,7 +56,8 @@ function checkState(world: World, { session }: StoredSession): void {
   }
   const shown = tree.peek(id);
   if (shown?.version !== session.version) say(`is shown as version ${shown?.version}`);
-  if (run !== undefined && isLive(session)) {
+  // What has to end stays as it is until its agent has ended.
+  if (run !== undefined && isLive(session) && !run.stop.signal.aborted) {
     const waitsFor = run.waits.size > 0 || run.asking.size > 0 || run.state.at === "between";
     if (waitsFor && status === "running") say("waits for something");
     const waitsForSlot = !slots.isFree(rootId);

@@ -32,4 +32,12 @@ describe("scripts that once broke a rule", () => {
     { on: "disk", do: "break" },
     { on: "disk", do: "letThrough", statements: 6 },
   ]);
+
+  check("a run's wait is given up while its suspension is being stored", [
+    { do: "spawn", agent: "plain", manner: "obeys" },
+    { do: "spawn", agent: "plain", manner: "obeys", below: 0, autoRun: false },
+    { on: "disk", do: "hold" },
+    { do: "waitInside", by: 0, sessions: [0], until: "all" },
+    { do: "giveUpWait", wait: 0 },
+  ]);
 });

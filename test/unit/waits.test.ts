@@ -106,6 +106,15 @@ describe("a wait", () => {
     deepEqual(await answer, { ended: [], pending: ["a"], timedOut: false });
   });
 
+  it("is over at once when its signal was aborted before", async () => {
+    const { wait } = waiting();
+    deepEqual(await wait({ sessionIds: ["a"] }, AbortSignal.abort()), {
+      ended: [],
+      pending: ["a"],
+      timedOut: false,
+    });
+  });
+
   it("does not wait for what is gone", async () => {
     const { set, wait } = waiting();
     const answer = wait({ sessionIds: ["a", "b"] });
