@@ -36,6 +36,16 @@ interface LastEvent {
   stored: number;
 }
 
+/** A refused record, and what followed it before it was refused. */
+interface Followed {
+  last: StoredSession;
+  refused: StoredSession;
+  /** The record before the refused one, perhaps refused as well. */
+  replaced: StoredSession;
+  /** The last record before that was not refused. */
+  before: StoredSession;
+}
+
 export class SessionTree extends SessionIndex {
   readonly live = new Map<string, LiveFacts>();
   readonly #parts: Parts;
@@ -261,7 +271,9 @@ export class SessionTree extends SessionIndex {
     this.#refused.set(record, { before });
     const last = this.find(id);
     if (last !== record) {
-      if (last !== undefined && before !== undefined) this.#undo(last, record, before);
+      if (last !== undefined && replaced !== undefined && before !== undefined) {
+        this.#undo({ last, refused: record, replaced, before });
+      }
     } else if (before === undefined) this.drop(id);
     else this.put(before);
     const isQueued = this.find(id)?.session.status === "queued";
@@ -269,9 +281,9 @@ export class SessionTree extends SessionIndex {
   }
 
   /** The last record followed the refused one: it loses the state and the counts that came of it. */
-  #undo(last: StoredSession, refused: StoredSession, before: StoredSession): void {
-    const messages = refused.session.messageCount - before.session.messageCount;
-    const spawned = refused.childCount - before.childCount;
+  #undo({ last, refused, replaced, before }: Followed): void {
+    const messages = refused.session.messageCount - replaced.session.messageCount;
+    const spawned = refused.childCount - replaced.childCount;
     const { status, version, title, usage, treeUsage, messageCount } = last.session;
     const isMoved = status === refused.session.status && status !== before.session.status;
     if (messages === 0 && spawned === 0 && !isMoved) return;

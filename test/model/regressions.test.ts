@@ -40,4 +40,13 @@ describe("scripts that once broke a rule", () => {
     { do: "waitInside", by: 0, sessions: [0], until: "all" },
     { do: "giveUpWait", wait: 0 },
   ]);
+
+  check("a message is refused, and the start of the run that has followed it", [
+    { do: "spawn", agent: "plain", manner: "obeys", atOnce: true },
+    { on: "disk", do: "hold" },
+    { on: "disk", do: "letThrough", statements: 1 },
+    { on: "disk", do: "break" },
+    { do: "send", session: 0 },
+    { on: "disk", do: "release" },
+  ]);
 });
