@@ -5,7 +5,12 @@ import type { Approvals, Verdict } from "../permissions/approvals.ts";
 import { permissionSets, permit, strictestMode } from "../permissions/rules.ts";
 import type { StandingRules } from "../permissions/standingRules.ts";
 import type { Catalogue } from "../profiles/catalogue.ts";
-import type { ApprovalAnswer, ApprovalQuestion, RunContext } from "../runners/runner.ts";
+import type {
+  AdoptedSession,
+  ApprovalAnswer,
+  ApprovalQuestion,
+  RunContext,
+} from "../runners/runner.ts";
 import { titleOf } from "../sessions/newSession.ts";
 import { transition } from "../sessions/transition.ts";
 import type { AdoptedChildren } from "./adoptedChildren.ts";
@@ -45,6 +50,9 @@ interface Parts {
 /** The tool of Offshoot's own server, however the agent names it. */
 const isSpawn = /(^|_)spawn_agent$/;
 
+/** A sub-agent that was announced after the end of the attempt is not shown. */
+const tooLate: AdoptedSession = { emit() {}, addUsage() {}, end() {} };
+
 export class RunServices {
   readonly #parts: Parts;
 
@@ -70,7 +78,7 @@ export class RunServices {
         attempt.pauseAtTurn = pause;
         if (run.pause !== "no") pause();
       },
-      adopt: (child) => adopted.adopt(run, child),
+      adopt: (child) => (isOver() ? tooLate : adopted.adopt(run, child)),
       describe: (facts) => {
         if (!isOver()) this.#describe(run, facts);
       },

@@ -146,7 +146,6 @@ function act(world: World, step: AgentStep, agent: Agent): void {
     case "adopt": {
       const parent = step.parent === undefined ? {} : { parentToolUseId: `t${step.parent}` };
       const child = { toolUseId: `t${step.tool}`, ...parent, title: "adopted", prompt: "p" };
-      // An agent whose attempt is over can do so no more, see adoptedChildren.ts.
       return void agent.adopted.push(context.adopt(child));
     }
     case "useAdopted": {

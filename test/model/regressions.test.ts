@@ -49,4 +49,10 @@ describe("scripts that once broke a rule", () => {
     { do: "send", session: 0 },
     { on: "disk", do: "release" },
   ]);
+
+  check("an agent that was given up announces a sub-agent", [
+    { do: "spawn", agent: "plain", manner: "ignores" },
+    { on: "clock", do: "advance", ms: 2_000_000 },
+    { do: "adopt", by: 0, tool: 0 },
+  ]);
 });
