@@ -68,6 +68,9 @@ export function buildEngine(
   const queueUp = ({ session, priority }: StoredSession) => {
     if (session.status !== "queued") return;
     const { id: sessionId, rootId, queuedAt } = session;
+    // Two requests may have queued the same run: paused and resumed before the first was stored.
+    const isUnderWay = runs.get(sessionId)?.runId === session.runId;
+    if (isUnderWay || queue.position(sessionId) !== undefined) return;
     sessionChanged(sessionId);
     queue.add({ sessionId, rootId, priority, queuedAt });
   };

@@ -208,7 +208,7 @@ function wait(
   const sessionIds = step.sessions.map((place) => below[place] ?? idOf(world, place));
   const params = { sessionIds, until, ...(timeoutMs !== undefined && { timeoutMs }) };
   const asked = requests.wait(params, run, giveUp.signal);
-  const one = { params, giveUp };
+  const one = { params, giveUp, isInside: run !== undefined };
   waits.push(one);
   const over = () => void waits.splice(waits.indexOf(one), 1);
   asked.then(over, over);

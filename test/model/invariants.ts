@@ -101,7 +101,9 @@ function checkApprovals(world: World): void {
 /** Nobody waits for what is over. */
 function checkWaits(world: World): void {
   const { tree } = world.core.engine;
-  for (const { params } of world.core.waits) {
+  for (const { params, isInside } of world.core.waits) {
+    // The answer waits until its run has a slot again.
+    if (isInside) continue;
     const isOver = (id: string) => {
       const session = tree.peek(id);
       return session === undefined || isTerminal(session);
@@ -113,9 +115,12 @@ function checkWaits(world: World): void {
 /** More runs work than the bounds allow only where bounds were lowered or a wait was given up. */
 function checkSlots(world: World): void {
   const { engine } = world.core;
-  const working = engine.runs
-    .all()
-    .filter(({ attempt, waits }) => attempt !== undefined && waits.size === 0);
+  const working = engine.runs.all().filter((run) => {
+    if (run.attempt === undefined || run.waits.size > 0) return false;
+    // What it waited for has ended, and it waits for a slot.
+    const isSuspended = engine.tree.find(run.sessionId)?.session.status === "suspended";
+    return !isSuspended || run.asking.size > 0;
+  });
   const { total, perRoot } = world.bounds;
   const most = Math.max(total, world.excess.total);
   if (working.length > most) world.watch.fault(`${working.length} runs work, ${most} may`);

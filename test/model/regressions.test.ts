@@ -55,4 +55,11 @@ describe("scripts that once broke a rule", () => {
     { on: "clock", do: "advance", ms: 2_000_000 },
     { do: "adopt", by: 0, tool: 0 },
   ]);
+
+  check("a run is paused and resumed before it is stored as queued", [
+    { do: "spawn", agent: "plain", manner: "obeys", autoRun: false },
+    { do: "run", session: 0, atOnce: true },
+    { do: "pause", session: 0, atOnce: true },
+    { do: "resume", session: 0 },
+  ]);
 });

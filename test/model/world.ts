@@ -33,7 +33,11 @@ export interface Core extends Assembly, GatedStore {
   /** Requests without an answer. */
   readonly pending: Map<Promise<unknown>, string>;
   /** Of the waits under way. */
-  readonly waits: { params: { sessionIds: string[] }; giveUp: AbortController }[];
+  readonly waits: {
+    params: { sessionIds: string[] };
+    giveUp: AbortController;
+    isInside: boolean;
+  }[];
 }
 
 /** Turns of the event loop in which nothing moves, after which nothing will. */
