@@ -9,7 +9,7 @@ import { runScript } from "./script.ts";
 import { scripts } from "./steps.ts";
 
 const seed = Number(process.env["OFFSHOOT_TEST_MODEL_SEED"] ?? 1);
-const numRuns = Number(process.env["OFFSHOOT_TEST_MODEL_RUNS"] ?? 150);
+const numRuns = Number(process.env["OFFSHOOT_TEST_MODEL_RUNS"] ?? 100);
 
 describe("random scripts", () => {
   checkLeaks();
