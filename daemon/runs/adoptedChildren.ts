@@ -72,9 +72,15 @@ export class AdoptedChildren {
     if (known !== undefined) return known;
     const { tree } = this.#engine;
     const ofToolUse = new Map<string, string>();
-    for (const id of tree.descendantsOf(run.sessionId)) {
-      const { adopted, toolUseId } = tree.get(id).session;
-      if (adopted === true && toolUseId !== undefined) ofToolUse.set(toolUseId, id);
+    // What runs below this one have adopted may have the same ids of tool calls. Grows while walked.
+    const own = [run.sessionId];
+    for (const above of own) {
+      for (const id of tree.childrenOf(above)) {
+        const { adopted, toolUseId } = tree.get(id).session;
+        if (adopted !== true) continue;
+        own.push(id);
+        if (toolUseId !== undefined) ofToolUse.set(toolUseId, id);
+      }
     }
     const made: Adopted = { open: new Map(), ends: [], ofToolUse };
     this.#adopted.set(run, made);

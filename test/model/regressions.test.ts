@@ -62,4 +62,11 @@ describe("scripts that once broke a rule", () => {
     { do: "pause", session: 0, atOnce: true },
     { do: "resume", session: 0 },
   ]);
+
+  check("runs above each other announce sub-agents by the same id of a tool call", [
+    { do: "spawn", agent: "plain", manner: "obeys" },
+    { do: "spawn", agent: "plain", manner: "obeys", below: 0 },
+    { do: "adopt", by: 1, tool: 0, parent: 0 },
+    { do: "adopt", by: 0, tool: 0, parent: 0 },
+  ]);
 });
