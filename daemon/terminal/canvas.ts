@@ -3,15 +3,6 @@ import { createLogUpdate } from "log-update";
 import stringWidth from "string-width";
 import type { Screen } from "./output.ts";
 
-export interface Canvas {
-  columns(): number;
-  rows(): number;
-  draw(lines: readonly string[]): void;
-  /** Call after a change of the terminal's size, before the next picture. */
-  resized(): void;
-  done(): void;
-}
-
 const beginPicture = "\u001b[?2026h";
 const endPicture = "\u001b[?2026l";
 const upAndErase = "\u001b[1A\u001b[2K";
@@ -22,7 +13,7 @@ const upAndErase = "\u001b[1A\u001b[2K";
  * log-update starts afresh when the number of lines changes, because 7.2.0 leaves rows of the old
  * picture on the screen when lines above other lines are added or removed.
  */
-export function openCanvas(screen: Screen): Canvas {
+export function openCanvas(screen: Screen) {
   const columns = () => screen.columns ?? 80;
   const rows = () => screen.rows ?? 24;
   let gathered = "";
@@ -45,12 +36,13 @@ export function openCanvas(screen: Screen): Canvas {
   return {
     columns,
     rows,
-    draw(lines) {
+    draw(lines: readonly string[]) {
       if (lines.length !== shown.length && shown.length > 0) update.clear();
       update(lines.join("\n"));
       shown = lines;
       flush();
     },
+    /** Call after a change of the terminal's size, before the next picture. */
     resized() {
       if (shown.length === 0) return;
       // A terminal that became narrower has wrapped the lines that no longer fit.

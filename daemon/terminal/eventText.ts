@@ -26,13 +26,12 @@ export function eventText(event: AgentEvent): string {
       return event.finishReason;
     case "message.delta":
     case "reasoning.delta":
+    case "tool.output":
       return event.text;
     case "message":
       return `${event.role}: ${event.text}`;
     case "tool.started":
       return event.title === "" ? event.name : event.title;
-    case "tool.output":
-      return event.text;
     case "tool.completed":
       return event.status;
     case "plan":
@@ -56,17 +55,20 @@ export function eventText(event: AgentEvent): string {
   }
 }
 
-export interface EventWriter {
-  write(event: AgentEvent): void;
-  /** Ends the last line, if its end is missing. */
-  end(): void;
-}
+/** The types of events that become one line on stderr. */
+const noted: readonly AgentEvent["type"][] = [
+  "tool.started",
+  "retry",
+  "note",
+  "budget",
+  "approval",
+];
 
 /**
  * Writes events as they come: the agent's text and output on stdout, its tool calls and faults on
  * stderr. A pipe gets the output as it is; for a terminal, control characters are removed.
  */
-export function eventWriter(output: Output): EventWriter {
+export function eventWriter(output: Output) {
   const onTerminal = output.stdout.isTTY === true;
   let deltasSince = false;
   let atLineStart = true;
@@ -78,50 +80,29 @@ export function eventWriter(output: Output): EventWriter {
   const endLine = () => {
     if (!atLineStart) say("\n");
   };
-  const note = (event: AgentEvent) => {
-    if (onTerminal) endLine();
-    output.note(`${event.type}: ${cleanLine(eventText(event))}`);
-  };
 
   return {
+    /** Ends the last line, if its end is missing. */
     end() {
       if (onTerminal) endLine();
     },
-    write(event) {
-      switch (event.type) {
-        case "output":
-          if (event.stream === "stdout") say(event.text);
-          else output.aside(cleanText(event.text));
-          break;
-        case "message.delta":
-          deltasSince = true;
-          say(event.text);
-          break;
-        case "message":
-          // The deltas have written this text already.
-          if (event.role === "assistant" && !deltasSince) say(event.text);
-          endLine();
-          deltasSince = false;
-          break;
-        case "tool.started":
-        case "retry":
-        case "note":
-        case "budget":
-        case "approval":
-          note(event);
-          break;
-        case "turn.completed":
-          endLine();
-          break;
-        case "turn.started":
-        case "reasoning.delta":
-        case "tool.output":
-        case "tool.completed":
-        case "plan":
-        case "usage":
-        case "child":
-        case "status":
-          break;
+    write(event: AgentEvent) {
+      if (event.type === "output") {
+        if (event.stream === "stdout") say(event.text);
+        else output.aside(cleanText(event.text));
+      } else if (event.type === "message.delta") {
+        deltasSince = true;
+        say(event.text);
+      } else if (event.type === "message") {
+        // The deltas have written this text already.
+        if (event.role === "assistant" && !deltasSince) say(event.text);
+        endLine();
+        deltasSince = false;
+      } else if (event.type === "turn.completed") {
+        endLine();
+      } else if (noted.includes(event.type)) {
+        if (onTerminal) endLine();
+        output.note(`${event.type}: ${cleanLine(eventText(event))}`);
       }
     },
   };

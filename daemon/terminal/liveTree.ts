@@ -21,21 +21,12 @@ export interface LiveTreeOptions {
   /** Only this session and what is below it; absent: all of the trees. */
   readonly topId?: string;
   readonly now: () => number;
-  /** Lines above and below the tree. */
-  readonly header?: (model: TreeModel) => string[];
-  readonly footer?: (model: TreeModel) => string[];
-}
-
-export interface LiveTree {
-  readonly model: TreeModel;
-  /** Resolves when every session that is shown has ended. */
-  allEnded(): Promise<void>;
-  /** Draws the last picture, restores the cursor and ends all timers and listeners; idempotent. */
-  stop(): void;
+  /** Lines below the tree. */
+  readonly footer?: readonly string[];
 }
 
 /** Watches trees and shows them until `stop`. */
-export async function liveTree(options: LiveTreeOptions): Promise<LiveTree> {
+export async function liveTree(options: LiveTreeOptions) {
   const { client, output, rootIds } = options;
   let stopped = false;
   let view: View | undefined;
@@ -50,29 +41,31 @@ export async function liveTree(options: LiveTreeOptions): Promise<LiveTree> {
     { ...(rootIds && { rootIds }), events: output.canDraw ? "all" : "lifecycle" },
     {
       changed(session, before) {
-        view?.changed(session, before);
+        view?.changed?.(session, before);
         lookForEnd();
       },
       removed(sessionIds) {
         output.value({ removed: sessionIds });
         lookForEnd();
       },
-      outdated: () => view?.outdated(),
+      outdated: () => view?.outdated?.(),
     },
   );
   view = output.canDraw ? drawing(model, options) : printing(model, options);
   return {
     model,
+    /** Resolves when every session that is shown has ended. */
     async allEnded() {
       ending ??= Promise.withResolvers();
       lookForEnd();
       await ending.promise;
     },
+    /** Draws the last picture, restores the cursor and ends all timers and listeners; idempotent. */
     stop() {
       if (stopped) return;
       stopped = true;
       model.stop();
-      view.stop();
+      view.stop?.();
     },
   };
 }
@@ -90,9 +83,9 @@ function nothingLeft(sessions: readonly Session[]): boolean {
 }
 
 interface View {
-  changed(session: Session, before: Session | undefined): void;
-  outdated(): void;
-  stop(): void;
+  changed?(session: Session, before: Session | undefined): void;
+  outdated?(): void;
+  stop?(): void;
 }
 
 /** One line, or one JSON value, per change of state. */
@@ -112,8 +105,6 @@ function printing(model: TreeModel, options: LiveTreeOptions): View {
       output.value({ session });
       if (before?.status !== session.status || runOf(before) !== runOf(session)) print(session);
     },
-    outdated() {},
-    stop() {},
   };
 }
 
@@ -136,23 +127,19 @@ export function transitionLine(session: Session, now: number): string {
 
 /** A picture that is drawn again in place when something changes. */
 function drawing(model: TreeModel, options: LiveTreeOptions): View {
-  const { output, now } = options;
+  const { output, now, footer = [] } = options;
   const canvas = openCanvas(output.stdout);
   let frame: NodeJS.Timeout | undefined;
   const draw = () => {
     clearTimeout(frame);
     frame = undefined;
-    const above = options.header?.(model) ?? [];
-    const below = options.footer?.(model) ?? [];
-    const height = Math.max(1, canvas.rows() - above.length - below.length - 1);
-    const width = canvas.columns();
     const lines = treeLines(shownOf(model, options), model.facts, {
-      width,
-      height,
+      width: canvas.columns(),
+      height: Math.max(1, canvas.rows() - footer.length - 1),
       now: now(),
       paint: output.paint,
     });
-    canvas.draw([...above, ...lines, ...below]);
+    canvas.draw([...lines, ...footer]);
   };
   const onResize = () => {
     canvas.resized();
@@ -165,7 +152,6 @@ function drawing(model: TreeModel, options: LiveTreeOptions): View {
   output.stdout.on("resize", onResize);
   draw();
   return {
-    changed() {},
     outdated() {
       frame ??= setTimeout(draw, frameMs);
     },

@@ -10,33 +10,26 @@ import type { Style } from "./output.ts";
 import type { RunFacts } from "./treeModel.ts";
 import { cleanLine, formatCount, formatDuration, formatMoney } from "../client/values.ts";
 
-export interface Look {
-  readonly glyph: string;
-  readonly word: string;
-  readonly style: Style;
-}
-
-const lookOfStatus: Record<SessionStatus, Look> = {
-  created: { glyph: "·", word: "created", style: "dim" },
-  queued: { glyph: "○", word: "queued", style: "dim" },
-  running: { glyph: "●", word: "running", style: "cyan" },
-  suspended: { glyph: "◐", word: "suspended", style: "blue" },
-  paused: { glyph: "‖", word: "paused", style: "yellow" },
-  completed: { glyph: "✓", word: "completed", style: "green" },
-  cancelled: { glyph: "⊘", word: "cancelled", style: "yellow" },
-  error: { glyph: "✗", word: "error", style: "red" },
-  timeout: { glyph: "◷", word: "timeout", style: "red" },
-  interrupted: { glyph: "↯", word: "interrupted", style: "magenta" },
-  skipped: { glyph: "–", word: "skipped", style: "dim" },
+const looks: Record<SessionStatus, { readonly glyph: string; readonly style: Style }> = {
+  created: { glyph: "·", style: "dim" },
+  queued: { glyph: "○", style: "dim" },
+  running: { glyph: "●", style: "cyan" },
+  suspended: { glyph: "◐", style: "blue" },
+  paused: { glyph: "‖", style: "yellow" },
+  completed: { glyph: "✓", style: "green" },
+  cancelled: { glyph: "⊘", style: "yellow" },
+  error: { glyph: "✗", style: "red" },
+  timeout: { glyph: "◷", style: "red" },
+  interrupted: { glyph: "↯", style: "magenta" },
+  skipped: { glyph: "–", style: "dim" },
 };
 
 /** Glyph, word and colour of a state; `stalled` is shown for a run without progress. */
-export function lookOf(session: Session, facts: RunFacts | undefined): Look {
+export function lookOf(session: Session, facts: RunFacts | undefined) {
   const stalled = isLive(session) && (facts?.stalled ?? session.stalled);
-  if (stalled && session.status === "running") {
-    return { glyph: "!", word: "stalled", style: "yellow" };
-  }
-  return lookOfStatus[session.status];
+  return stalled && session.status === "running"
+    ? ({ word: "stalled", glyph: "!", style: "yellow" } as const)
+    : { word: session.status, ...looks[session.status] };
 }
 
 /** How long the run took, or has run or waited so far; empty for a session without a run. */

@@ -3,7 +3,7 @@ import type { Session } from "../../protocol/session.ts";
 import type { Client } from "../client/coreClient.ts";
 import { exitCodes, unreachableFailure } from "../client/failures.ts";
 import type { CommonOptions, Invocation } from "./invocation.ts";
-import { liveTree } from "./liveTree.ts";
+import { liveTree, type LiveTreeOptions } from "./liveTree.ts";
 import { untilInterrupted, widthOf, type Output } from "./output.ts";
 import { sessionNamed } from "../client/sessionIds.ts";
 import { subtreeOf } from "./treeLayout.ts";
@@ -18,10 +18,7 @@ const manySessions = 5_000;
 const newestShown = 500;
 
 /** The trees, and the part of a tree, that are shown. */
-interface Part {
-  readonly rootIds?: string[];
-  readonly topId?: string;
-}
+type Part = Pick<LiveTreeOptions, "rootIds" | "topId">;
 
 /** Shows all trees, or one session with everything below it. */
 export async function tree(
@@ -33,7 +30,7 @@ export async function tree(
   const part =
     named === undefined ? await partOfAll(client, output) : await partBelow(client, named);
   if (once === true) return await printOnce(client, output, part, terminal.now());
-  const footer = () => [output.paint("dim", "Ctrl-C ends this view; the runs continue.")];
+  const footer = [output.paint("dim", "Ctrl-C ends this view; the runs continue.")];
   const live = await liveTree({ client, output, ...part, now: terminal.now, footer });
   const lost = client.ended.then(() => {
     throw unreachableFailure("the core has stopped");

@@ -58,14 +58,10 @@ function* foldings(depth: number): Generator<Folding> {
 
 function nodesOf(sessions: readonly Session[]): Node[] {
   const known = new Set(sessions.map((session) => session.id));
-  const childrenOf = new Map<string | null, Session[]>();
-  for (const session of sessions) {
-    // A session whose parent is not among these is at the top.
-    const parentId = known.has(session.parentId ?? "") ? session.parentId : null;
-    const siblings = childrenOf.get(parentId);
-    if (siblings === undefined) childrenOf.set(parentId, [session]);
-    else siblings.push(session);
-  }
+  // A session whose parent is not among these is at the top.
+  const childrenOf = Map.groupBy(sessions, ({ parentId }) =>
+    known.has(parentId ?? "") ? parentId : null,
+  );
   const build = (parentId: string | null): Node[] =>
     (childrenOf.get(parentId) ?? [])
       .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))

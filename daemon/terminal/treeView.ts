@@ -10,7 +10,7 @@ import type { RunFacts } from "./treeModel.ts";
 import { detailOf, elapsedOf, lookOf, usageOf } from "./sessionText.ts";
 import { cleanLine, cutTo } from "../client/values.ts";
 
-export interface TreeViewOptions {
+interface TreeViewOptions {
   /** Columns and rows of the terminal; without `height` every session has a row. */
   readonly width: number;
   readonly height?: number;
@@ -30,19 +30,10 @@ export function treeLines(
   return cells.map((row) => lineOf(row, widths, options));
 }
 
-/** The texts in the columns of a row, safe for a terminal. */
-interface Cells {
-  readonly row: TreeRow;
-  readonly branch: string;
-  readonly glyph: string;
-  readonly title: string;
-  readonly word: string;
-  readonly agent: string;
-  readonly elapsed: string;
-  readonly detail: string;
-}
+type Cells = ReturnType<typeof cellsOf>;
 
-function cellsOf(row: TreeRow, facts: ReadonlyMap<string, RunFacts>, now: number): Cells {
+/** The texts in the columns of a row, safe for a terminal. */
+function cellsOf(row: TreeRow, facts: ReadonlyMap<string, RunFacts>, now: number) {
   const none = { row, branch: row.branch, word: "", agent: "", elapsed: "", detail: "" };
   if (row.kind === "folded") return { ...none, glyph: "…", title: row.text };
   const { session } = row;
@@ -65,14 +56,6 @@ function cellsOf(row: TreeRow, facts: ReadonlyMap<string, RunFacts>, now: number
   };
 }
 
-interface Widths {
-  readonly left: number;
-  readonly word: number;
-  readonly agent: number;
-  readonly elapsed: number;
-  readonly detail: number;
-}
-
 const gap = 2;
 const leastDetail = 12;
 
@@ -80,7 +63,7 @@ const leastDetail = 12;
  * The widths that fit. In a narrow terminal the detail is left out first, then the agent, the
  * elapsed time and the word. Glyph and title are always shown.
  */
-function columnWidths(cells: readonly Cells[], width: number): Widths {
+function columnWidths(cells: readonly Cells[], width: number) {
   const inColumns = cells.filter((cell) => cell.word !== "");
   const widest = (text: (cell: Cells) => string) =>
     inColumns.reduce((most, cell) => Math.max(most, stringWidth(text(cell))), 0);
@@ -110,7 +93,11 @@ function columnWidths(cells: readonly Cells[], width: number): Widths {
   return { left: width, word: 0, agent: 0, elapsed: 0, detail: 0 };
 }
 
-function lineOf(cells: Cells, widths: Widths, { width, paint }: TreeViewOptions): string {
+function lineOf(
+  cells: Cells,
+  widths: ReturnType<typeof columnWidths>,
+  { width, paint }: TreeViewOptions,
+): string {
   const { row, branch, glyph, title } = cells;
   if (row.kind === "folded" || row.session.kind === "root") {
     const left = cutTo(`${branch}${glyph} ${title}`, width);
