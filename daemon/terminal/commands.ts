@@ -8,7 +8,9 @@ import { VERSION } from "../base/version.ts";
 import { addApprovalCommands } from "./approvalCommands.ts";
 import { addCoreCommands } from "./coreCommands.ts";
 import { CommandFailure, exitCodes, exitCodeTable, usageFailure } from "../client/failures.ts";
-import { invocationOf, type Bind, type CommonOptions, type Terminal } from "./invocation.ts";
+import { stateFolder } from "../base/stateFolder.ts";
+import { surroundingRun } from "../client/surroundingRun.ts";
+import type { Bind, CommonOptions, Terminal } from "./invocation.ts";
 import { addLookCommands } from "./lookCommands.ts";
 import { openOutput } from "./output.ts";
 import { addSpawnCommands } from "./spawnCommands.ts";
@@ -26,7 +28,9 @@ export async function runTerminal(argv: readonly string[], terminal: Terminal): 
     async (...given) => {
       const command = given.at(-1) as Command;
       const options = command.optsWithGlobals<CommonOptions>();
-      const invocation = invocationOf(terminal, output, options);
+      const folder = stateFolder(options.stateDir, terminal.environment);
+      const run = surroundingRun(terminal.environment, folder);
+      const invocation = { terminal, output, folder, run, trusted: options.trust === true };
       exitCode = await handler(invocation, given.slice(0, -2) as never, options as never);
     };
   const program = createProgram(terminal, bind);
@@ -37,21 +41,17 @@ export async function runTerminal(argv: readonly string[], terminal: Terminal): 
     // The reader of stdout has closed it and wants no more.
     if (output.closed.aborted) return exitCodes.ok;
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok;
-    if (isWithoutCommand(error) && !output.json) {
-      program.outputHelp();
-      return exitCodes.usage;
-    }
     const failure = failureOf(error);
+    // The command line has no command, or only `help`.
+    if (error instanceof CommanderError && error.code === "commander.help" && !output.json) {
+      program.outputHelp();
+      return failure.exitCode;
+    }
     output.failure(failure);
     return failure.exitCode;
   } finally {
     output.release();
   }
-}
-
-/** The command line has no command, or only `help`. */
-function isWithoutCommand(error: unknown): boolean {
-  return error instanceof CommanderError && error.code === "commander.help";
 }
 
 function createProgram(terminal: Terminal, bind: Bind): Command {

@@ -43,7 +43,10 @@ export async function runDemo(invocation: Invocation): Promise<number> {
   }
   const scratch = await realpath(await mkdtemp(join(tmpdir(), "offshoot-demo-")));
   const folder = stateFolder(join(scratch, "state"), {});
-  const configFile = await writeConfiguration(scratch);
+  // A configuration that holds nothing of the user's.
+  const configFile = join(scratch, "config.json");
+  const config: Config = { concurrency: { total: 8, perRoot: 8 } };
+  await writeFile(configFile, JSON.stringify(config, undefined, 2));
   const tasks = demoTasks.filter(
     ({ needs }) => needs === undefined || existsSync(join(terminal.cwd, needs)),
   );
@@ -63,14 +66,6 @@ export async function runDemo(invocation: Invocation): Promise<number> {
       }
     }),
   );
-}
-
-/** A configuration that holds nothing of the user's. */
-async function writeConfiguration(scratch: string): Promise<string> {
-  const file = join(scratch, "config.json");
-  const config: Config = { concurrency: { total: 8, perRoot: 8 } };
-  await writeFile(file, JSON.stringify(config, undefined, 2));
-  return file;
 }
 
 /** A core inherits the environment of this process, which names its configuration. */

@@ -177,15 +177,8 @@ export async function storeCheck(folder: StateFolder, core: CoreFound): Promise<
   return ok(name, core.status ? `${text}, ${core.status.sessions} sessions` : text);
 }
 
-interface Head {
-  readonly isDatabase: boolean;
-  /** PRAGMA user_version. */
-  readonly version: number;
-  readonly bytes: number;
-}
-
 /** The facts in the first bytes of a database file; undefined if there is no file. */
-async function readHead(file: string): Promise<Head | undefined> {
+async function readHead(file: string) {
   if (!existsSync(file)) return undefined;
   const opened = await open(file, "r");
   try {
@@ -195,6 +188,7 @@ async function readHead(file: string): Promise<Head | undefined> {
     return {
       // An empty file is an empty database; every other database begins with these 16 bytes.
       isDatabase: size === 0 || buffer.toString("latin1", 0, 16) === "SQLite format 3\0",
+      // PRAGMA user_version.
       version: bytesRead < 64 ? 0 : buffer.readUInt32BE(60),
       bytes: size + (wal?.size ?? 0),
     };

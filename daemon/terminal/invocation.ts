@@ -7,10 +7,9 @@ import { createConfiguration } from "../config/config.ts";
 import { userConfigFile } from "../config/configFile.ts";
 import { joinCore, JoinError, type JoinOptions } from "../client/join.ts";
 import { coreOf } from "../client/startCore.ts";
-import { stateFolder, type StateFolder } from "../base/stateFolder.ts";
+import type { StateFolder } from "../base/stateFolder.ts";
 import type { Config } from "../../protocol/config.ts";
 import { present } from "../client/present.ts";
-import { surroundingRun } from "../client/surroundingRun.ts";
 import { openClient, type Client, type Greeting } from "../client/coreClient.ts";
 import { CommandFailure, exitCodes, usageFailure } from "../client/failures.ts";
 import type { Output, Screen } from "./output.ts";
@@ -46,21 +45,6 @@ export interface Invocation {
   readonly settings?: Config;
 }
 
-export function invocationOf(
-  terminal: Terminal,
-  output: Output,
-  options: CommonOptions,
-): Invocation {
-  const folder = stateFolder(options.stateDir, terminal.environment);
-  return {
-    terminal,
-    output,
-    folder,
-    trusted: options.trust === true,
-    run: surroundingRun(terminal.environment, folder),
-  };
-}
-
 /**
  * Makes the action of a command from its handler, which returns an exit code. Each handler declares
  * the types of its own arguments and options, because commander does not know them.
@@ -93,14 +77,11 @@ export async function withRunningCore<Result>(
   invocation: Invocation,
   use: (client: Client) => Promise<Result>,
 ): Promise<Result | undefined> {
-  let client: Client;
-  try {
-    client = await connect(invocation, "never");
-  } catch (error) {
+  const client = await connect(invocation, "never").catch((error: unknown) => {
     if (error instanceof CommandFailure && error.kind === "notRunning") return undefined;
     throw error;
-  }
-  return await useClient(client, invocation, use);
+  });
+  return client && (await useClient(client, invocation, use));
 }
 
 /**

@@ -15,38 +15,16 @@ export interface Screen extends NodeJS.WritableStream {
   readonly rows?: number;
 }
 
-export interface Output {
-  readonly json: boolean;
-  readonly stdout: Screen;
-  /** Stdout is a terminal on which lines can be drawn again in place. */
-  readonly canDraw: boolean;
-  readonly paint: Paint;
-  /** Aborted when the reader of stdout has closed it, as `head` does. */
-  readonly closed: AbortSignal;
-  /** Text on stdout as it is, for people. */
-  text(text: string): void;
-  /** A line on stdout for people. */
-  line(text: string): void;
-  /** Text on stderr as it is: an agent's output that is not part of its result. */
-  aside(text: string): void;
-  /** A line on stderr about what happens or what to do next; not part of the result. */
-  note(text: string): void;
-  /** A value on stdout for scripts. */
-  value(value: unknown): void;
-  /** The error that ends the command. */
-  failure(failure: CommandFailure): void;
-  /** Removes the listeners from the streams. */
-  release(): void;
-}
+export type Output = Readonly<ReturnType<typeof openOutput>>;
 
-export interface OutputOptions {
+interface OutputOptions {
   readonly stdout: Screen;
   readonly stderr: Screen;
   readonly environment: NodeJS.ProcessEnv;
   readonly json: boolean;
 }
 
-export function openOutput({ stdout, stderr, environment, json }: OutputOptions): Output {
+export function openOutput({ stdout, stderr, environment, json }: OutputOptions) {
   const closing = new AbortController();
   const onStdoutError = () => closing.abort();
   const onStderrError = () => {};
@@ -59,19 +37,28 @@ export function openOutput({ stdout, stderr, environment, json }: OutputOptions)
   return {
     json,
     stdout,
+    /** Stdout is a terminal on which lines can be drawn again in place. */
     canDraw: stdout.isTTY === true && !json && environment["TERM"] !== "dumb",
     paint: painter(stdout),
+    /** Aborted when the reader of stdout has closed it, as `head` does. */
     closed: closing.signal,
-    text: (text) => json || write(stdout, text),
-    line: (text) => json || write(stdout, `${text}\n`),
-    aside: (text) => json || write(stderr, dim("dim", text)),
-    note: (text) => json || write(stderr, `${dim("dim", text)}\n`),
-    value: (value) => !json || write(stdout, `${JSON.stringify(value)}\n`),
-    failure: ({ code, exitCode, kind, message }) => {
+    /** Text on stdout as it is, for people. */
+    text: (text: string) => json || write(stdout, text),
+    /** A line on stdout for people. */
+    line: (text: string) => json || write(stdout, `${text}\n`),
+    /** Text on stderr as it is: an agent's output that is not part of its result. */
+    aside: (text: string) => json || write(stderr, dim("dim", text)),
+    /** A line on stderr about what happens or what to do next; not part of the result. */
+    note: (text: string) => json || write(stderr, `${dim("dim", text)}\n`),
+    /** A value on stdout for scripts. */
+    value: (value: unknown) => !json || write(stdout, `${JSON.stringify(value)}\n`),
+    /** The error that ends the command. */
+    failure: ({ code, exitCode, kind, message }: CommandFailure) => {
       const error = { code: code ?? exitCode, kind, message };
       if (json) write(stdout, `${JSON.stringify({ error })}\n`);
       else write(stderr, `${dim("red", "offshoot:")} ${message}\n`);
     },
+    /** Removes the listeners from the streams. */
     release() {
       stdout.off("error", onStdoutError);
       stderr.off("error", onStderrError);

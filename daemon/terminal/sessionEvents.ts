@@ -39,7 +39,8 @@ export async function followSession(
   let seq = after;
   let announced = after;
   let reading = Promise.resolve();
-  const read = () => {
+  const readTo = (last: number) => {
+    announced = Math.max(announced, last);
     reading = reading.then(async () => {
       if (announced > seq) seq = await readEvents(client, sessionId, seq, onEvent);
     });
@@ -48,25 +49,19 @@ export async function followSession(
   };
   const off = [
     client.on("subAgent/event", (event) => {
-      if (event.childSessionId !== sessionId) return;
-      announced = Math.max(announced, event.seq);
-      read();
+      if (event.childSessionId === sessionId) readTo(event.seq);
     }),
     client.on("subAgent/gap", (gap) => {
-      if (gap.sessionId !== sessionId) return;
-      announced = Math.max(announced, gap.to);
-      read();
+      if (gap.sessionId === sessionId) readTo(gap.to);
     }),
   ];
   try {
     const { lastSeq } = await client.call("session/subscribe", { sessionId, after });
-    announced = Math.max(announced, lastSeq);
-    read();
+    readTo(lastSeq);
     for (;;) {
       const how = await waitForEnd(client, sessionId);
       const { session } = await client.call("session/get", { sessionId });
-      announced = Math.max(announced, session.lastSeq);
-      read();
+      readTo(session.lastSeq);
       await reading;
       // A message that arrived meanwhile may have started the next run.
       if (isTerminal(session) || how === "escalated") return session;

@@ -20,18 +20,10 @@ import { present } from "../client/present.ts";
 import { resolveId, resolveIds } from "../client/sessionIds.ts";
 import { cleanLine, shortId } from "../client/values.ts";
 
-interface SendOptions extends CommonOptions {
-  readonly interrupt?: boolean;
-}
-
 interface WaitOptions extends CommonOptions {
   readonly any?: boolean;
   readonly firstError?: boolean;
   readonly timeout?: number;
-}
-
-interface TreeOptions extends CommonOptions {
-  readonly tree?: boolean;
 }
 
 export function addSteerCommands(program: Command, bind: Bind): void {
@@ -82,10 +74,11 @@ export function addSteerCommands(program: Command, bind: Bind): void {
       .description(descriptions[verb])
       .option("--tree", "with everything below")
       .action(
-        bind(async (invocation, [named]: [string[]], { tree }: TreeOptions) =>
-          onEach(invocation, named, verb, (client, sessionId) =>
-            client.call(`session/${verb}`, { sessionId, ...present({ tree }) }),
-          ),
+        bind(
+          async (invocation, [named]: [string[]], { tree }: CommonOptions & { tree?: boolean }) =>
+            onEach(invocation, named, verb, (client, sessionId) =>
+              client.call(`session/${verb}`, { sessionId, ...present({ tree }) }),
+            ),
         ),
       );
   }
@@ -106,7 +99,7 @@ export function addSteerCommands(program: Command, bind: Bind): void {
 async function send(
   invocation: Invocation,
   [named, words]: [string, string[]],
-  { interrupt }: SendOptions,
+  { interrupt }: CommonOptions & { interrupt?: boolean },
 ): Promise<number> {
   const { output } = invocation;
   const text = await textOf(words, invocation.terminal, "message");
