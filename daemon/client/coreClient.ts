@@ -135,14 +135,8 @@ export class Client {
   }
 }
 
-function initializeParams({
-  cwd,
-  workspaceFolder = cwd,
-  trusted,
-  environment,
-  run,
-  settings,
-}: Greeting): ParamsOf<"initialize"> {
+function initializeParams(greeting: Greeting): ParamsOf<"initialize"> {
+  const { cwd, workspaceFolder = cwd, trusted, environment, run, settings } = greeting;
   return {
     processId: process.pid,
     clientInfo: { name: "offshoot-cli", version: VERSION },

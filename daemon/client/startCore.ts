@@ -24,7 +24,7 @@ export interface CoreProcess {
 
 /** How this version of Offshoot joins or starts the core of a folder. */
 export function coreOf(folder: StateFolder, entry: string) {
-  const startCore = () => startCoreProcess({ entry, folder });
+  const startCore = () => startCoreProcess(entry, folder);
   return { folder, version: VERSION, protocolVersion: PROTOCOL_VERSION, startCore };
 }
 
@@ -43,13 +43,7 @@ const smallHeap = ["--max-semi-space-size=8", "--heap-growing-percent=30"];
  * and does not keep this process alive; its stderr goes to a file beside the log. Throws when the
  * folder cannot be made.
  */
-export function startCoreProcess({
-  entry,
-  folder,
-}: {
-  entry: string;
-  folder: StateFolder;
-}): CoreProcess {
+export function startCoreProcess(entry: string, folder: StateFolder): CoreProcess {
   mkdirSync(folder.dir, { recursive: true, mode: 0o700 });
   const errorFile = join(folder.dir, "core.stderr");
   const output = openSync(errorFile, "a", 0o600);

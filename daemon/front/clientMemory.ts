@@ -96,7 +96,8 @@ export class ClientMemory {
     const method = methodStart(body);
     if (method !== undefined) {
       if (method.startsWith("subAgent/event")) this.#noteEvent(body);
-      else if (method.startsWith("subAgent/started")) this.#noteStart(body);
+      else if (method.startsWith("subAgent/started"))
+        this.#keepRun(fieldsOf(parseMessage(body)?.params)?.["session"]);
       else if (method.startsWith("subAgent/completed")) this.#noteCompletion(body);
       else if (method.startsWith("approval/re")) this.#noteApproval(body);
       else if (method.startsWith(stoppingMethod)) return { kind: "stopping" };
@@ -106,11 +107,6 @@ export class ClientMemory {
     if (id === undefined) return undefined;
     this.#noteAnswer(id, body);
     return { kind: "answer", id };
-  }
-
-  #noteStart(body: Buffer): void {
-    const { session } = fieldsOf(parseMessage(body)?.params) ?? {};
-    this.#keepRun(session);
   }
 
   /** Whether the session has a run that has begun and not ended. */

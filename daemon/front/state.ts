@@ -19,28 +19,20 @@ export interface FrontOptions extends Version {
   readonly environment: NodeJS.ProcessEnv;
   /** Shows a person one sentence; stdout belongs to the protocol. */
   warn(sentence: string): void;
-  readonly timing?: FrontTiming;
+  readonly timing?: typeof frontTiming;
 }
 
 /** Milliseconds. */
-export interface FrontTiming {
+export const frontTiming = {
   /** How often to check whether the process that `initialize` named is alive. */
-  readonly processCheckMs: number;
-  /** The waits before a core is joined again, one per death; after the last one the front ends. */
-  readonly backOffMs: readonly number[];
-  /** A core that lived this long is stable: the waits start again with the first. */
-  readonly stableMs: number;
-  /** How often to look for another core after one that stopped in order. */
-  readonly stoppedCheckMs: number;
-  /** How long to wait for the last bytes to leave when the front ends. */
-  readonly flushMs: number;
-}
-
-export const frontTiming: FrontTiming = {
   processCheckMs: 3000,
+  /** The waits before a core is joined again, one per death; after the last one the front ends. */
   backOffMs: [0, 1000, 2000, 4000],
+  /** A core that lived this long is stable: the waits start again with the first. */
   stableMs: 5 * 60_000,
+  /** How often to look for another core after one that stopped in order. */
   stoppedCheckMs: 1000,
+  /** How long to wait for the last bytes to leave when the front ends. */
   flushMs: 1000,
 };
 
@@ -70,7 +62,7 @@ export interface RpcError {
 
 export class Front {
   readonly options: FrontOptions;
-  readonly timing: FrontTiming;
+  readonly timing: typeof frontTiming;
   readonly memory: ClientMemory;
   #state: FrontState = { at: "joining" };
   /** The connection to a core; it pauses while stdout is full. */

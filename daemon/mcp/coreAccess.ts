@@ -27,7 +27,8 @@ export class CoreAccess {
     try {
       return await this.useOnce(use, signal);
     } catch (error) {
-      if (this.#isClosed || signal.aborted || !isLost(error)) throw error;
+      const isLost = error instanceof CommandFailure && error.kind === "unreachable";
+      if (this.#isClosed || signal.aborted || !isLost) throw error;
       return await this.useOnce(use, signal);
     }
   }
@@ -70,8 +71,4 @@ export class CoreAccess {
       this.#opening.delete(opening);
     }
   }
-}
-
-function isLost(error: unknown): boolean {
-  return error instanceof CommandFailure && error.kind === "unreachable";
 }

@@ -73,14 +73,10 @@ function theOne(named: string, matches: readonly Session[], others: readonly Ses
     const there =
       others.length === 0
         ? "there are none; spawn_agent makes one"
-        : `there are: ${others.map(nameOf).join(", ")}`;
+        : `there are: ${others.map(({ id, title }) => `${shortId(id)} "${title}"`).join(", ")}`;
     throw usageFailure(`no sub-agent of this session has the id "${named}"; ${there}`);
   }
   if (second === undefined) return first.id;
   const ids = matches.slice(0, candidatesShown).map(({ id }) => id);
   throw usageFailure(`several sub-agents' ids end in "${named}"; give one of: ${ids.join(", ")}`);
-}
-
-function nameOf({ id, title }: Session): string {
-  return `${shortId(id)} "${title}"`;
 }

@@ -18,9 +18,6 @@ interface Parts {
   /** Absolute; relative folders are resolved against it. */
   cwd: string;
   longestWaitMs: number;
-}
-
-interface ToolParts extends Parts {
   /** The sub-agents whose end the model does not know yet. */
   unreported: Set<string>;
 }
@@ -30,8 +27,7 @@ const mostListed = 50;
 const Id = z.string().min(1).describe("the sub-agent's id, or its shortId");
 const Hint = z.string().optional().describe("what to do next");
 
-export function addSubAgentTools(server: McpServer, given: Parts): void {
-  const parts: ToolParts = { ...given, unreported: new Set() };
+export function addSubAgentTools(server: McpServer, parts: Parts): void {
   addSpawnAgent(server, parts);
   addSendMessage(server, parts);
   addWaitAgent(server, parts);
@@ -39,7 +35,7 @@ export function addSubAgentTools(server: McpServer, given: Parts): void {
   addCancelAgent(server, parts);
 }
 
-function addSpawnAgent(server: McpServer, parts: ToolParts): void {
+function addSpawnAgent(server: McpServer, parts: Parts): void {
   const { core, own, unreported, cwd: ownFolder } = parts;
   const inputSchema = z.object({
     prompt: z
@@ -98,7 +94,7 @@ function addSpawnAgent(server: McpServer, parts: ToolParts): void {
   );
 }
 
-function addWaitAgent(server: McpServer, parts: ToolParts): void {
+function addWaitAgent(server: McpServer, parts: Parts): void {
   const { core, own, unreported } = parts;
   server.registerTool(
     "wait_agent",
@@ -153,7 +149,7 @@ function hintAfterWait(waitedFor: number, pending: number): string | undefined {
   return `${pending} of ${waitedFor} sub-agents have not ended; call wait_agent again.`;
 }
 
-function addSendMessage(server: McpServer, { core, own, unreported }: ToolParts): void {
+function addSendMessage(server: McpServer, { core, own, unreported }: Parts): void {
   const deliveries = {
     injected: "The running sub-agent reads the message at its next turn.",
     queued: "The message is read in a new run when the present run has ended.",
@@ -190,7 +186,7 @@ function addSendMessage(server: McpServer, { core, own, unreported }: ToolParts)
   );
 }
 
-function addListAgents(server: McpServer, { core, own }: ToolParts): void {
+function addListAgents(server: McpServer, { core, own }: Parts): void {
   const Spawnable = z.object({
     name: z.string(),
     description: z.string(),
@@ -233,7 +229,7 @@ function addListAgents(server: McpServer, { core, own }: ToolParts): void {
   );
 }
 
-function addCancelAgent(server: McpServer, { core, own }: ToolParts): void {
+function addCancelAgent(server: McpServer, { core, own }: Parts): void {
   server.registerTool(
     "cancel_agent",
     {

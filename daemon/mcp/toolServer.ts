@@ -40,8 +40,9 @@ export async function runToolServer(options: ToolServerOptions): Promise<number>
     { name: "offshoot", title: "Offshoot sub-agents", version: VERSION },
     { instructions },
   );
-  const longestWaitMs = options.longestWaitMs ?? 45_000;
-  addSubAgentTools(server, { core, own: new OwnSession({ run, cwd }), cwd, longestWaitMs });
+  const own = new OwnSession({ run, cwd });
+  const { longestWaitMs = 45_000 } = options;
+  addSubAgentTools(server, { core, own, cwd, longestWaitMs, unreported: new Set() });
 
   const gone = Promise.withResolvers<void>();
   const leave = () => gone.resolve();

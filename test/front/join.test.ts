@@ -131,7 +131,7 @@ describe("front: joining a core", () => {
   });
 
   it("starts a core in a session of its own, in the state folder, with none of our streams", async () => {
-    const core = startCoreProcess({ entry: tinyCore, folder });
+    const core = startCoreProcess(tinyCore, folder);
     const [pid] = await waitFor(
       () => folder.corePids().length === 1 && folder.corePids(),
       "a core",

@@ -212,7 +212,7 @@ if (command === "core") {
     folder: chosen,
     version,
     protocolVersion,
-    startCore: () => startCoreProcess({ entry: import.meta.filename, folder: chosen }),
+    startCore: () => startCoreProcess(import.meta.filename, chosen),
     stdin: process.stdin,
     stdout: process.stdout,
     environment: { PATH: "/of/the/editor", SECRET: "not told" },
