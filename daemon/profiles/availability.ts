@@ -1,27 +1,18 @@
 /** Whether an agent can be used here, and what to do where it cannot. */
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
-import type { AgentProfile, Config } from "../../protocol/config.ts";
-import { whyModelIsMissing } from "./builtIn.ts";
+import type { AgentProfile } from "../../protocol/config.ts";
+import { whyModelIsMissing, type ModelWorld } from "./builtIn.ts";
 import { howToGet } from "../runners/knownAgents.ts";
 
 /** A sentence or two; nothing where the agent can be used. */
 export function whyUnavailable(
   profile: AgentProfile,
-  here: {
+  here: ModelWorld & {
     /** The kinds of runners that there are. */
     runners: readonly string[];
-    /** The core's: it holds keys of providers. */
-    environment: NodeJS.ProcessEnv;
     /** The client's: programs are looked for on its PATH. */
     programs: NodeJS.ProcessEnv;
-    providers: Config["providers"];
-    /** Of agents that name no model. */
-    defaultModel: string | undefined;
-    /** Keys that clients gave, by provider. */
-    apiKeys: Readonly<Record<string, string>>;
-    /** Models that connected windows offer, by id. */
-    editorModels: ReadonlyMap<string, unknown>;
   },
 ): string | undefined {
   const { runner } = profile;

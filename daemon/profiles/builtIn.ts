@@ -21,21 +21,25 @@ export const builtInModelAgents: readonly AgentProfile[] = [
   },
 ];
 
+/** What decides whether a model can be asked. */
+export interface ModelWorld {
+  providers: Config["providers"];
+  /** Of agents that name no model. */
+  defaultModel: string | undefined;
+  /** The core's: it holds keys of providers. */
+  environment: NodeJS.ProcessEnv;
+  /** Keys that clients gave, by provider. */
+  apiKeys: Readonly<Record<string, string>>;
+  /** Models that connected windows offer, by id. */
+  editorModels: ReadonlyMap<string, unknown>;
+}
+
 /**
  * For an agent with a runner of the kind "model": why its model cannot be asked, and what to do
  * about it, in one sentence; nothing where it can. `profile.model` counts before `defaultModel` and
- * the environment's OFFSHOOT_MODEL. `apiKeys` are those that clients gave, by provider.
+ * the environment's OFFSHOOT_MODEL.
  */
-export function whyModelIsMissing(
-  profile: AgentProfile,
-  world: {
-    providers: Config["providers"];
-    defaultModel: string | undefined;
-    environment: NodeJS.ProcessEnv;
-    apiKeys: Readonly<Record<string, string>>;
-    editorModels: ReadonlyMap<string, unknown>;
-  },
-): string | undefined {
+export function whyModelIsMissing(profile: AgentProfile, world: ModelWorld): string | undefined {
   const { providers, environment, apiKeys } = world;
   const model = profile.model ?? world.defaultModel ?? environment["OFFSHOOT_MODEL"] ?? "";
   if (model === "rehearsal" || model.startsWith("rehearsal/")) return undefined;

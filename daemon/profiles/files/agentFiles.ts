@@ -16,16 +16,9 @@ import type { SkillFile } from "../../runners/runner.ts";
 import type { AcpRunner, Vendor } from "./agentFacts.ts";
 import { DocumentFault, parseMarkdown, parseTomlFile, type FileDocument } from "./document.ts";
 import { readAgent, type Format, type ReadAgent } from "./formats.ts";
-import { createKnownFiles, levelsOf, type KnownFiles, type Level } from "./places.ts";
+import { createKnownFiles, levelsOf, type KnownFiles, type Level, type Place } from "./places.ts";
 
-export interface AgentFilesRequest {
-  /** Absolute: where the work is done. */
-  folder: string;
-  /** The workspace's top; else the nearest folder with a `.git`, else `folder` itself. */
-  top?: string | undefined;
-  home: string;
-  /** Whether files of the workspace count. */
-  trusted: boolean;
+export interface AgentFilesRequest extends Place {
   /** How a vendor's own agent is run, where it is installed. */
   vendorAgent?: (vendor: Vendor) => AcpRunner | undefined;
 }
@@ -56,21 +49,12 @@ export interface FileFault extends ConfigFault {
 /** Copilot allows 30,000 characters; a file far beyond that was never meant as a prompt. */
 const mostBytes = 256 * 1024;
 
-export interface AgentFileReader {
-  /** Parses a file again only when it has changed: cheap enough for every spawn. */
-  read(request: AgentFilesRequest): AgentFiles;
-  /**
-   * Call before the first `read` of a folder: many files are parsed in small pieces, so that other
-   * work gets its turn. Undefined where there is nothing to wait for.
-   */
-  warm(request: AgentFilesRequest): Promise<void> | undefined;
-}
-
-export function createAgentFileReader(): AgentFileReader {
+export function createAgentFileReader() {
   const files = createKnownFiles();
   const warming = new Map<string, Promise<void> | undefined>();
   return {
-    read(request) {
+    /** Parses a file again only when it has changed: cheap enough for every spawn. */
+    read(request: AgentFilesRequest): AgentFiles {
       const { agents, ...found } = allOf(find(request, files));
       const profiles = agents.flatMap(({ read, ...agent }) => {
         const runner =
@@ -80,7 +64,11 @@ export function createAgentFileReader(): AgentFileReader {
       });
       return { ...found, profiles };
     },
-    warm(request) {
+    /**
+     * Call before the first `read` of a folder: many files are parsed in small pieces, so that other
+     * work gets its turn. Undefined where there is nothing to wait for.
+     */
+    warm(request: AgentFilesRequest): Promise<void> | undefined {
       const { vendorAgent: _unread, ...place } = request;
       const key = JSON.stringify(place);
       if (warming.has(key)) return warming.get(key);
@@ -134,7 +122,7 @@ function* find(request: AgentFilesRequest, files: KnownFiles): Generator<void, F
       for (const fault of faults) found.faults.push({ ...fault, from, ...(format && { format }) });
     };
     const read = <Value>(file: string, parse: (text: string) => Value, format?: Format) => {
-      const got = files.read(file, (text, size) => attempt(file, { text, size }, parse));
+      const got = files.read(file, (text, size) => attempt(file, text, size, parse));
       if (got === undefined || "value" in got) return got?.value;
       faulty(got.faults, format);
       return undefined;
@@ -222,7 +210,8 @@ function withLines<Value>(document: FileDocument, read: () => Value): Value {
 
 function attempt<Value>(
   file: string,
-  { text, size }: { text: () => string; size: number },
+  text: () => string,
+  size: number,
   parse: (text: string) => Value,
 ): { value: Value } | { faults: ConfigFault[] } {
   const fault = (path: string, message: string) => ({ source: file, path, message });
@@ -242,7 +231,6 @@ function attempt<Value>(
         ),
       };
     }
-    const cause = messageOf(error);
-    return { faults: [fault("", `cannot be read: ${cause}`)] };
+    return { faults: [fault("", `cannot be read: ${messageOf(error)}`)] };
   }
 }

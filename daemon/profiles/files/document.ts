@@ -44,7 +44,8 @@ export function parseMarkdown(text: string): FileDocument {
     throw new DocumentFault(2, 'the front matter has to be fields, such as "description: …"');
   }
   return {
-    fields: withoutEmpty(fields),
+    // A field without a value counts as absent.
+    fields: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
     body: (body ?? "").trim(),
     lineOf(path) {
       for (let length = path.length; length > 0; length -= 1) {
@@ -115,9 +116,4 @@ function lineInToml(text: string, path: readonly PropertyKey[]): number {
 
 function isFields(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A field without a value counts as absent. */
-function withoutEmpty(fields: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }

@@ -95,7 +95,8 @@ const readers: Record<Vendor, Reader> = {
     const mcpServers = inlineServers(fields.mcpServers);
     return {
       ...{ name, description, prompt, model, permissions, mcpServers },
-      ...{ tools: without(tools, disallowedTools), limits: limitsOf({ maxTurns }) },
+      tools: tools?.filter((tool) => !disallowedTools.includes(tool)),
+      limits: limitsOf(maxTurns),
     };
   },
 
@@ -154,7 +155,7 @@ const readers: Record<Vendor, Reader> = {
       throw new DocumentFault(document.lineOf(["kind"]), message);
     }
     const timeoutMs = timeout_mins && Math.round(timeout_mins * 60_000);
-    const limits = limitsOf({ maxTurns: fields.max_turns, timeoutMs });
+    const limits = limitsOf(fields.max_turns, timeoutMs);
     return { name, description, prompt: promptOf(document), model, tools, limits, mcpServers };
   },
 
@@ -190,7 +191,7 @@ const readers: Record<Vendor, Reader> = {
       ...{ name: stem, description, prompt: promptOf(document), model },
       tools: tools["*"] === false ? on : undefined,
       permissions: permissionsOf({}, rules),
-      limits: limitsOf({ maxTurns: fields.steps ?? fields.maxSteps }),
+      limits: limitsOf(fields.steps ?? fields.maxSteps),
     };
   },
 };
@@ -253,18 +254,8 @@ function permissionsOf(
   return Object.keys(permissions).length > 0 ? permissions : undefined;
 }
 
-function limitsOf({
-  maxTurns,
-  timeoutMs,
-}: {
-  maxTurns?: number | undefined;
-  timeoutMs?: number | undefined;
-}) {
+function limitsOf(maxTurns?: number, timeoutMs?: number) {
   return { ...(maxTurns && { maxTurns }), ...(timeoutMs && { timeoutMs }) };
-}
-
-function without(list: string[] | undefined, others: readonly string[]): string[] | undefined {
-  return list?.filter((name) => !others.includes(name));
 }
 
 /** Names of servers that are configured elsewhere have meaning for that vendor's agent only. */

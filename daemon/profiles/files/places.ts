@@ -30,14 +30,19 @@ const mostRemembered = 5_000;
 /** A file that changed less than this ago can change again without a new modification time. */
 const settlesMs = 100;
 
-/** Nearest first. Folders above the top are left out: other users may own them, as in /tmp. */
-export function levelsOf(request: {
+/** Where the files for some work are looked for. */
+export interface Place {
+  /** Absolute: where the work is done. */
   folder: string;
+  /** The workspace's top; else the nearest folder with a `.git`, else `folder` itself. */
   top?: string | undefined;
   home: string;
+  /** Whether files of the workspace count. */
   trusted: boolean;
-}): Level[] {
-  const { folder, top, home, trusted } = request;
+}
+
+/** Nearest first. Folders above the top are left out: other users may own them, as in /tmp. */
+export function levelsOf({ folder, top, home, trusted }: Place): Level[] {
   const atHome: Level = { folder: resolve(home), from: "home" };
   if (!trusted) return [atHome];
   const above: string[] = [];
@@ -56,15 +61,10 @@ export function levelsOf(request: {
   return [...workspace, atHome];
 }
 
-/** Reads files and folders again only when they have changed. */
-export interface KnownFiles {
-  agents(level: Level): { files: { file: string; format: Format }[]; faults: ConfigFault[] };
-  skills(level: Level): { files: string[]; faults: ConfigFault[] };
-  /** The answer of `parse` for the file and its size in bytes; undefined where there is none. */
-  read<Value>(file: string, parse: (text: () => string, size: number) => Value): Value | undefined;
-}
+export type KnownFiles = ReturnType<typeof createKnownFiles>;
 
-export function createKnownFiles(): KnownFiles {
+/** Reads files and folders again only when they have changed. */
+export function createKnownFiles() {
   const remembered = new Map<string, { stamp: string; value: unknown }>();
 
   function known<Value>(path: string, stats: Stats, make: () => Value): Value {
@@ -94,7 +94,7 @@ export function createKnownFiles(): KnownFiles {
   }
 
   return {
-    agents({ folder, from }) {
+    agents({ folder, from }: Level) {
       const faults: ConfigFault[] = [];
       const files = places.flatMap(({ format, folder: place, homeOnly }) => {
         if (homeOnly === true && from !== "home") return [];
@@ -107,7 +107,7 @@ export function createKnownFiles(): KnownFiles {
       });
       return { files, faults };
     },
-    skills({ folder }) {
+    skills({ folder }: Level) {
       const faults: ConfigFault[] = [];
       const files = skillFolders.flatMap((place) => {
         const found = namesIn(join(folder, place));
@@ -116,7 +116,8 @@ export function createKnownFiles(): KnownFiles {
       });
       return { files, faults };
     },
-    read(file, parse) {
+    /** The answer of `parse` for the file and its size in bytes; undefined where there is none. */
+    read<Value>(file: string, parse: (text: () => string, size: number) => Value) {
       const stats = statsOf(file);
       if (stats?.isFile() !== true) return undefined;
       return known(file, stats, () => parse(() => readFileSync(file, "utf8"), stats.size));

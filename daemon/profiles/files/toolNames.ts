@@ -54,12 +54,6 @@ const oursByTheirs = new Map(
   meanings.flatMap(([ours, theirs]) => theirs.map((name) => [name, ours] as const)),
 );
 
-/** A name as vendors write it: `Bash(git *)` has a pattern, `server/tool` a server. */
-interface Mention {
-  name: string;
-  pattern?: string;
-}
-
 /** The built-in agent's names for these, each once; MCP tools as `mcp__server__tool`. */
 export function ownTools(names: readonly string[]): string[] {
   return [...new Set(names.flatMap((name) => ownNamesOf(mentionOf(name).name)))];
@@ -124,8 +118,11 @@ export function deny(...tools: string[]): Rule[] {
   return tools.map((tool) => ({ tool, decision: "deny" }));
 }
 
-/** `npm test:*` is how Claude Code writes `npm test*`. */
-function mentionOf(text: string): Mention {
+/**
+ * A name as vendors write it: `Bash(git *)` has a pattern, `server/tool` a server. `npm test:*` is
+ * how Claude Code writes `npm test*`.
+ */
+function mentionOf(text: string): { name: string; pattern?: string } {
   const [, name, pattern] = /^([^(]+)\((.*)\)$/s.exec(text.trim()) ?? [];
   if (name === undefined || pattern === undefined) return { name: text.trim() };
   return { name: name.trim(), pattern: pattern.replace(/:\*$/, "*") };
