@@ -72,7 +72,7 @@ export const allowedVariables: readonly string[] = [
 ];
 
 /** The variables by which a run's processes are found. No profile can change them. */
-export const markVariables = ["OFFSHOOT_RUN", "OFFSHOOT_SESSION", "OFFSHOOT_STATE_DIR"] as const;
+const markVariables = ["OFFSHOOT_RUN", "OFFSHOOT_SESSION", "OFFSHOOT_STATE_DIR"];
 
 /**
  * The allowed part of `base`, the marks of the run, and `binDir` as the last folder of PATH, so
@@ -93,6 +93,16 @@ export function runEnvironment(parts: {
   environment["OFFSHOOT_SESSION"] = parts.sessionId;
   environment["OFFSHOOT_STATE_DIR"] = parts.stateDir;
   return environment;
+}
+
+/** The environment of a run with variables of its own, which cannot change the run's marks. */
+export function withOwnVariables(
+  environment: Record<string, string>,
+  own: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const variables = Object.entries(own);
+  const allowed = variables.filter(([name]) => !markVariables.includes(name.toUpperCase()));
+  return { ...environment, ...Object.fromEntries(allowed) };
 }
 
 /** The variables of an environment that runs may get. */

@@ -1,5 +1,5 @@
 /** Starts a program, or explains in words that a person can act on why it could not be started. */
-import type { ChildProcess, spawn as spawnProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:fs";
 import { access, open, stat } from "node:fs/promises";
@@ -13,7 +13,7 @@ export interface ProgramStart {
   readonly args: readonly string[];
   /** Absolute; `faultOfFolder` found nothing wrong with it. */
   readonly cwd: string;
-  readonly environment: Record<string, string>;
+  readonly environment: NodeJS.ProcessEnv;
   /** Text for stdin, which the caller writes. Without it, stdin is empty and closed. */
   readonly input: string | undefined;
 }
@@ -21,10 +21,7 @@ export interface ProgramStart {
 /**
  * A group and session of its own separate the program from our terminal, and us from its signals.
  */
-export async function startProgram(
-  spawn: typeof spawnProcess,
-  command: ProgramStart,
-): Promise<ChildProcess | RunError> {
+export async function startProgram(command: ProgramStart): Promise<ChildProcess | RunError> {
   try {
     const child = spawn(command.program, command.args, {
       cwd: command.cwd,

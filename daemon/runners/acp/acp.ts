@@ -4,7 +4,6 @@
  * `hosts`.
  */
 import type { RunOutcome } from "../../sessions/endings.ts";
-import { spawn as spawnProcess } from "node:child_process";
 import type { RunError } from "../../../protocol/session.ts";
 import type { Log } from "../../base/log.ts";
 import { startAgent, type AgentProcess } from "./agentProcess.ts";
@@ -44,13 +43,10 @@ interface Parts {
   log: Log;
   /** Runs agents of the kind "model". */
   hosts?: AcpHosts;
-  /** `spawn` of node:child_process. */
-  spawn?: typeof spawnProcess;
 }
 
 /** Runs agents of the kind "acp", and with `hosts` those of the kind "model". */
-export function acpRunner({ processes, log, hosts, spawn = spawnProcess }: Parts): Runner {
-  const parts: SessionParts = { processes, log, spawn };
+export function acpRunner({ hosts, ...parts }: Parts): Runner {
   return {
     // The prompt of an outside agent counts as one turn, however many calls of a model it takes.
     canPause: ({ runner }) => runner.kind === "model",

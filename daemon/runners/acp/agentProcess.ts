@@ -1,5 +1,4 @@
 /** The process of an agent that serves one run: its start, its stderr, its end. */
-import type { spawn as spawnProcess } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import type * as z from "zod";
@@ -7,7 +6,7 @@ import type { AcpRunner } from "../../../protocol/config.ts";
 import type { RunError } from "../../../protocol/session.ts";
 import type { Log } from "../../base/log.ts";
 import { howToGet } from "../knownAgents.ts";
-import { markVariables } from "../../processes/environment.ts";
+import { withOwnVariables } from "../../processes/environment.ts";
 import type { Exit } from "../formats/format.ts";
 import { describeExit, exitFacts } from "../formats/reading.ts";
 import { endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
@@ -35,7 +34,6 @@ interface Parts {
   context: RunContext;
   runner: z.infer<typeof AcpRunner>;
   processes: Processes;
-  spawn: typeof spawnProcess;
   log: Log;
 }
 
@@ -47,19 +45,14 @@ const drainMs = 2000;
 const afterExitMs = 500;
 
 export async function startAgent(parts: Parts): Promise<AgentProcess | RunError> {
-  const { context, runner, spawn } = parts;
+  const { context, runner } = parts;
   const fault = await faultOfFolder(context.cwd);
   if (fault) return runError("cwd_not_found", fault);
-  const own = Object.entries(runner.env ?? {});
-  const isMark = (name: string) => markVariables.some((mark) => mark === name.toUpperCase());
-  const started = await startProgram(spawn, {
+  const started = await startProgram({
     program: runner.command,
     args: runner.args ?? [],
     cwd: context.cwd,
-    environment: {
-      ...context.environment,
-      ...Object.fromEntries(own.filter(([name]) => !isMark(name))),
-    },
+    environment: withOwnVariables(context.environment, runner.env),
     // Stdin is left open and empty: the protocol's messages go there.
     input: "",
   });

@@ -1,5 +1,4 @@
 /** Answers an agent's requests to its client: permissions, files, terminals. */
-import type { spawn as spawnProcess } from "node:child_process";
 import { createConfinement } from "../../base/confinement.ts";
 import { ownMethods } from "../../agent/contract/ownMethods.ts";
 import type { Log } from "../../base/log.ts";
@@ -24,7 +23,6 @@ export interface ClientSide {
 interface Parts {
   context: RunContext;
   processes: Processes;
-  spawn: typeof spawnProcess;
   log: Log;
   /** Called with output of a terminal, for the tool call that shows the terminal. */
   terminalOutput: (terminalId: string, text: string) => void;

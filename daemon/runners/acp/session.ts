@@ -3,7 +3,6 @@
  * cancels the turn when the run has to end. Knows nothing of the agent's process.
  */
 import type { RunOutcome } from "../../sessions/endings.ts";
-import type { spawn as spawnProcess } from "node:child_process";
 import type { Log } from "../../base/log.ts";
 import { isJson, type Json } from "../formats/json.ts";
 import { kept } from "../formats/reading.ts";
@@ -23,7 +22,6 @@ import { runError } from "../../base/errors.ts";
 
 export interface SessionParts {
   processes: Processes;
-  spawn: typeof spawnProcess;
   log: Log;
   /** What Offshoot's own agent gets under `_meta.offshoot` when the session is opened. */
   sessionMeta?: Json;
@@ -86,7 +84,7 @@ interface Talk {
 async function createTalk(
   connection: AcpConnection,
   context: RunContext,
-  { processes, spawn, log, sessionMeta }: SessionParts,
+  { processes, log, sessionMeta }: SessionParts,
 ): Promise<Talk> {
   let usage: TurnUsage | undefined;
   let isReplay = false;
@@ -99,7 +97,7 @@ async function createTalk(
     usage: (update) => usage?.update(update),
   });
   const client: ClientSide = await createClientSide({
-    ...{ context, processes, spawn, log },
+    ...{ context, processes, log },
     terminalOutput: (terminalId, text) => updates.toolCalls.terminalOutput(terminalId, text),
   });
   const subAgents: SubAgents = createSubAgents({

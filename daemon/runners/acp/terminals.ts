@@ -1,9 +1,8 @@
 /** Runs commands for an agent: they are processes of the run, like the agent itself. */
-import type { spawn as spawnProcess } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import type { Confinement } from "../../base/confinement.ts";
 import type { Log } from "../../base/log.ts";
-import { markVariables } from "../../processes/environment.ts";
+import { withOwnVariables } from "../../processes/environment.ts";
 import { listIn, numberIn, textIn, type Json } from "../formats/json.ts";
 import { endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
 import type { ProcessRecord, Processes } from "../../processes/processes.ts";
@@ -27,7 +26,6 @@ interface Parts {
   context: RunContext;
   confinement: Confinement;
   processes: Processes;
-  spawn: typeof spawnProcess;
   log: Log;
   ask: (question: ApprovalQuestion) => Promise<ApprovalAnswer>;
   /** Whether a tool call was allowed with this command line. Each permission counts once. */
@@ -149,10 +147,10 @@ export function createTerminals(parts: Parts): Terminals {
           await parts.ask({ ...question, input, subject: commandLineOf(command, args) }),
         );
       }
-      const started = await startProgram(parts.spawn, {
+      const started = await startProgram({
         ...programOf(command, args),
         cwd,
-        environment: environmentFor(context, params),
+        environment: withOwnVariables(context.environment, variablesIn(params)),
         input: undefined,
       });
       if ("code" in started) throw new AcpError(errorCodes.internalError, started.message);
@@ -203,12 +201,11 @@ function commandLineOf(command: string, args: readonly string[]): string {
   return isShell ? line : [command, ...args].join(" ");
 }
 
-function environmentFor({ environment }: RunContext, params: Json): Record<string, string> {
-  const added = listIn(params, "env").flatMap((variable) => {
-    const name = textIn(variable, "name") ?? "";
-    const isMark = markVariables.some((mark) => mark === name.toUpperCase());
-    const { value } = variable;
-    return name === "" || isMark || typeof value !== "string" ? [] : [[name, value] as const];
-  });
-  return { ...environment, ...Object.fromEntries(added) };
+function variablesIn(params: Json): Record<string, string> {
+  const variables = listIn(params, "env").flatMap(({ name, value }) =>
+    typeof name !== "string" || name === "" || typeof value !== "string"
+      ? []
+      : [[name, value] as const],
+  );
+  return Object.fromEntries(variables);
 }

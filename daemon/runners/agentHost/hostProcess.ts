@@ -3,7 +3,7 @@
  * runs and so carries no run's mark; by a mark of its own a later core finds it and what it started
  * for several runs, such as shared MCP servers.
  */
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { RunError } from "../../../protocol/session.ts";
@@ -71,15 +71,11 @@ export async function startHost(
   const mark = `host-${randomUUID()}`;
   const { OFFSHOOT_SESSION: _ofNoRun, ...inherited } = environment;
   const [node = process.execPath, ...rest] = selfCommand;
-  const child = await startProgram(spawn, {
+  const child = await startProgram({
     program: node,
     args: [`--max-old-space-size=${mostHostHeapMb}`, ...rest, "agent"],
     cwd: stateDir,
-    environment: definedOnly({
-      ...inherited,
-      OFFSHOOT_RUN: mark,
-      OFFSHOOT_STATE_DIR: stateDir,
-    }),
+    environment: { ...inherited, OFFSHOOT_RUN: mark, OFFSHOOT_STATE_DIR: stateDir },
     input: "",
   });
   if ("code" in child) return { ...child, code: "internal" };
@@ -101,11 +97,6 @@ export async function startHost(
   }
   await watched.process.kill("did not answer after its start, and was ended");
   return await watched.process.crash();
-}
-
-function definedOnly(environment: NodeJS.ProcessEnv): Record<string, string> {
-  const entries = Object.entries(environment);
-  return Object.fromEntries(entries.filter((one): one is [string, string] => one[1] !== undefined));
 }
 
 function watch(child: ChildProcess, parts: HostParts & { mark: string }) {

@@ -3,7 +3,6 @@
  * result line of its format, or with `text` its exit code.
  */
 import type { RunOutcome } from "../../sessions/endings.ts";
-import { spawn as spawnProcess } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -11,7 +10,7 @@ import type { Readable } from "node:stream";
 import type { CommandRunner } from "../../../protocol/config.ts";
 import type { RunError } from "../../../protocol/session.ts";
 import type { Log } from "../../base/log.ts";
-import { markVariables } from "../../processes/environment.ts";
+import { withOwnVariables } from "../../processes/environment.ts";
 import type { Exit, ProgramInput } from "../formats/format.ts";
 import { isConversation, jsonFormats, readJson } from "../formats/readJson.ts";
 import { kept, type Reading } from "../formats/reading.ts";
@@ -37,22 +36,19 @@ interface Parts {
   lingerMs: number;
 }
 
-/** Runs programs. `spawn` is that of node:child_process. */
 export function commandRunner(parts: {
   processes: Processes;
   log: Log;
-  spawn?: typeof spawnProcess;
   lingerMs?: number;
 }): Runner {
-  const { processes, log, spawn = spawnProcess, lingerMs = defaultLingerMs } = parts;
   return {
     async run(context) {
       const command = await prepare(context);
       if ("code" in command) return { status: "error", error: command };
       if (context.signal.aborted) return { status: "aborted" };
-      const child = await startProgram(spawn, command);
+      const child = await startProgram(command);
       if ("code" in child) return { status: "error", error: child };
-      return supervise(child, command, context, { processes, log, lingerMs });
+      return supervise(child, command, context, { lingerMs: defaultLingerMs, ...parts });
     },
   };
 }
@@ -231,7 +227,7 @@ async function prepare(context: RunContext): Promise<Command | RunError> {
     return {
       ...(await placePrompt(runner, context)),
       cwd,
-      environment: environment(runner, context),
+      environment: withOwnVariables(context.environment, runner.env),
       runner,
     };
   } catch (error) {
@@ -268,13 +264,6 @@ async function placePrompt(
     ),
     input: runner.promptVia === "stdin" ? text : undefined,
   };
-}
-
-function environment(runner: CommandRunner, context: RunContext): Record<string, string> {
-  const own = Object.entries(runner.env ?? {});
-  const isMark = (name: string) => markVariables.some((mark) => mark === name.toUpperCase());
-  const allowed = own.filter(([name]) => !isMark(name));
-  return { ...context.environment, ...Object.fromEntries(allowed) };
 }
 
 function commandLine({ program, args }: ProgramStart): string {
