@@ -73,7 +73,8 @@ async function runWithOwnProcess(
   try {
     end = await converse(agent, context, parts);
     if (context.signal.aborted) {
-      await agent.end(end.how === "ended" ? politeMs(context) : 0);
+      // An agent that ended its turn after the cancel may exit by itself.
+      await agent.end(end.how === "ended" ? Math.min(context.grace.termAfterMs, 500) : 0);
       await agent.drained();
       outcome = { status: "aborted", ...kept(end.outcome().result ?? "") };
       return outcome;
@@ -91,11 +92,6 @@ async function runWithOwnProcess(
     end.close(outcome);
     await agent.drained();
   }
-}
-
-/** How long an agent that ended its turn after a cancel may take to exit by itself. */
-function politeMs({ grace }: RunContext): number {
-  return Math.min(grace.termAfterMs, 500);
 }
 
 /** Works on the run's prompts until the run is over or the agent has ended. */

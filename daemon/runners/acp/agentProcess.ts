@@ -8,7 +8,7 @@ import type { Log } from "../../base/log.ts";
 import { howToGet } from "../knownAgents.ts";
 import { withOwnVariables } from "../../processes/environment.ts";
 import type { Exit } from "../formats/format.ts";
-import { describeExit, exitFacts } from "../formats/reading.ts";
+import { describeExit, exitFacts, readOutput } from "../formats/reading.ts";
 import { endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
 import type { Processes } from "../../processes/processes.ts";
 import { faultOfFolder, startProgram } from "../../processes/start.ts";
@@ -81,7 +81,11 @@ function watch(child: ChildProcess, parts: Parts): AgentProcess {
   child.on("error", (err) => log.warn({ err, runId }, "An agent's process had an error."));
   stdin.on("error", (err) => log.debug({ err, runId }, "An agent takes no more input."));
   const lastWords = endOfText(1024);
-  const errors = readErrors(stderr, context, log, (text) => lastWords.add(text));
+  const lines = outputLines((text) => {
+    lastWords.add(text);
+    context.emit({ type: "output", stream: "stderr", text });
+  });
+  const errors = readOutput(stderr, context, log, lines);
   const outputClosed = new Promise<void>((tell) => stdout.once("close", tell));
   // A process that holds the pipes of a dead agent open must not delay the end of the run.
   void exited.then(async () => {
@@ -126,41 +130,6 @@ function watch(child: ChildProcess, parts: Parts): AgentProcess {
       stdout.destroy();
       errors.stop();
       stdin.destroy();
-    },
-  };
-}
-
-/** Emits what an agent writes to stderr, never faster than the store can take. */
-function readErrors(
-  stderr: Readable,
-  context: RunContext,
-  log: Log,
-  onText: (text: string) => void,
-): { closed: Promise<void>; stop(): void } {
-  const lines = outputLines((text) => {
-    onText(text);
-    context.emit({ type: "output", stream: "stderr", text });
-  });
-  let isStopped = false;
-  const read = async () => {
-    try {
-      for await (const chunk of stderr) {
-        if (isStopped) return;
-        lines.write(chunk as Buffer);
-        await context.ready();
-      }
-    } catch (err) {
-      if (!isStopped) log.debug({ err, runId: context.runId }, "Reading an agent's stderr failed.");
-    }
-    if (!isStopped) lines.flush();
-  };
-  return {
-    closed: read(),
-    stop() {
-      if (isStopped) return;
-      lines.flush();
-      isStopped = true;
-      stderr.destroy();
     },
   };
 }

@@ -4,7 +4,7 @@ import { ownMethods } from "../../agent/contract/ownMethods.ts";
 import type { Log } from "../../base/log.ts";
 import { listIn, objectIn, type Json } from "../formats/json.ts";
 import type { Processes } from "../../processes/processes.ts";
-import type { RunContext } from "../runner.ts";
+import type { ApprovalQuestion, RunContext } from "../runner.ts";
 import { createFiles } from "./files.ts";
 import { AcpError, errorCodes, toClient } from "./names.ts";
 import { commandOf, optionFor, questionOf } from "./questions.ts";
@@ -12,13 +12,7 @@ import { createTerminals } from "./terminals.ts";
 import type { ToolCallFacts } from "./toolCalls.ts";
 import type { Updates } from "./updates.ts";
 
-export interface ClientSide {
-  /**
-   * Answers a request of the agent. `updates` belong to the session that the request was made in.
-   */
-  answer(updates: Updates, method: string, params: Json): Promise<object>;
-  close(): void;
-}
+export type ClientSide = Awaited<ReturnType<typeof createClientSide>>;
 
 interface Parts {
   context: RunContext;
@@ -38,7 +32,7 @@ function askedCall(params: Json): Json {
 /** The most changes and commands that were allowed and not done yet. */
 const maxAllowed = 1000;
 
-export async function createClientSide(parts: Parts): Promise<ClientSide> {
+export async function createClientSide(parts: Parts) {
   const { context } = parts;
   const confinement = await createConfinement(context.cwd, context.runDir);
   /**
@@ -53,7 +47,7 @@ export async function createClientSide(parts: Parts): Promise<ClientSide> {
   const changeKey = (path: string, newText: string) => JSON.stringify(["change", path, newText]);
   const commandKey = (line: string) => JSON.stringify(["command", line]);
 
-  const ask: RunContext["ask"] = (question) => context.ask(question);
+  const ask = (question: ApprovalQuestion) => context.ask(question);
   const files = createFiles({
     confinement,
     ask,
@@ -117,7 +111,10 @@ export async function createClientSide(parts: Parts): Promise<ClientSide> {
   }
 
   return {
-    async answer(updates, method, params) {
+    /**
+     * Answers a request of the agent. `updates` belong to the session that the request was made in.
+     */
+    async answer(updates: Updates, method: string, params: Json): Promise<object> {
       switch (method) {
         case toClient.requestPermission:
           return permission(updates, params);

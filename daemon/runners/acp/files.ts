@@ -11,11 +11,6 @@ import { messageOf } from "../../base/errors.ts";
 /** In bytes. A larger file is not read for an agent. */
 const maxFileBytes = 32 * 1024 * 1024;
 
-export interface Files {
-  read(params: Json): Promise<{ content: string }>;
-  write(params: Json): Promise<object>;
-}
-
 interface Parts {
   confinement: Confinement;
   ask: (question: ApprovalQuestion) => Promise<ApprovalAnswer>;
@@ -25,7 +20,7 @@ interface Parts {
   isAllowed: (path: string, newText: string) => boolean;
 }
 
-export function createFiles({ confinement, ask, isAllowed }: Parts): Files {
+export function createFiles({ confinement, ask, isAllowed }: Parts) {
   async function placeOf(params: Json): Promise<string> {
     const path = textIn(params, "path");
     if (path === undefined) throw new AcpError(errorCodes.invalidParams, "A path is missing.");
@@ -37,7 +32,7 @@ export function createFiles({ confinement, ask, isAllowed }: Parts): Files {
   }
 
   return {
-    async read(params) {
+    async read(params: Json): Promise<{ content: string }> {
       const path = await placeOf(params);
       const subject = confinement.shown(path);
       const question = { toolName: "read_text_file", kind: "read", subject } as const;
@@ -48,7 +43,7 @@ export function createFiles({ confinement, ask, isAllowed }: Parts): Files {
       return { content: partOf(text, numberIn(params, "line"), numberIn(params, "limit")) };
     },
 
-    async write(params) {
+    async write(params: Json): Promise<object> {
       const path = await placeOf(params);
       const { content } = params;
       if (typeof content !== "string") {

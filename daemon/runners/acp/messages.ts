@@ -7,18 +7,7 @@ import type { RunContext } from "../runner.ts";
 import type { AcpConnection } from "./connection.ts";
 import { toAgent } from "./names.ts";
 
-export interface Messages {
-  /** Called when a prompt of the session was sent. */
-  promptSent(): void;
-  /** Called when the agent says something: an outside agent has read its prompt by then. */
-  agentSpoke(): void;
-  /** Called when the prompt was answered; `meta` is the answer's `_meta.offshoot`. */
-  promptEnded(meta: Json): Promise<void>;
-  /** Returns the next prompt of the run. Without one, no more messages are taken. */
-  next(): string | undefined;
-  /** Leaves messages that were not read to the next run. */
-  close(): void;
-}
+export type Messages = ReturnType<typeof createMessages>;
 
 interface Message {
   text: string;
@@ -31,7 +20,7 @@ export function createMessages(parts: {
   connection: AcpConnection;
   context: RunContext;
   sessionId: string;
-}): Messages {
+}) {
   const { connection, context, sessionId } = parts;
   const isOwn = context.profile.runner.kind === "model";
   let messages: Message[] = [];
@@ -82,20 +71,24 @@ export function createMessages(parts: {
   if (isOwn) context.onPause(pause);
 
   return {
-    promptSent() {
+    /** Called when a prompt of the session was sent. */
+    promptSent(): void {
       isPrompting = true;
       if (shallPause) pause();
     },
-    agentSpoke() {
+    /** Called when the agent says something: an outside agent has read its prompt by then. */
+    agentSpoke(): void {
       if (!isOwn && isPrompting) readGiven(0);
     },
-    async promptEnded(meta) {
+    /** Called when the prompt was answered; `meta` is the answer's `_meta.offshoot`. */
+    async promptEnded(meta: Json): Promise<void> {
       isPrompting = false;
       await Promise.all(injecting);
       const unread = meta["unread"];
       readGiven(Array.isArray(unread) ? unread.length : 0);
     },
-    next() {
+    /** Returns the next prompt of the run. Without one, no more messages are taken. */
+    next(): string | undefined {
       const waiting = messages.filter(({ state }) => state === "waiting");
       if (waiting.length === 0) {
         isClosed = true;
@@ -104,6 +97,7 @@ export function createMessages(parts: {
       for (const message of waiting) message.state = "given";
       return waiting.map(({ text }) => text).join("\n\n");
     },
+    /** Leaves messages that were not read to the next run. */
     close: () => void (isClosed = true),
   };
 }

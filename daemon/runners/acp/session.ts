@@ -67,25 +67,14 @@ const gone: RunOutcome = {
   error: runError("runner_crashed", "The agent ended in the middle of its run."),
 };
 
-interface Talk {
-  connection: AcpConnection;
-  context: RunContext;
-  sessionMeta: Json | undefined;
-  updates: Updates;
-  attach: (sessionId: string) => void;
-  replay: { begin(): void; end(): void };
-  usage: () => TurnUsage | undefined;
-  /** Called when the agent says something. */
-  onWord: (listener: () => void) => void;
-  close: (outcome: RunOutcome) => void;
-}
+type Talk = Awaited<ReturnType<typeof createTalk>>;
 
 /** Creates the parts that receive and answer in the session. */
 async function createTalk(
   connection: AcpConnection,
   context: RunContext,
   { processes, log, sessionMeta }: SessionParts,
-): Promise<Talk> {
+) {
   let usage: TurnUsage | undefined;
   let isReplay = false;
   let spoke = () => {};
@@ -117,15 +106,16 @@ async function createTalk(
   };
   return {
     ...{ connection, context, sessionMeta, updates },
-    attach(sessionId) {
+    attach(sessionId: string): void {
       detach();
       usage = createTurnUsage(context, { name: connection.facts.name, sessionId });
       detach = connection.attach(sessionId, side);
     },
     replay: { begin: () => void (isReplay = true), end: () => void (isReplay = false) },
     usage: () => usage,
-    onWord: (listener) => void (spoke = listener),
-    close(outcome) {
+    /** Sets the listener that is called when the agent says something. */
+    onWord: (listener: () => void) => void (spoke = listener),
+    close(outcome: RunOutcome): void {
       detach();
       subAgents.end(outcome);
       updates.end(outcome);

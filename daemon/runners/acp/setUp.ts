@@ -6,7 +6,7 @@ import type { RunContext } from "../runner.ts";
 import type { AcpConnection } from "./connection.ts";
 import { AcpError, errorCodes, remembered, toAgent } from "./names.ts";
 
-export interface OpenedSession {
+interface OpenedSession {
   sessionId: string;
   /** Whether the agent's session is new and knows nothing of the conversation so far. */
   isNew: boolean;

@@ -12,16 +12,6 @@ import { refuseUnlessAllowed } from "./files.ts";
 import { AcpError, errorCodes } from "./names.ts";
 import { messageOf } from "../../base/errors.ts";
 
-export interface Terminals {
-  create(params: Json): Promise<{ terminalId: string }>;
-  output(params: Json): object;
-  waitForExit(params: Json): Promise<object>;
-  kill(params: Json): Promise<object>;
-  release(params: Json): Promise<object>;
-  /** Stops reading output; the processes end with the run. */
-  close(): void;
-}
-
 interface Parts {
   context: RunContext;
   confinement: Confinement;
@@ -49,7 +39,7 @@ const maxOutputBytes = 1024 * 1024;
 /** The most terminals that an agent may hold at the same time. */
 const maxTerminals = 100;
 
-export function createTerminals(parts: Parts): Terminals {
+export function createTerminals(parts: Parts) {
   const { context, confinement, processes, log } = parts;
   const terminals = new Map<string, Terminal>();
   let last = 0;
@@ -77,8 +67,7 @@ export function createTerminals(parts: Parts): Terminals {
       if (fault === undefined) return folder;
       throw new Error(fault);
     } catch (error) {
-      const message = messageOf(error);
-      throw new AcpError(errorCodes.invalidParams, message);
+      throw new AcpError(errorCodes.invalidParams, messageOf(error));
     }
   }
 
@@ -88,8 +77,8 @@ export function createTerminals(parts: Parts): Terminals {
     const exited = new Promise<void>((tell) => (tellExit = tell));
     const record = processes.identify(child.pid ?? 0);
     if (record) context.processStarted(record);
-    const base = { child, record, kept, limitBytes, totalBytes: 0, exit: undefined, exited };
-    const terminal: Terminal = base;
+    const facts = { child, record, kept, limitBytes, exited };
+    const terminal: Terminal = { ...facts, totalBytes: 0, exit: undefined };
     const take = (text: string) => {
       terminal.totalBytes += Buffer.byteLength(text);
       kept.add(text);
@@ -124,7 +113,7 @@ export function createTerminals(parts: Parts): Terminals {
   }
 
   return {
-    async create(params) {
+    async create(params: Json): Promise<{ terminalId: string }> {
       const command = textIn(params, "command");
       if (command === undefined) {
         throw new AcpError(errorCodes.invalidParams, "A command is missing.");
@@ -160,23 +149,24 @@ export function createTerminals(parts: Parts): Terminals {
       watch(terminalId, started, Math.max(1, Math.min(wanted, maxOutputBytes)));
       return { terminalId };
     },
-    output(params) {
+    output(params: Json): object {
       const { kept, exit, totalBytes, limitBytes } = find(params);
       const truncated = totalBytes > limitBytes;
       return { output: kept.text(), truncated, ...(exit && { exitStatus: exit }) };
     },
-    async waitForExit(params) {
+    async waitForExit(params: Json): Promise<object> {
       const terminal = find(params);
       await terminal.exited;
       return { ...terminal.exit };
     },
-    kill: (params) => kill(find(params)),
-    async release(params) {
+    kill: async (params: Json) => kill(find(params)),
+    async release(params: Json): Promise<object> {
       const terminal = find(params);
       terminals.delete(textIn(params, "terminalId") ?? "");
       return kill(terminal);
     },
-    close() {
+    /** Stops reading output; the processes end with the run. */
+    close(): void {
       for (const { child } of terminals.values()) {
         child.stdout?.destroy();
         child.stderr?.destroy();

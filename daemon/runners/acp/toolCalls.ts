@@ -44,16 +44,7 @@ interface Call extends ToolCallFacts {
   rawOutput: unknown;
 }
 
-const kinds: readonly ToolKind[] = [
-  "read",
-  "edit",
-  "delete",
-  "move",
-  "search",
-  "execute",
-  "think",
-  "fetch",
-];
+const kinds = ["read", "edit", "delete", "move", "search", "execute", "think", "fetch"] as const;
 
 /** The most calls that are remembered per session; the oldest ended ones are dropped first. */
 const maxCalls = 10_000;

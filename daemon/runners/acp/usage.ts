@@ -25,17 +25,12 @@ const meanings: readonly [RegExp, Meaning][] = [
   [/copilot/i, "session"],
 ];
 
-export interface TurnUsage {
-  /** Takes an update, which has the fill of the context and perhaps a price. */
-  update(update: Json): void;
-  /** Takes the answer to a prompt. Returns what this turn used, as far as that is known. */
-  answered(answer: Json): Spent | undefined;
-}
+export type TurnUsage = ReturnType<typeof createTurnUsage>;
 
 export function createTurnUsage(
   context: Pick<RunContext, "addUsage" | "remembered" | "remember">,
   agent: { name: string; sessionId: string },
-): TurnUsage {
+) {
   const meaning = meanings.find(([name]) => name.test(agent.name))?.[1] ?? "turn";
   const sinceEarlier = sinceEarlierRuns(context, agent.sessionId);
   let counted: Spent = {};
@@ -50,14 +45,16 @@ export function createTurnUsage(
   };
 
   return {
-    update(update) {
+    /** Takes an update, which has the fill of the context and perhaps a price. */
+    update(update: Json): void {
       const own = objectIn(objectIn(objectIn(update, "_meta"), "offshoot"), "usage");
       if (meaning === "inUpdates") return context.addUsage(positive(own));
       const cost = objectIn(update, "cost");
       const isDollars = textIn(cost, "currency")?.toUpperCase() === "USD";
       if (isDollars) costSoFar = numberIn(cost, "amount") ?? costSoFar;
     },
-    answered(answer) {
+    /** Takes the answer to a prompt. Returns what this turn used, as far as that is known. */
+    answered(answer: Json): Spent | undefined {
       if (meaning === "inUpdates") return undefined;
       const tokens = meaning === "lastCall" ? undefined : tokensOf(answer);
       const totals: Spent = {

@@ -121,20 +121,9 @@ export function createAgentHosts(parts: AgentHostsParts): AgentHosts {
   };
 }
 
-interface SharedHost {
-  readonly process: HostProcess;
-  /** Counts one more run; false when the host takes no more. */
-  acquire(): boolean;
-  release(): void;
-  /** Whether the host answers within the time. */
-  answers(ms: number): Promise<boolean>;
-  /** Gives the host to no other run. */
-  retire(): void;
-  /** Retires the host and ends it, for this reason. */
-  replace(why: string): Promise<void>;
-}
+type SharedHost = ReturnType<typeof shareHost>;
 
-function shareHost(process: HostProcess, timing: HostTiming, forget: () => void): SharedHost {
+function shareHost(process: HostProcess, timing: HostTiming, forget: () => void) {
   let users = 0;
   let idle = 0;
   let unanswered = 0;
@@ -159,12 +148,14 @@ function shareHost(process: HostProcess, timing: HostTiming, forget: () => void)
     } else if (users > 0) void ask();
   }, timing.lookEveryMs);
 
+  /** Gives the host to no other run. */
   const retire = () => {
     isRetired = true;
     clearInterval(look);
     forget();
   };
 
+  /** Retires the host and ends it, for this reason. */
   const replace = (why: string) => {
     retire();
     return process.kill(why);
@@ -172,14 +163,16 @@ function shareHost(process: HostProcess, timing: HostTiming, forget: () => void)
 
   return {
     process,
-    acquire() {
+    /** Counts one more run; false when the host takes no more. */
+    acquire(): boolean {
       if (process.connection.isClosed()) void replace(closedItsOutput);
       if (isRetired) return false;
       users += 1;
       return true;
     },
     release: () => void (users -= 1),
-    async answers(ms) {
+    /** Whether the host answers within the time. */
+    async answers(ms: number): Promise<boolean> {
       const answered = ask().then(() => true);
       return (await withTimeout(answered, ms)) ?? false;
     },
@@ -203,15 +196,13 @@ function lease(
   const { model } = parts;
   const { session } = context;
   if (model !== session.model) context.describe({ model });
-  const sessionMeta = {
-    ...sessionMetaOf(context, {
-      model,
-      providers: parts.setup(session.id)?.providers ?? parts.providers(),
-      apiKeys: parts.apiKeys(),
-      stateDir: parts.stateDir,
-      hostMark: process.mark,
-    }),
-  };
+  const sessionMeta = sessionMetaOf(context, {
+    model,
+    providers: parts.setup(session.id)?.providers ?? parts.providers(),
+    apiKeys: parts.apiKeys(),
+    stateDir: parts.stateDir,
+    hostMark: process.mark,
+  });
 
   /** Closes the session, if it was opened; resolves when all that it started has ended. */
   const close = async (): Promise<"closed"> => {
@@ -252,7 +243,7 @@ function lease(
         return connection.attach(id, withEditorModels(side, { sessionId: id, notify, models }));
       },
     },
-    sessionMeta,
+    sessionMeta: { ...sessionMeta },
     crash: () => process.crash(),
     async release(how) {
       isReleased = true;

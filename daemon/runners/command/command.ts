@@ -6,14 +6,13 @@ import type { RunOutcome } from "../../sessions/endings.ts";
 import type { ChildProcess } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { Readable } from "node:stream";
 import type { CommandRunner } from "../../../protocol/config.ts";
 import type { RunError } from "../../../protocol/session.ts";
 import type { Log } from "../../base/log.ts";
 import { withOwnVariables } from "../../processes/environment.ts";
 import type { Exit, ProgramInput } from "../formats/format.ts";
 import { isConversation, jsonFormats, readJson } from "../formats/readJson.ts";
-import { kept, type Reading } from "../formats/reading.ts";
+import { kept, readOutput, type Reading } from "../formats/reading.ts";
 import { readText } from "../formats/text.ts";
 import { labelOf } from "../../processes/outputLines.ts";
 import type { Processes } from "../../processes/processes.ts";
@@ -127,51 +126,8 @@ function openReading(
   return reading;
 }
 
-interface Reader {
-  /** Whether the stream has ended and all of it was emitted. */
-  readonly closed: Promise<void>;
-  /** Whether what was read waits for the store. */
-  isWaiting(): boolean;
-  /** Emits what is held and stops reading. */
-  stop(): void;
-}
-
-function readOutput(
-  stream: Readable | null,
-  context: RunContext,
-  log: Log,
-  lines: Reading["stdout"],
-): Reader {
-  let waiting = false;
-  let stopped = false;
-  const read = async () => {
-    try {
-      for await (const chunk of stream ?? []) {
-        if (stopped) return;
-        lines.write(chunk as Buffer);
-        waiting = true;
-        await context.ready();
-        waiting = false;
-      }
-    } catch (err) {
-      if (!stopped) log.warn({ err, runId: context.runId }, "Reading a program's output failed.");
-    }
-    if (!stopped) lines.flush();
-  };
-  return {
-    closed: read(),
-    isWaiting: () => waiting,
-    stop() {
-      if (stopped) return;
-      lines.flush();
-      stopped = true;
-      stream?.destroy();
-    },
-  };
-}
-
 /** Waits until the pipes close or have been silent for a while. */
-async function untilClosed(readers: readonly Reader[]): Promise<void> {
+async function untilClosed(readers: readonly ReturnType<typeof readOutput>[]): Promise<void> {
   const closed = Promise.all(readers.map((reader) => reader.closed)).then(() => "closed");
   const stepMs = 100;
   for (let leftMs = silentPipeMs; leftMs > 0;) {

@@ -25,10 +25,8 @@ const statusInText = /(?:^|\b(?:status|error|code)\W{0,12}(?:code\W{0,3})?)([45]
  * in the sentence, then by words. A sentence without either is `internal`, which is not retried.
  */
 export function errorOfText(message: string): RunError {
-  const [, quota] = sentences[0] ?? [];
-  const isQuota = quota !== undefined && sentences[0]?.[0].test(message) === true;
   const status = Number(statusInText.exec(message)?.[1] ?? "0");
   const known = sentences.find(([words]) => words.test(message))?.[1];
-  const code = isQuota ? quota : (codeOfStatus(status) ?? known ?? "internal");
+  const code = known === "quota" ? known : (codeOfStatus(status) ?? known ?? "internal");
   return runError(code, message);
 }

@@ -1,5 +1,5 @@
 /** The format `text`: output becomes events, and the end of stdout is the result. */
-import type { RunError } from "../../../protocol/session.ts";
+import { runError } from "../../base/errors.ts";
 import { activityLabel, endOfText, labelOf, outputLines } from "../../processes/outputLines.ts";
 import type { RunContext } from "../runner.ts";
 import { describeExit, exitFacts, kept, type Reading } from "./reading.ts";
@@ -31,12 +31,8 @@ export function readText(context: Pick<RunContext, "emit" | "setActivity">): Rea
       }
       const how = describeExit(exit);
       const lastWords = labelOf(complaint.text());
-      const error: RunError = {
-        code: "exit_nonzero",
-        message: lastWords === "" ? how : `${how}: ${lastWords}`,
-        retryable: false,
-        ...exitFacts(exit),
-      };
+      const message = lastWords === "" ? how : `${how}: ${lastWords}`;
+      const error = runError("exit_nonzero", message, exitFacts(exit));
       return { status: "error", error, ...kept(result.text()) };
     },
     result: () => result.text(),

@@ -22,19 +22,14 @@ export interface UsageLedger {
 const fields = ["inputTokens", "outputTokens", "cachedInputTokens", "costUsd"] as const;
 
 export function createUsageLedger(context: Pick<FormatContext, "addUsage">): UsageLedger {
-  const counted: Required<Spent> = {
-    inputTokens: 0,
-    outputTokens: 0,
-    cachedInputTokens: 0,
-    costUsd: 0,
-  };
+  const counted: Spent = {};
 
   const add = (to: Pick<FormatContext, "addUsage">, spent: Spent) => {
     const more: Spent = {};
     for (const field of fields) {
       const amount = spent[field] ?? 0;
       if (amount <= 0) continue;
-      counted[field] += amount;
+      counted[field] = (counted[field] ?? 0) + amount;
       more[field] = amount;
     }
     if (Object.keys(more).length > 0) to.addUsage(more);
