@@ -11,7 +11,7 @@ import type { PermitWorld, ReadyCall } from "./permit.ts";
 import type { Redaction } from "../base/redaction.ts";
 import { messageOf } from "../base/errors.ts";
 import { textContent } from "./tools/tool.ts";
-import type { PreparedCall, Tool } from "./tools/tool.ts";
+import type { Tool } from "./tools/tool.ts";
 import { throttle } from "./throttle.ts";
 
 /** What all calls of a session share. */
@@ -112,17 +112,14 @@ async function executeKnown(
     const { status, text } = permitted.refusal;
     return finish(one.toolCallId, world, { status, text });
   }
-  return await act({ ...one, prepared: permitted.prepared, world, signal });
+  return await act({ ...one, prepared: permitted.prepared }, world, signal);
 }
 
-async function act(parts: {
-  toolCallId: string;
-  tool: Tool;
-  prepared: PreparedCall;
-  world: CallWorld;
-  signal: AbortSignal;
-}): Promise<CallResult> {
-  const { toolCallId, tool, prepared, world, signal } = parts;
+async function act(
+  { toolCallId, tool, prepared }: ReadyCall,
+  world: CallWorld,
+  signal: AbortSignal,
+): Promise<CallResult> {
   const { client, redaction, scratchDir } = world;
   if (signal.aborted) return finish(toolCallId, world, cancelledCall);
   client.update({ sessionUpdate: "tool_call_update", toolCallId, status: "in_progress" });

@@ -20,46 +20,43 @@ const EditorAnswer = z.union([
   ModelAnswer.extend({ parts: z.number() }),
 ]);
 
-export interface EditorLink {
-  askerOf(client: AgentContext, sessionId: string): AskEditor;
-  /** Takes the params of a `turnPart` notification. */
-  takePart(params: unknown): void;
-}
-
-export function createEditorLink(): EditorLink {
+export function createEditorLink() {
   const open = new Map<string, ReturnType<typeof partsInOrder>>();
   return {
-    askerOf: (client, sessionId) => async (question, onPart, signal) => {
-      signal.throwIfAborted();
-      const requestId = randomUUID();
-      const parts = partsInOrder(onPart);
-      open.set(requestId, parts);
-      const aborted = Promise.withResolvers<never>();
-      const cancel = () => {
-        client.request(ownMethods.cancelTurn, { sessionId, requestId }).catch(() => undefined);
-        aborted.reject(signal.reason);
-      };
-      signal.addEventListener("abort", cancel, { once: true });
-      try {
-        const params = { sessionId, question: { ...question, requestId } };
-        const asked = client.request(ownMethods.completeTurn, params);
-        const answer = EditorAnswer.parse(await Promise.race([asked, aborted.promise]));
-        if ("error" in answer) {
-          const { code, message } = answer.error;
-          return { error: { code: code as RunErrorCode, message } };
+    askerOf:
+      (client: AgentContext, sessionId: string): AskEditor =>
+      async (question, onPart, signal) => {
+        signal.throwIfAborted();
+        const requestId = randomUUID();
+        const parts = partsInOrder(onPart);
+        open.set(requestId, parts);
+        const aborted = Promise.withResolvers<never>();
+        const cancel = () => {
+          client.request(ownMethods.cancelTurn, { sessionId, requestId }).catch(() => undefined);
+          aborted.reject(signal.reason);
+        };
+        signal.addEventListener("abort", cancel, { once: true });
+        try {
+          const params = { sessionId, question: { ...question, requestId } };
+          const asked = client.request(ownMethods.completeTurn, params);
+          const answer = EditorAnswer.parse(await Promise.race([asked, aborted.promise]));
+          if ("error" in answer) {
+            const { code, message } = answer.error;
+            return { error: { code: code as RunErrorCode, message } };
+          }
+          await Promise.race([parts.complete(answer.parts), aborted.promise]);
+          return answer;
+        } catch (error) {
+          if (!(error instanceof RequestError) || error.code !== -32_601) throw error;
+          const message = "this client has no models of an editor; choose another provider";
+          throw new TypedError("invalid_request", message);
+        } finally {
+          open.delete(requestId);
+          signal.removeEventListener("abort", cancel);
         }
-        await Promise.race([parts.complete(answer.parts), aborted.promise]);
-        return answer;
-      } catch (error) {
-        if (!(error instanceof RequestError) || error.code !== -32_601) throw error;
-        const message = "this client has no models of an editor; choose another provider";
-        throw new TypedError("invalid_request", message);
-      } finally {
-        open.delete(requestId);
-        signal.removeEventListener("abort", cancel);
-      }
-    },
-    takePart(params) {
+      },
+    /** Takes the params of a `turnPart` notification. */
+    takePart(params: unknown): void {
       const parsed = PartParams.safeParse(params);
       if (parsed.success)
         open.get(parsed.data.requestId)?.take(parsed.data.index, parsed.data.part);

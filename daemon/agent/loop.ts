@@ -60,7 +60,7 @@ export async function runPrompt(work: PromptWork): Promise<PromptEnd> {
     if (usage.session().inputTokens + usage.session().outputTokens >= work.maxTokens) {
       return { stopReason: "max_tokens", code: "budget_exceeded" };
     }
-    await compact({ work, overhead, tokensPerEstimate });
+    await compact(work, overhead, tokensPerEstimate);
     const estimated = estimateTokens(messages) + overhead;
     const turn = await takeTurn(work, tools, lastData);
     usage.addTurn(turn.usage, model.contextWindow);
@@ -137,12 +137,11 @@ function createSpeech({ client, redaction }: PromptWork["world"]) {
   };
 }
 
-async function compact(parts: {
-  work: PromptWork;
-  overhead: number;
-  tokensPerEstimate: number;
-}): Promise<void> {
-  const { work, overhead, tokensPerEstimate } = parts;
+async function compact(
+  work: PromptWork,
+  overhead: number,
+  tokensPerEstimate: number,
+): Promise<void> {
   const { messages, model, signal, world, usage } = work;
   const compacted = await compactIfFull({ messages, overhead, tokensPerEstimate, model, signal });
   if (compacted === undefined) return;

@@ -11,12 +11,9 @@ import { messageOf } from "../base/errors.ts";
 import { mcpTool } from "./tools/mcpTool.ts";
 import type { Tool } from "./tools/tool.ts";
 
-export interface McpPool {
-  /** Starts the servers or shares running ones. Returns at once; `tools` waits for the servers. */
-  acquire(wanted: McpWish): McpLease;
-}
+export type McpPool = ReturnType<typeof createMcpPool>;
 
-export interface McpWish {
+interface McpWish {
   servers: readonly McpServer[];
   cwd: string;
   /** The environment of the servers, to which each adds its own. */
@@ -59,7 +56,7 @@ const connectMs = 30_000;
 const ownServer = "offshoot";
 
 /** `version` is the version of the package. */
-export function createMcpPool(version: string, processes: Processes): McpPool {
+export function createMcpPool(version: string, processes: Processes) {
   const shared = new Map<string, Shared>();
   /**
    * Offshoot's own server offers every session the same tools, and many sessions never use them.
@@ -111,7 +108,8 @@ export function createMcpPool(version: string, processes: Processes): McpPool {
   };
 
   return {
-    acquire(wanted) {
+    /** Starts the servers or shares running ones. Returns at once; `tools` waits for the servers. */
+    acquire(wanted: McpWish): McpLease {
       const { servers, cwd, environment, tree } = wanted;
       const used = servers.map((server) => {
         const place = "command" in server ? [cwd, environment] : [];

@@ -16,19 +16,13 @@ import type { Processes } from "../processes/processes.ts";
 const politeMs = 1_000;
 const lastWordsLength = 1_000;
 
-export interface StdioTransport {
-  transport: Transport;
-  /** The end of what the server wrote to stderr. */
-  lastWords(): string;
-}
-
 export function createStdioTransport(task: {
   program: string;
   args: readonly string[];
   cwd: string;
   environment: Record<string, string>;
   processes: Processes;
-}): StdioTransport {
+}) {
   const { program, args, cwd, environment, processes } = task;
   const buffer = new ReadBuffer();
   let group: ProcessGroup | undefined;
@@ -92,5 +86,7 @@ export function createStdioTransport(task: {
       await ending;
     },
   };
-  return { transport, lastWords: () => words };
+  /** The end of what the server wrote to stderr. */
+  const lastWords = () => words;
+  return { transport, lastWords };
 }

@@ -77,7 +77,6 @@ export async function openSession(parts: {
     redaction,
     processes,
     environment,
-    now: () => Date.now(),
   });
 }
 

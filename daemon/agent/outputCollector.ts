@@ -1,18 +1,12 @@
 /** Collects the output of a command, within bounds. */
 
-export interface OutputCollector {
-  add(text: string): void;
-  /** The last part, for showing while the command runs. */
-  tail(): string;
-  /** Everything since the last take. */
-  take(): string;
-}
+export type OutputCollector = ReturnType<typeof createCollector>;
 
 /** In characters. The middle of a longer output is dropped. */
 const mostKept = 4 * 1024 * 1024;
 const tailLength = 4_096;
 
-export function createCollector(): OutputCollector {
+export function createCollector() {
   let head = "";
   let last: string[] = [];
   let lastLength = 0;
@@ -20,7 +14,7 @@ export function createCollector(): OutputCollector {
   let shown = "";
 
   return {
-    add(text) {
+    add(text: string): void {
       shown = (shown + text).slice(-tailLength);
       const room = mostKept / 2 - head.length;
       head += text.slice(0, Math.max(0, room));
@@ -34,8 +28,10 @@ export function createCollector(): OutputCollector {
         dropped += length;
       }
     },
+    /** The last part, for showing while the command runs. */
     tail: () => shown,
-    take() {
+    /** Everything since the last take. */
+    take(): string {
       const gap = dropped > 0 ? `\n[${dropped} characters dropped]\n` : "";
       const text = head + gap + last.join("");
       head = "";

@@ -49,7 +49,6 @@ export interface SessionParts {
   redaction: Redaction;
   processes: Processes;
   environment: NodeJS.ProcessEnv;
-  now: () => number;
 }
 
 interface RunningPrompt {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ModelMessage } from "ai";
 import * as z from "zod";
 
-export interface SessionRecord {
+interface SessionRecord {
   model: string;
   cwd: string;
   messages: ModelMessage[];
@@ -18,13 +18,9 @@ const SessionRecordFile = z.object({
   messages: z.array(z.looseObject({ role: z.enum(["user", "assistant", "tool"]) })),
 });
 
-export interface SessionFile {
-  save(record: SessionRecord): Promise<void>;
-  /** Undefined where there is no file. Rejects when the file cannot be read. */
-  load(): Promise<SessionRecord | undefined>;
-}
+export type SessionFile = ReturnType<typeof createSessionFile>;
 
-export function createSessionFile(folder: string, sessionId: string): SessionFile {
+export function createSessionFile(folder: string, sessionId: string) {
   const file = join(folder, `${sessionId}.json`);
   let lastSave: Promise<void> = Promise.resolve();
 
@@ -34,13 +30,14 @@ export function createSessionFile(folder: string, sessionId: string): SessionFil
     await rename(`${file}.new`, file);
   };
   return {
-    save(record) {
+    save(record: SessionRecord): Promise<void> {
       const text = JSON.stringify({ version: 1, ...record });
       // Saves run one after the other, because all use the same temporary name.
       lastSave = lastSave.catch(() => undefined).then(() => write(text));
       return lastSave;
     },
-    async load() {
+    /** Undefined where there is no file. Rejects when the file cannot be read. */
+    async load(): Promise<SessionRecord | undefined> {
       let text: string;
       try {
         text = await readFile(file, "utf8");

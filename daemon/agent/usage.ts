@@ -2,26 +2,19 @@
 import type { TurnUsage } from "./model/model.ts";
 import type { SessionClient } from "./updates.ts";
 
-export interface UsedUp extends TurnUsage {
+interface UsedUp extends TurnUsage {
   turns: number;
   toolCalls: number;
 }
 
-export interface UsageCount {
-  /** Sends `usage_update`: the fill of the context, and under `_meta` what this turn used. */
-  addTurn(usage: TurnUsage | undefined, contextWindow: number): void;
-  addToolCalls(count: number): void;
-  /** The usage of the session since this process opened it. */
-  session(): UsedUp;
-  /** The usage since the last call of this; costUsd is absent where any turn's cost is unknown. */
-  takePrompt(): UsedUp;
-}
+export type UsageCount = ReturnType<typeof createUsageCount>;
 
-export function createUsageCount(client: SessionClient): UsageCount {
+export function createUsageCount(client: SessionClient) {
   const total = nothing();
   let prompt = nothing();
   return {
-    addTurn(usage, contextWindow) {
+    /** Sends `usage_update`: the fill of the context, and under `_meta` what this turn used. */
+    addTurn(usage: TurnUsage | undefined, contextWindow: number): void {
       const known = usage ?? { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0 };
       add(total, known);
       add(prompt, known);
@@ -36,12 +29,14 @@ export function createUsageCount(client: SessionClient): UsageCount {
         _meta: { offshoot: { usage: { ...known, turns: 1 } } },
       });
     },
-    addToolCalls(count) {
+    addToolCalls(count: number): void {
       total.toolCalls += count;
       prompt.toolCalls += count;
     },
+    /** The usage of the session since this process opened it. */
     session: () => ({ ...total }),
-    takePrompt() {
+    /** The usage since the last call of this; costUsd is absent where any turn's cost is unknown. */
+    takePrompt(): UsedUp {
       const taken = prompt;
       prompt = nothing();
       return taken;

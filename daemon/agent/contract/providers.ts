@@ -78,9 +78,13 @@ export function chooseProvider(
 
 /** Names of the variables that hold keys of these providers. */
 export function keyNamesOf(configured: Config["providers"]): string[] {
-  return Object.values({ ...knownProviders, ...configured }).flatMap(({ apiKeyEnv }) =>
-    apiKeyEnv === undefined ? [] : [apiKeyEnv, ...(otherKeyNames[apiKeyEnv] ?? [])],
-  );
+  const providers = Object.values({ ...knownProviders, ...configured });
+  return providers.flatMap(({ apiKeyEnv }) => namesLike(apiKeyEnv));
+}
+
+/** The name of a key's variable and its other names. */
+function namesLike(name: string | undefined): string[] {
+  return name === undefined ? [] : [name, ...(otherKeyNames[name] ?? [])];
 }
 
 /** The keys of providers that an environment holds, by provider. */
@@ -91,8 +95,9 @@ export function keysIn(
   const keys: Record<string, string> = {};
   const providers: Record<string, ProviderConfig> = { ...knownProviders, ...configured };
   for (const [provider, { apiKeyEnv }] of Object.entries(providers)) {
-    const names = apiKeyEnv === undefined ? [] : [apiKeyEnv, ...(otherKeyNames[apiKeyEnv] ?? [])];
-    const key = names.map((name) => environment[name]).find((value) => value);
+    const key = namesLike(apiKeyEnv)
+      .map((name) => environment[name])
+      .find((value) => value);
     if (key !== undefined) keys[provider] = key;
   }
   return keys;
@@ -102,9 +107,8 @@ function readKey(
   { kind, apiKeyEnv }: ProviderConfig,
   environment: NodeJS.ProcessEnv,
 ): string | undefined {
-  const name = apiKeyEnv ?? knownProviders[kind]?.apiKeyEnv;
-  if (name === undefined) return undefined;
-  const names = [name, ...(otherKeyNames[name] ?? [])];
+  const names = namesLike(apiKeyEnv ?? knownProviders[kind]?.apiKeyEnv);
+  if (names.length === 0) return undefined;
   const key = names.map((candidate) => environment[candidate]).find((value) => value);
   if (key !== undefined) return key;
   throw new TypedError("auth", `the environment variable ${names.join(" or ")} is not set`);

@@ -10,7 +10,6 @@ import { chooseProvider } from "../contract/providers.ts";
 export const rehearsalProvider = "rehearsal";
 
 const defaultIdleMs = 300_000;
-const firstRetryMs = 1_000;
 
 /** Throws a TypedError where the name is unknown or the key of its provider is missing. */
 export function createModel(parts: {
@@ -18,9 +17,8 @@ export function createModel(parts: {
   meta: SessionMeta;
   environment: NodeJS.ProcessEnv;
   askEditor: AskEditor;
-  now: () => number;
 }): Model {
-  const { name, meta, environment, askEditor, now } = parts;
+  const { name, meta, environment, askEditor } = parts;
   if (name === rehearsalProvider || name.startsWith(`${rehearsalProvider}/`)) {
     return createRehearsal();
   }
@@ -33,7 +31,6 @@ export function createModel(parts: {
   return createLanguageModel({
     chosen,
     contextWindow,
-    timing: { idleMs: meta.limits?.idleTimeoutMs ?? defaultIdleMs, firstRetryMs },
-    now,
+    idleMs: meta.limits?.idleTimeoutMs ?? defaultIdleMs,
   });
 }

@@ -9,24 +9,19 @@ import type { Model, Turn, TurnRequest, TurnUsage } from "./model.ts";
 import { TypedError } from "../contract/runErrors.ts";
 import { typeError } from "./modelErrors.ts";
 
-export interface ModelTiming {
-  /** The longest time that the provider may send nothing. */
-  idleMs: number;
-  /** The wait before the second try; doubles with every try, unless the provider names a wait. */
-  firstRetryMs: number;
-}
-
 const mostTries = 3;
+/** The wait before the second try; doubles with every try, unless the provider names a wait. */
+const firstRetryMs = 1_000;
 /** A longer wait than this is not made here: the error carries the provider's wish instead. */
 const longestWaitMs = 60_000;
 
 export function createLanguageModel(parts: {
   chosen: ChosenProvider;
   contextWindow: number;
-  timing: ModelTiming;
-  now: () => number;
+  /** The longest time that the provider may send nothing. */
+  idleMs: number;
 }): Model {
-  const { chosen, contextWindow, timing, now } = parts;
+  const { chosen, contextWindow, idleMs } = parts;
   let loaded: Promise<LanguageModel> | undefined;
 
   return {
@@ -37,11 +32,11 @@ export function createLanguageModel(parts: {
       for (let attempt = 1; ; attempt += 1) {
         const said = { anything: false };
         try {
-          return await oneTry({ model, request, timing, said });
+          return await oneTry({ model, request, idleMs, said });
         } catch (error) {
           if (request.signal.aborted) throw request.signal.reason;
-          const typed = typeError(error, now());
-          const inMs = typed.retryAfterMs ?? timing.firstRetryMs * 2 ** (attempt - 1);
+          const typed = typeError(error, Date.now());
+          const inMs = typed.retryAfterMs ?? firstRetryMs * 2 ** (attempt - 1);
           // Text that was sent cannot be taken back, so a stream that broke off is not tried again
           // here.
           const isLast = attempt === mostTries || said.anything || inMs > longestWaitMs;
@@ -85,12 +80,12 @@ async function loadModel({
 async function oneTry(parts: {
   model: LanguageModel;
   request: TurnRequest;
-  timing: ModelTiming;
+  idleMs: number;
   said: { anything: boolean };
 }): Promise<Turn> {
-  const { model, request, timing, said } = parts;
+  const { model, request, idleMs, said } = parts;
   const { streamText, isStepCount } = await loadSdk();
-  const silence = silenceGuard(timing.idleMs);
+  const silence = silenceGuard(idleMs);
   const tools = await describeTools(request);
   const call = streamText({
     model,

@@ -85,7 +85,6 @@ interface ErrorFacts {
   cause?: unknown;
   lastError?: unknown;
   responseHeaders?: Record<string, string>;
-  url?: unknown;
   message?: unknown;
 }
 

@@ -3,6 +3,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod";
+import type { SessionMeta } from "../contract/meta.ts";
 import { defineTool } from "./tool.ts";
 import type { Tool, ToolWorld } from "./tool.ts";
 
@@ -32,11 +33,7 @@ export function updatePlanTool({ showPlan }: ToolWorld): Tool {
   });
 }
 
-export interface Skill {
-  name: string;
-  description: string;
-  file: string;
-}
+export type Skill = NonNullable<SessionMeta["skills"]>[number];
 
 /** The skills of all folders, the nearest of each name. Unreadable ones are left out. */
 export async function findSkills(folders: readonly string[]): Promise<Skill[]> {
