@@ -19,17 +19,20 @@ export interface ProcessRecord {
   readonly startTime: string;
 }
 
-export interface ProcessEntry extends ProcessRecord {
+/** The marks in a process's environment, where there are any and they can be read. */
+interface Marks {
+  readonly runId?: string | undefined;
+  readonly stateDir?: string | undefined;
+  readonly commandId?: string | undefined;
+}
+
+export interface ProcessEntry extends ProcessRecord, Marks {
   readonly parentPid: number;
   readonly groupId: number;
   /** The session id of the operating system; the group where there is none. */
   readonly sessionId: number;
   /** A zombie: ended, but not yet reaped by its parent. */
   readonly ended: boolean;
-  /** The marks in its environment, where there are any and they can be read. */
-  readonly runId: string | undefined;
-  readonly stateDir: string | undefined;
-  readonly commandId: string | undefined;
 }
 
 /** Selects processes: all of these, and every descendant of them. */
@@ -58,19 +61,14 @@ export interface ProcessSource {
   canExist(record: ProcessRecord): boolean;
 }
 
-/** A snapshot of all processes with indexes. */
-export interface ProcessTable {
-  /** Never our own process, nor an ancestor of ours, nor one that has ended. */
-  of(wanted: Wanted): ProcessEntry[];
-  /** The groups of which every process that still runs is among these, which must be of this table. */
-  wholeGroups(entries: readonly ProcessEntry[]): Set<number>;
-}
+export type ProcessTable = ReturnType<typeof processTable>;
 
+/** A snapshot of all processes with indexes. */
 export function processTable(
   entries: readonly ProcessEntry[],
   source: Pick<ProcessSource, "canExist">,
   ownPid: number,
-): ProcessTable {
+) {
   const byPid = new Map(entries.map((entry) => [entry.pid, entry]));
   const byRun = Map.groupBy(entries, (entry) => entry.runId);
   const byCommand = Map.groupBy(entries, (entry) => entry.commandId);
@@ -87,7 +85,8 @@ export function processTable(
   };
 
   return {
-    of(wanted) {
+    /** Never our own process, nor an ancestor of ours, nor one that has ended. */
+    of(wanted: Wanted): ProcessEntry[] {
       const found = new Set<ProcessEntry>();
       const reached: ProcessEntry[] = [];
       if (wanted.runId !== undefined) reached.push(...(byRun.get(wanted.runId) ?? []));
@@ -113,7 +112,8 @@ export function processTable(
       return [...found].filter((entry) => !entry.ended);
     },
 
-    wholeGroups(members) {
+    /** The groups of which every process that still runs is among these, which must be of this table. */
+    wholeGroups(members: readonly ProcessEntry[]): Set<number> {
       const meant = new Set(members);
       const isMeant = (entry: ProcessEntry) => entry.ended || meant.has(entry);
       const groups = new Set(members.map((entry) => entry.groupId));
@@ -241,12 +241,6 @@ function linuxSource(): ProcessSource {
   };
 }
 
-interface Marks {
-  runId?: string | undefined;
-  stateDir?: string | undefined;
-  commandId?: string | undefined;
-}
-
 /** From the bytes of an environment, each taken as one character: NAME=value, ended by NUL. */
 function marksInEnvironment(bytes: string): Marks {
   const value = (name: string) => {
@@ -332,9 +326,6 @@ function windowsSource(): ProcessSource {
             groupId: Number(pid),
             sessionId: Number(pid),
             ended: false,
-            runId: undefined,
-            stateDir: undefined,
-            commandId: undefined,
           },
         ];
       });

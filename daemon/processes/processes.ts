@@ -129,19 +129,13 @@ async function kill(pursuit: Pursuit): Promise<ProcessRecord[]> {
   }
 }
 
-interface Pursuit {
-  /** The live processes among all that were ever found. */
-  look(): Promise<ProcessEntry[]>;
-  signal(entries: readonly ProcessEntry[], signal: NodeJS.Signals): void;
-  /** Resolves when none of them runs any more, at the latest at `deadline`. */
-  gone(entries: readonly ProcessEntry[], deadline: number): Promise<void>;
-}
+type Pursuit = ReturnType<typeof createPursuit>;
 
 function createPursuit(parts: {
   find: Wanted;
   look: () => Promise<ProcessTable>;
   source: ProcessSource;
-}): Pursuit {
+}) {
   const { find, look, source } = parts;
   const known = new Map<string, ProcessRecord>(
     (find.records ?? []).map((record) => [keyOf(record), record]),
@@ -149,14 +143,15 @@ function createPursuit(parts: {
   let table: ProcessTable | undefined;
 
   return {
-    async look() {
+    /** The live processes among all that were ever found. */
+    async look(): Promise<ProcessEntry[]> {
       table = await look();
       const found = table.of({ ...find, records: [...known.values()] });
       for (const entry of found) known.set(keyOf(entry), toRecord(entry));
       return found;
     },
 
-    signal(entries, signal) {
+    signal(entries: readonly ProcessEntry[], signal: NodeJS.Signals): void {
       // A group gets the signal as a whole, so that it cannot fork in between, if all of it is
       // meant.
       const groups = table?.wholeGroups(entries) ?? new Set();
@@ -171,7 +166,8 @@ function createPursuit(parts: {
       }
     },
 
-    async gone(entries, deadline) {
+    /** Resolves when none of them runs any more, at the latest at `deadline`. */
+    async gone(entries: readonly ProcessEntry[], deadline: number): Promise<void> {
       let left = entries;
       for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
         left = left.filter((entry) => source.runs(entry) !== false);
