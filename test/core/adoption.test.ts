@@ -29,8 +29,11 @@ describe("an adopted child", () => {
     ...more,
   });
 
+  /** Those that clients were notified of. */
   function childrenOf(sessionId: string): Session[] {
-    return [...parts.tree.childrenOf(sessionId)].map((id) => parts.tree.show(id));
+    const { tree } = parts;
+    const ids = [...tree.childrenOf(sessionId)].filter((id) => tree.peek(id) !== undefined);
+    return ids.map((id) => tree.show(id));
   }
 
   it("is shown as a child session with its own words, takes no slot, and ends with its tool call", async () => {
