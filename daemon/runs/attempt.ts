@@ -96,7 +96,7 @@ export class Attempts {
     return run.state.at === "settling" ? outcome : { ...outcome, status: "aborted" };
   }
 
-  /** Everything that the agent does through it after the end of its attempt is dropped. */
+  /** What the runner of an attempt gets; its calls after the end of the attempt are dropped. */
   #contextOf(run: Run, record: StoredSession, attempt: Attempt): RunContext {
     const { engine, folder, services } = this.#parts;
     const { tree, events, budget, store, settings } = engine;

@@ -1,4 +1,4 @@
-/** What runs use, counted up to the root; whoever is over a budget ends, with all below it. */
+/** Counts what runs use, up to the root; a run over a budget ends, with all runs below that budget. */
 import type { Limits, Session, Usage } from "../../protocol/session.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -137,7 +137,7 @@ export class Budget {
     this.#parts.events.emit(run, { type: "note", level: "warning", text });
   }
 
-  /** A run that has had exactly its turns or calls may end by itself; it gets no more of them. */
+  /** A run that has used exactly its turns or calls may end by itself, but gets no further ones. */
   #stopSpending(run: Run, { over, cause }: Spent): void {
     const budget = `${over.limit} ${over.max}`;
     if (run.meter.usedUp !== budget) this.#parts.events.emit(run, { type: "budget", ...over });

@@ -53,7 +53,7 @@ export class Cancels {
     await this.#cancel(sessionId, { by, ...(reason && { reason }) });
   }
 
-  /** Resumes what a dead core was asked to cancel; nothing of it starts from here on. */
+  /** Resumes the cancels that a dead core had accepted; no run that they concern starts any more. */
   async resume(): Promise<void> {
     const wished = [...this.#parts.tree.records()].flatMap(({ session, cancelWish }) =>
       cancelWish === undefined ? [] : [this.#cancel(session.id, cancelWish)],

@@ -5,7 +5,7 @@ import type { Log } from "../base/log.ts";
 import type { SessionTree } from "../sessions/sessionTree.ts";
 import { endRun, type Run } from "./run.ts";
 
-/** What an agent that has had its last turn cannot do without another. */
+/** Events that show that an agent began another turn. */
 const beginsTurn: ReadonlySet<AgentEvent["type"]> = new Set([
   "turn.started",
   "message.delta",

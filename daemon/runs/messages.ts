@@ -1,4 +1,4 @@
-/** What a session has to work on: queueing a run of it, and messages for whatever state it is in. */
+/** Queues runs, and delivers messages to sessions in whatever state. */
 import { v7 as newId } from "uuid";
 import type { ParamsOf, ResultOf } from "../../protocol/messages.ts";
 import type { Session } from "../../protocol/session.ts";
@@ -19,7 +19,7 @@ export interface MessageParts {
 /** What a new run is made of. */
 interface NewRun {
   message?: string;
-  /** Its configuration and its environment count for the run; without one, those of the last run. */
+  /** The client whose configuration and environment count; without one, those of the last run. */
   caller: Caller | undefined;
 }
 
@@ -42,7 +42,7 @@ export async function enqueueRun(
   return tree.show(session.id);
 }
 
-/** To a live run at its next turn, kept for the next run, or starts one. */
+/** Gives a message to the live run, keeps it for the next run, or starts a run for the message. */
 export async function sendMessage(
   parts: MessageParts,
   { sessionId, text, interrupt }: ParamsOf<"session/send">,

@@ -35,7 +35,7 @@ async function recover(engine: Engine, record: StoredSession): Promise<boolean> 
     await tree.commit([change], { ifFailing: "retry" });
     return true;
   }
-  // What had ended by itself keeps its own end, although its leftovers were still being ended.
+  // A run that had ended by itself keeps its end, also where its processes were still being ended.
   const unsettled =
     cancelled === undefined
       ? interrupted("host_restart")
@@ -53,7 +53,7 @@ function cancelOf(tree: SessionTree, sessionId: string): EndCause | undefined {
   return { kind: "cancelled", ...asked.cancelWish, by };
 }
 
-/** With the answer, what it answers was stored; messages that came later get their own run. */
+/** The answered messages were stored with the outcome; later messages get a run of their own. */
 function endOptions({ ending, unreadFrom }: StoredSession): EndOptions {
   if (ending?.status !== "completed") return {};
   return { readUpTo: unreadFrom - 1, freshRun: "ifMessagesWait" };
